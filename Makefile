@@ -1,0 +1,56 @@
+# Loss functions for image restoration: `make help` lists what can be done.
+PYTHON ?= python3
+BIN := .venv/bin
+HYDRA = $(if $(DATA),data=$(DATA)) $(if $(BUDGET),budget=$(BUDGET)) $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup data train eval study tensorboard restore bench lint test
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@echo; echo "  TASK: $(notdir $(basename $(wildcard configs/task/*)))"
+	@echo "  LOSS: $(notdir $(basename $(wildcard configs/loss/*)))"
+	@echo "  DATA: $(notdir $(basename $(wildcard configs/data/*)))   BUDGET: $(notdir $(basename $(wildcard configs/budget/*)))"
+	@echo '  ARGS: any configuration value, as in make train ARGS="seed=1 budget.batch=32"'
+
+setup: $(BIN)/.ready ## make or refresh .venv (every other target does so by itself)
+
+data: $(BIN)/.ready ## decode a data set and say what it holds: DATA= [ARGS=]
+	@$(BIN)/python -m scripts.prepare_data $(HYDRA)
+
+train: $(BIN)/.ready ## train one network, or go on with it, and score it: TASK= LOSS= [DATA= BUDGET= SEED= ARGS=]
+	@$(BIN)/python -m scripts.train $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(if $(SEED),seed=$(SEED)) $(HYDRA)
+
+eval: $(BIN)/.ready ## score trained runs again, write their tables: [TASK= LOSS= DATA= BUDGET= ARGS=]
+	@$(BIN)/python -m scripts.eval $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(if $(DATA),data=$(DATA)) \
+		$(if $(BUDGET),variant=$(BUDGET)) $(ARGS)
+
+study: $(BIN)/.ready ## train every loss x task not yet trained, write all tables: [BUDGET= DATA= ARGS=]
+	@$(BIN)/python -m scripts.study $(HYDRA)
+
+tensorboard: $(BIN)/.ready ## the curves of all runs, in a browser
+	@$(BIN)/tensorboard --logdir results/runs
+
+restore: $(BIN)/.ready ## restore your own photographs with a trained network: TASK= LOSS= INPUT=FILE|DIR [ARGS=]
+	@$(BIN)/python -m scripts.restore $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(if $(INPUT),"input=$(INPUT)") $(ARGS)
+
+bench: $(BIN)/.ready ## what a training step costs, split by its parts
+	@$(BIN)/python -m scripts.bench $(ARGS)
+
+lint: $(BIN)/.ready-dev ## style and types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright
+
+test: $(BIN)/.ready-dev ## all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+$(BIN)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with make PYTHON=...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing PyTorch and the rest into .venv: some minutes, once"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(BIN)/.ready-dev: $(BIN)/.ready
+	@echo "installing the tools for tests into .venv"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@

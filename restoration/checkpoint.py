@@ -1,0 +1,83 @@
+"""What a run needs to go on after any interruption, and its finished weights."""
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from restoration.errors import UserError
+from restoration.files import replacing
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Writes a training state in place of the last one; on any error the last one stays.
+
+    Raises:
+        UserError: the file cannot be written, as on a full disk.
+    """
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    _write(path, buffer.getbuffer())
+
+
+def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
+    """The state of an interrupted run, or None where there is none.
+
+    Args:
+        identity: what the run about to start is; the checkpoint must hold the same under "identity".
+
+    Raises:
+        UserError: the checkpoint is damaged, or belongs to another configuration; both say how to go on.
+    """
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        found = state["identity"]
+    except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError, TypeError) as error:
+        raise UserError(
+            f"{path} is not a checkpoint of this program or is damaged; move it away to start anew"
+        ) from error
+    differences = _differences(found, identity)
+    if differences:
+        raise UserError(
+            f"{path} was trained with another configuration:\n"
+            + "\n".join(f"  {key}: {was} there, {asked} asked for" for key, was, asked in differences)
+            + "\nGive this run a name of its own with variant=NAME, or move the old run away."
+        )
+    return state
+
+
+def save_weights(path: Path, model: nn.Module) -> None:
+    """Writes the model's weights as safetensors."""
+    with replacing(path) as temporary:
+        save_file({name: weight.contiguous() for name, weight in model.state_dict().items()}, temporary)
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Fills the model with weights that `save_weights` wrote."""
+    model.load_state_dict(load_file(path))
+
+
+def _write(path: Path, content: memoryview) -> None:
+    try:
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; the last checkpoint is still there") from error
+
+
+def _differences(found: dict[str, Any], asked: dict[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
+    """Where two nested dictionaries differ: dotted key, value found, value asked for."""
+    rows = []
+    for key in sorted(found.keys() | asked.keys()):
+        one, other = found.get(key, "nothing"), asked.get(key, "nothing")
+        if isinstance(one, dict) and isinstance(other, dict):
+            rows += _differences(one, other, f"{prefix}{key}.")
+        elif one != other:
+            rows.append((prefix + key, one, other))
+    return rows

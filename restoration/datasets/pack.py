@@ -1,0 +1,226 @@
+"""Photographs decoded once into one file that is mapped into memory.
+
+The file is safetensors: `pixels`, all photographs one after the other, (rows, columns, RGB) uint8; `sizes`, (n, 2)
+int64, height and width; `sources`, their names and sha256, JSON in UTF-8. It is called after a hash of everything that
+went into it, so that it is made again exactly when an input changes.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import numpy as np
+from rich.progress import Progress
+from safetensors import SafetensorError, safe_open
+
+from restoration.datasets import PhotoSet
+from restoration.datasets.decode import BadPhoto, decode
+from restoration.errors import UserError
+from restoration.files import replacing
+from restoration.photographs import PackedPhotos
+
+FORMAT = "photographs 1"  # changes whenever the same inputs would give other bytes
+HEADER_BYTES = 512
+
+
+@dataclass(frozen=True)
+class PackedSet:
+    """A `PhotoSet`, decoded."""
+
+    train: PackedPhotos
+    val: PackedPhotos
+    test: dict[str, PackedPhotos]
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def pack_set(photos: PhotoSet, cache: Path) -> PackedSet:
+    """Every photograph of a set, decoded into `cache` unless it already was.
+
+    Raises:
+        UserError: files cannot be used (all are named), or a test photograph is also trained or validated on.
+    """
+    packed = PackedSet(
+        pack(photos.train, cache, title=f"training photographs of {photos.name}", skip_bad=photos.skip_bad),
+        pack(photos.val, cache, title=f"validation photographs of {photos.name}", skip_bad=photos.skip_bad),
+        {
+            name: pack(paths, cache, title=f"test photographs of {name}", skip_bad=photos.skip_bad)
+            for name, paths in photos.test.items()
+        },
+    )
+    seen = {**_by_digest(packed.train), **_by_digest(packed.val)}
+    for title, test in packed.test.items():
+        both = [f"  {name} = {seen[digest]}" for digest, name in _by_digest(test).items() if digest in seen]
+        if both:
+            raise UserError(
+                f"test photographs of {title} are also used for training or validation:\n" + "\n".join(both) + "\n"
+                "Scores on them would mean nothing; move them out of one of the folders."
+            )
+    return packed
+
+
+def _by_digest(photos: PackedPhotos) -> dict[str, str]:
+    return dict(zip(photos.digests, photos.names, strict=True))
+
+
+def pack(paths: Sequence[Path], cache: Path, *, title: str, skip_bad: bool = False) -> PackedPhotos:
+    """The photographs of `paths`, decoded into `cache` unless the same files already were.
+
+    Args:
+        title: what these photographs are, for the progress bar and messages.
+        skip_bad: leave out files that cannot be used; they are still named.
+
+    Raises:
+        UserError: naming every file that cannot be used, with the reason.
+    """
+    digests = list(in_parallel(_digest, paths))
+    names = _short_names(paths)
+    key = hashlib.sha256(json.dumps([FORMAT, skip_bad, names, digests]).encode()).hexdigest()
+    sources = list(zip(names, digests, strict=True))
+    return _opened_or_made(cache, key, lambda file: _decode_all(file, paths, sources, title, skip_bad))
+
+
+def pack_recorded(
+    photos: PackedPhotos, record: Callable[[np.ndarray], np.ndarray], recipe: str, cache: Path, *, title: str
+) -> PackedPhotos:
+    """What a deterministic degradation keeps of each photograph, packed in the same order.
+
+    Args:
+        record: (H, W, 3) uint8 -> (h, w, 3) uint8.
+        recipe: identifies `record` and its settings.
+    """
+    key = hashlib.sha256(json.dumps([FORMAT, photos.key, recipe]).encode()).hexdigest()
+
+    def make(file: BinaryIO) -> None:
+        recorded = in_parallel(lambda index: record(photos.array(index)), range(len(photos)))
+        sources = list(zip(photos.names, photos.digests, strict=True))
+        _write(file, _with_progress(recorded, len(photos), title), sources)
+
+    return _opened_or_made(cache, key, make)
+
+
+def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """`work` of each item in order, on all cores, a bounded number ahead of the reader."""
+    workers = os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        ahead: deque = deque()
+        for item in items:
+            ahead.append(pool.submit(work, item))
+            if len(ahead) > 2 * workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def _digest(path: Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _short_names(paths: Sequence[Path]) -> list[str]:
+    """Paths below their common folder: short, and still different from one another."""
+    resolved = [path.absolute() for path in paths]
+    common = Path(os.path.commonpath([path.parent for path in resolved]))
+    return [path.relative_to(common).as_posix() for path in resolved]
+
+
+def _opened_or_made(cache: Path, key: str, make: Callable[[BinaryIO], None]) -> PackedPhotos:
+    path = cache / f"{key[:20]}.safetensors"
+    if not path.exists():
+        _make(path, make)
+    try:
+        return _opened(path, key)
+    except SafetensorError:  # damaged since it was made: it is only a cache
+        _make(path, make)
+        return _opened(path, key)
+
+
+def _make(path: Path, make: Callable[[BinaryIO], None]) -> None:
+    try:
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            make(file)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        raise UserError(f"cannot write the packed photographs {path}: {error.strerror}; nothing was kept") from error
+
+
+def _opened(path: Path, key: str) -> PackedPhotos:
+    with safe_open(path, framework="pt") as file:
+        names, digests = zip(*json.loads(bytes(file.get_tensor("sources").numpy())), strict=True)
+        return PackedPhotos(file.get_tensor("pixels"), file.get_tensor("sizes"), list(names), list(digests), key)
+
+
+def _decode_all(
+    file: BinaryIO, paths: Sequence[Path], sources: list[tuple[str, str]], title: str, skip_bad: bool
+) -> None:
+    bad: list[str] = []
+    kept: list[tuple[str, str]] = []
+
+    def attempt(path: Path) -> np.ndarray | BadPhoto:
+        try:
+            return decode(path)
+        except BadPhoto as error:
+            return error
+
+    def good() -> Iterator[np.ndarray]:
+        decoded = _with_progress(in_parallel(attempt, paths), len(paths), title)
+        for path, source, photo in zip(paths, sources, decoded, strict=True):
+            if isinstance(photo, BadPhoto):
+                bad.append(f"  {path}: {photo}")
+            else:
+                kept.append(source)
+                yield photo
+
+    _write(file, good(), kept)
+    if bad and (not skip_bad or not kept):
+        raise UserError(
+            f"{len(bad)} of {len(paths)} {title} cannot be used:\n" + "\n".join(bad) + "\n"
+            "Mend or remove them, or leave them out with data.skip_bad=true."
+        )
+    if bad:
+        print(f"Left out {len(bad)} of {len(paths)} {title}:\n" + "\n".join(bad))
+
+
+def _with_progress(results: Iterable[Result], total: int, title: str) -> Iterator[Result]:
+    with Progress(transient=True, disable=not sys.stdout.isatty()) as progress:
+        yield from progress.track(results, total=total, description=f"packing {title}")
+
+
+def _write(file: BinaryIO, photos: Iterable[np.ndarray], sources: list[tuple[str, str]]) -> None:
+    """Writes photographs as they come; `sources` is read last, so that it may grow meanwhile."""
+    file.seek(HEADER_BYTES)
+    sizes = []
+    for photo in photos:
+        sizes.append(photo.shape[:2])
+        file.write(np.ascontiguousarray(photo).data)
+    end = file.tell() - HEADER_BYTES
+    padding = -end % 8  # safetensors: int64 values must be aligned
+    size_bytes = np.array(sizes, dtype=np.int64).tobytes()
+    source_bytes = json.dumps(sources).encode()
+    file.write(bytes(padding) + size_bytes + source_bytes)
+    layout = {
+        "pixels": _entry("U8", [end + padding], 0, end + padding),
+        "sizes": _entry("I64", [len(sizes), 2], end + padding, len(size_bytes)),
+        "sources": _entry("U8", [len(source_bytes)], end + padding + len(size_bytes), len(source_bytes)),
+    }
+    header = json.dumps(layout).encode().ljust(HEADER_BYTES - 8)
+    file.seek(0)
+    file.write(len(header).to_bytes(8, "little") + header)
+
+
+def _entry(dtype: str, shape: list[int], start: int, length: int) -> dict:
+    return {"dtype": dtype, "shape": shape, "data_offsets": [start, start + length]}

@@ -1,0 +1,5 @@
+"""The error that a user can mend."""
+
+
+class UserError(Exception):
+    """What was wrong, what was received and how to mend it; the scripts print it without a traceback."""

@@ -1,0 +1,98 @@
+"""Whole photographs -> restored -> one record per image and metric."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from restoration.metrics import METRICS, score
+from restoration.network import RECEPTIVE_RADIUS
+from restoration.photographs import PackedPhotos
+from restoration.protocol import Protocol
+from restoration.tasks import Task
+
+INPUT = "input"  # stands for a loss in the records of the degraded input itself
+TILE = 512
+
+
+@dataclass(frozen=True)
+class Score:
+    """One value of a restored photograph under one metric; `loss` names the network."""
+
+    loss: str
+    image: str
+    metric: str
+    value: float
+
+
+@torch.inference_mode()
+def restore(model: nn.Module, degraded: Tensor, *, tile: int = TILE) -> Tensor:
+    """(3, H, W) degraded -> (3, H, W) restored, in float32.
+
+    Larger images go through in tiles with as much overlap as the network sees, so that memory stays bounded and the
+    result equals that of the whole image.
+    """
+    height, width = degraded.shape[1:]
+    restored = torch.empty_like(degraded)
+    for top in range(0, height, tile):
+        for left in range(0, width, tile):
+            first_row, first_column = max(top - RECEPTIVE_RADIUS, 0), max(left - RECEPTIVE_RADIUS, 0)
+            window = degraded[
+                :, first_row : top + tile + RECEPTIVE_RADIUS, first_column : left + tile + RECEPTIVE_RADIUS
+            ]
+            output = model(window[None].contiguous(memory_format=torch.channels_last))[0]
+            inner = restored[:, top : top + tile, left : left + tile]
+            row, column = top - first_row, left - first_column
+            inner.copy_(output[:, row : row + inner.shape[1], column : column + inner.shape[2]])
+    return restored
+
+
+def degraded_photo(task: Task, photos: PackedPhotos, index: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """A photograph degraded with noise seeded by its name, so that every loss meets the same input, and the truth."""
+    seed = int.from_bytes(hashlib.sha256(photos.names[index].encode()).digest()[:7], "big")
+    target = photos.image(index)
+    degraded = task.degrade(target, torch.Generator().manual_seed(seed))
+    return degraded.to(device), target.to(device)
+
+
+def evaluate(
+    models: Mapping[str, nn.Module], task: Task, photos: PackedPhotos, *, protocol: Protocol, device: torch.device
+) -> Iterator[list[Score]]:
+    """The scores of the degraded input and of every model, photograph by photograph."""
+    for index, name in enumerate(photos.names):
+        degraded, target = degraded_photo(task, photos, index, device)
+        truth = protocol.prepare(target)
+        scores = []
+        for loss, image in [(INPUT, degraded), *((loss, restore(model, degraded)) for loss, model in models.items())]:
+            values = score(protocol.prepare(image), truth)
+            scores += [Score(loss, name, metric, value) for metric, value in values.items()]
+        yield scores
+
+
+class Validation:
+    """Whole photographs that are scored during training, always with the same degradation.
+
+    Args:
+        photos: the photographs; degraded once, kept on `device`.
+    """
+
+    def __init__(self, task: Task, photos: PackedPhotos, *, protocol: Protocol, device: torch.device):
+        self.protocol = protocol
+        self.pairs = [degraded_photo(task, photos, index, device) for index in range(len(photos))]
+
+    def scores(self, model: nn.Module) -> dict[str, float]:
+        """The mean of every metric over the photographs."""
+        values = [
+            score(self.protocol.prepare(restore(model, degraded)), self.protocol.prepare(target))
+            for degraded, target in self.pairs
+        ]
+        return {metric: sum(value[metric] for value in values) / len(values) for metric in METRICS}
+
+    def crops(self, model: nn.Module, *, count: int = 2, side: int = 160) -> Iterator[Tensor]:
+        """Degraded, restored and true centre of the first photographs, side by side, (3, side, 3 side) in [0, 1]."""
+        for degraded, target in self.pairs[:count]:
+            top, left = ((length - min(length, side)) // 2 for length in target.shape[1:])
+            images = (degraded, restore(model, degraded).clamp(0, 1), target)
+            yield torch.cat([image[:, top : top + side, left : left + side] for image in images], dim=2)

@@ -1,0 +1,257 @@
+"""The losses of the paper's section III, as the authors' Caffe layers (PL4NN) compute them.
+
+Contract: `restored` and `target` are (N, C, H, W) floating-point tensors with values nominally in [0, 1], any C >= 1.
+Each function returns one value per image, (N,); each module its mean over the batch. Statistics are taken per channel
+and averaged over channels. Half-precision inputs are computed in float32, autocast or not.
+
+Patch form (default): H = W odd and >= 11. The only SSIM computed is that of the centre pixel, with a Gaussian that
+spans the whole patch, so that every pixel still receives a gradient.
+Dense form (`window=W`, or `dense=True` in a module): every pixel whose W x W window lies inside the image is a centre;
+it equals the patch form on each W x W crop.
+"""
+
+import torch
+from torch import Tensor, nn
+
+C1 = 0.01**2
+C2 = 0.03**2
+SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0)
+WINDOW = 31  # the paper's patch
+
+
+def l2(restored: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error. (The Caffe layer halves it, which Adam does not notice.)"""
+    restored, target = _as_float(restored, target)
+    return (restored - target).square().mean(dim=(1, 2, 3))
+
+
+def l1(restored: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute error."""
+    restored, target = _as_float(restored, target)
+    return (restored - target).abs().mean(dim=(1, 2, 3))
+
+
+def ssim(restored: Tensor, target: Tensor, *, sigma: float = 5.0, window: int | None = None) -> Tensor:
+    """1 - SSIM = 1 - l cs, with a Gaussian of standard deviation `sigma` pixels."""
+    return ms_ssim(restored, target, sigmas=(sigma,), window=window)
+
+
+def ms_ssim(
+    restored: Tensor, target: Tensor, *, sigmas: tuple[float, ...] = SIGMAS, window: int | None = None
+) -> Tensor:
+    """1 - MS-SSIM = 1 - l_M prod_j cs_j: no pyramid, one Gaussian per scale, all exponents 1.
+
+    Args:
+        sigmas: standard deviations in pixels, increasing; the last one is sigma_M.
+        window: side of the square window of the dense form; None for the patch form.
+
+    Raises:
+        ValueError: on shapes, windows or sigmas for which the loss is not defined.
+    """
+    restored, target = _as_float(restored, target)
+    weights = _gaussian_windows(restored, sigmas, window)
+    with _full_precision(restored):
+        luminance, contrast_structure = _ssim_deficits(restored, target, weights, dense=window is not None)
+        deficit = luminance[:, :, -1]
+        for factor in contrast_structure.unbind(dim=2):
+            deficit = deficit + factor * (1 - deficit)  # 1 - ab = (1 - a) + (1 - b) a
+        return deficit.mean(dim=(1, 2, 3))
+
+
+def gaussian_l1(restored: Tensor, target: Tensor, *, sigma: float = SIGMAS[-1], window: int | None = None) -> Tensor:
+    """Absolute error weighted by the Gaussian around the centre: the L1 term of Mix."""
+    restored, target = _as_float(restored, target)
+    weights = _gaussian_windows(restored, (sigma,), window)
+    with _full_precision(restored):
+        return _window_means((restored - target).abs(), weights, dense=window is not None).mean(dim=(1, 2, 3, 4))
+
+
+def gaussian_l2(restored: Tensor, target: Tensor, *, sigma: float = SIGMAS[-1], window: int | None = None) -> Tensor:
+    """Half the squared error weighted by the Gaussian around the centre: the L2 term of MS-SSIM + L2."""
+    restored, target = _as_float(restored, target)
+    weights = _gaussian_windows(restored, (sigma,), window)
+    with _full_precision(restored):
+        squares = (restored - target).square() / 2
+        return _window_means(squares, weights, dense=window is not None).mean(dim=(1, 2, 3, 4))
+
+
+class L2Loss(nn.Module):
+    """Mean squared error over the batch."""
+
+    def forward(self, restored: Tensor, target: Tensor) -> Tensor:
+        return l2(restored, target).mean()
+
+
+class L1Loss(nn.Module):
+    """Mean absolute error over the batch."""
+
+    def forward(self, restored: Tensor, target: Tensor) -> Tensor:
+        return l1(restored, target).mean()
+
+
+class SSIMLoss(nn.Module):
+    """1 - SSIM; the paper's tables have sigma = 5 (SSIM5) and sigma = 9 (SSIM9)."""
+
+    def __init__(self, sigma: float = 5.0, *, dense: bool = False, window: int = WINDOW):
+        super().__init__()
+        self.sigma = sigma
+        self.window = window if dense else None
+
+    def forward(self, restored: Tensor, target: Tensor) -> Tensor:
+        return ssim(restored, target, sigma=self.sigma, window=self.window).mean()
+
+
+class MSSSIMLoss(nn.Module):
+    """1 - MS-SSIM over the scales `sigmas`."""
+
+    def __init__(self, sigmas: tuple[float, ...] = SIGMAS, *, dense: bool = False, window: int = WINDOW):
+        super().__init__()
+        self.sigmas = tuple(sigmas)
+        self.window = window if dense else None
+
+    def forward(self, restored: Tensor, target: Tensor) -> Tensor:
+        return ms_ssim(restored, target, sigmas=self.sigmas, window=self.window).mean()
+
+
+class MixLoss(nn.Module):
+    """alpha (1 - MS-SSIM) + (1 - alpha) l1_scale sum G_sigmaM |x - y|: the paper's Mix.
+
+    `l1_scale` is the unit in which the L1 term counts: 255 for 8-bit levels, 1 for the unit range. The paper's
+    alpha = 0.84 balances the terms in 8-bit levels; it is the same mixture, up to a factor, as alpha = 0.0202 in the
+    unit range, near the 0.025 that the authors' code ships: `MixLoss(alpha=0.025, l1_scale=1)`.
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.84,
+        l1_scale: float = 255.0,
+        sigmas: tuple[float, ...] = SIGMAS,
+        *,
+        dense: bool = False,
+        window: int = WINDOW,
+    ):
+        super().__init__()
+        self.alpha = _checked_alpha(alpha)
+        self.l1_scale = l1_scale
+        self.sigmas = tuple(sigmas)
+        self.window = window if dense else None
+
+    def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """The weighted terms by name; their sum is the loss."""
+        structure = ms_ssim(restored, target, sigmas=self.sigmas, window=self.window).mean()
+        absolute = gaussian_l1(restored, target, sigma=self.sigmas[-1], window=self.window).mean()
+        return {"ms_ssim": self.alpha * structure, "l1": (1 - self.alpha) * self.l1_scale * absolute}
+
+    def forward(self, restored: Tensor, target: Tensor) -> Tensor:
+        terms = self.terms(restored, target)
+        return terms["ms_ssim"] + terms["l1"]
+
+
+class MSSSIML2Loss(nn.Module):
+    """alpha (1 - MS-SSIM) + (1 - alpha) 1/2 sum G_sigmaM (x - y)^2, alpha = 0.1 as in the authors' code."""
+
+    def __init__(
+        self, alpha: float = 0.1, sigmas: tuple[float, ...] = SIGMAS, *, dense: bool = False, window: int = WINDOW
+    ):
+        super().__init__()
+        self.alpha = _checked_alpha(alpha)
+        self.sigmas = tuple(sigmas)
+        self.window = window if dense else None
+
+    def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """The weighted terms by name; their sum is the loss."""
+        structure = ms_ssim(restored, target, sigmas=self.sigmas, window=self.window).mean()
+        squared = gaussian_l2(restored, target, sigma=self.sigmas[-1], window=self.window).mean()
+        return {"ms_ssim": self.alpha * structure, "l2": (1 - self.alpha) * squared}
+
+    def forward(self, restored: Tensor, target: Tensor) -> Tensor:
+        terms = self.terms(restored, target)
+        return terms["ms_ssim"] + terms["l2"]
+
+
+def _ssim_deficits(x: Tensor, y: Tensor, weights: Tensor, *, dense: bool) -> tuple[Tensor, Tensor]:
+    """1 - l and 1 - cs at every centre and scale, each (N, C, scales, h, w); h = w = 1 in the patch form.
+
+    Written in the difference d = x - y, as 1 - l = mu_d^2 / (mu_x^2 + mu_y^2 + C1) and
+    1 - cs = sigma_d^2 / (sigma_x^2 + sigma_y^2 + C2): float32 would lose a small loss in 1 - 0.999. Variances do not
+    change under a constant shift: planes are centred first, or a flat bright patch would lose its own in mu^2.
+    """
+    difference = x - y
+    shift_y, shift_d = (image.detach().mean(dim=(2, 3), keepdim=True) for image in (y, difference))
+    y, d = y - shift_y, difference - shift_d
+    x = y + d
+    mean_y, mean_d, mean_xx, mean_yy, mean_dd = _window_means(
+        torch.stack([y, d, x * x, y * y, d * d]), weights, dense=dense
+    ).unbind()
+    var_x = mean_xx - (mean_y + mean_d) ** 2
+    var_y = mean_yy - mean_y**2
+    var_d = mean_dd - mean_d**2
+    mu_y = mean_y + shift_y.unsqueeze(2)
+    mu_d = mean_d + shift_d.unsqueeze(2)
+    return mu_d**2 / ((mu_y + mu_d) ** 2 + mu_y**2 + C1), var_d / (var_x + var_y + C2)
+
+
+def _window_means(images: Tensor, weights: Tensor, *, dense: bool) -> Tensor:
+    """Gaussian means of (..., H, W) images around every centre: (..., scales, h, w).
+
+    `weights` are the (scales, window) separable Gaussians. The patch form has one centre, so that all scales are one
+    matrix product with the 2-D Gaussians.
+    """
+    if not dense:
+        gaussians = torch.einsum("si,sj->ijs", weights, weights).flatten(0, 1)
+        return (images.flatten(-2) @ gaussians)[..., None, None]
+    scales, window = weights.shape
+    planes = images.reshape(-1, 1, *images.shape[-2:])
+    rows = nn.functional.conv2d(planes, weights.view(scales, 1, window, 1))
+    means = nn.functional.conv2d(rows, weights.view(scales, 1, 1, window), groups=scales)
+    return means.view(*images.shape[:-2], *means.shape[1:])
+
+
+def _gaussian_windows(images: Tensor, sigmas: tuple[float, ...], window: int | None) -> Tensor:
+    """1-D Gaussians normalised to sum 1, (scales, window), for images and sigmas that have been checked."""
+    height, width = images.shape[-2:]
+    if window is None:
+        if height != width or height % 2 == 0 or height < 11:
+            raise ValueError(
+                "the patch form needs square patches of an odd side of at least 11 pixels (the paper: 31), "
+                f"got {height}x{width}; use dense=True for whole images"
+            )
+        window = height
+    elif window % 2 == 0 or window < 11 or window > min(height, width):
+        raise ValueError(
+            f"the dense form needs an odd window of 11 pixels up to the image's shorter side, "
+            f"got window={window} for {height}x{width}"
+        )
+    if not sigmas or min(sigmas) <= 0 or list(sigmas) != sorted(sigmas):
+        raise ValueError(f"sigmas are positive standard deviations in pixels in increasing order, got {tuple(sigmas)}")
+    offsets = torch.arange(window, device=images.device, dtype=torch.float64) - window // 2
+    scales = torch.tensor(sigmas, device=images.device, dtype=torch.float64)[:, None]
+    weights = torch.exp(-(offsets**2) / (2 * scales**2))
+    return (weights / weights.sum(dim=1, keepdim=True)).to(images.dtype)
+
+
+def _as_float(restored: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """The pair in float32 or float64, after a check of its shapes."""
+    if restored.shape != target.shape or restored.ndim != 4:
+        raise ValueError(
+            "restored and target must both be (N, C, H, W) and of one shape, "
+            f"got {tuple(restored.shape)} and {tuple(target.shape)}"
+        )
+    if not (restored.is_floating_point() and target.is_floating_point()):
+        raise ValueError(
+            f"restored and target must be floating point in [0, 1], got {restored.dtype} and {target.dtype}; "
+            "divide 8-bit images by 255"
+        )
+    dtype = torch.promote_types(torch.promote_types(restored.dtype, target.dtype), torch.float32)
+    return restored.to(dtype), target.to(dtype)
+
+
+def _checked_alpha(alpha: float) -> float:
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha is the share of the MS-SSIM term and lies in [0, 1], got {alpha}")
+    return alpha
+
+
+def _full_precision(images: Tensor) -> torch.autocast:
+    """Switches autocast off: matrix products in bfloat16 would ruin the variances."""
+    return torch.autocast(images.device.type, enabled=False)

@@ -1,0 +1,51 @@
+"""The paper's network: three convolutions, two PReLUs, about 122.9 k weights.
+
+| layer | kernel      | input -> output channels | then                       |
+|-------|-------------|--------------------------|----------------------------|
+| 1     | 9 x 9       | 3 -> 64                  | PReLU, a slope per channel |
+| 2     | 5 x 5       | 64 -> 64                 | PReLU, a slope per channel |
+| 3     | 5 x 5       | 64 -> 3                  |                            |
+
+'Same' zero padding keeps the size, so that 31 x 31 patches train it and images of any size pass through it.
+"""
+
+import torch
+from torch import Tensor, nn
+
+RECEPTIVE_RADIUS = 4 + 2 + 2  # an output pixel sees the input within this many pixels
+PRELU_START = 0.25  # slope of a PReLU before training
+
+
+class RestorationCNN(nn.Module):
+    """(N, 3, H, W) degraded -> (N, 3, H, W) restored, both nominally in [0, 1].
+
+    Args:
+        identity_start: begin as the identity map: a colour passes through one feature of each layer; the other features
+            begin as He et al. draw them, with no weight in the output yet. False: PyTorch's default start.
+    """
+
+    def __init__(self, *, identity_start: bool = True):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 64, kernel_size=9, padding=4),
+            nn.PReLU(64, init=PRELU_START),
+            nn.Conv2d(64, 64, kernel_size=5, padding=2),
+            nn.PReLU(64, init=PRELU_START),
+            nn.Conv2d(64, 3, kernel_size=5, padding=2),
+        )
+        if identity_start:
+            self._start_as_identity()
+
+    def forward(self, degraded: Tensor) -> Tensor:
+        return self.layers(degraded)
+
+    @torch.no_grad()
+    def _start_as_identity(self) -> None:
+        for convolution in (layer for layer in self.layers if isinstance(layer, nn.Conv2d)):
+            nn.init.kaiming_normal_(convolution.weight, a=PRELU_START)
+            if convolution.bias is not None:
+                nn.init.zeros_(convolution.bias)
+            centre = convolution.kernel_size[0] // 2
+            for colour in range(3):
+                convolution.weight[colour] = 0
+                convolution.weight[colour, colour, centre, centre] = 1

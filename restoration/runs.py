@@ -1,0 +1,150 @@
+"""What a run leaves in its folder, written and read.
+
+<runs>/<data>/<variant>/<task>/<loss>/seed<k>/
+    config.yaml         the resolved configuration
+    checkpoint.pt       to resume
+    model.safetensors   the weights
+    per_image.csv       a row for each test photograph and metric, of the network and of its degraded input
+    provenance.json     commit, versions, hardware, photographs, patches seen, time
+    events.out.*        TensorBoard
+"""
+
+import csv
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from restoration.datasets.pack import PackedSet
+from restoration.evaluate import Score
+from restoration.files import write_text
+from restoration.train import Budget
+
+COLUMNS = ["data", "variant", "test_set", "task", "loss", "seed", "image", "metric", "value"]
+VERSIONS = ("torch", "numpy", "pillow", "piq")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Names of a run; its folder is made of them."""
+
+    root: Path
+    data: str
+    variant: str
+    task: str
+    loss: str
+    seed: int
+
+    @property
+    def folder(self) -> Path:
+        return self.root / self.data / self.variant / self.task / self.loss / f"seed{self.seed}"
+
+    def is_trained(self) -> bool:
+        return (self.folder / "model.safetensors").exists()
+
+    def is_complete(self) -> bool:
+        """Trained and scored."""
+        return self.is_trained() and (self.folder / "per_image.csv").exists()
+
+
+def find_runs(
+    root: Path,
+    *,
+    data: str | None = None,
+    variant: str | None = None,
+    task: str | None = None,
+    loss: str | None = None,
+) -> list[Run]:
+    """The trained runs below `root`, restricted to the names that are given."""
+    pattern = "/".join([*(name or "*" for name in (data, variant, task, loss)), "seed*", "model.safetensors"])
+    runs = []
+    for weights in sorted(root.glob(pattern)):
+        data, variant, task, loss, seed = weights.parent.relative_to(root).parts
+        runs.append(Run(root, data, variant, task, loss, int(seed.removeprefix("seed"))))
+    return runs
+
+
+def write_scores(run: Run, scores: Mapping[str, Iterable[Score]]) -> None:
+    """Writes the scores of each test set as the run's per_image.csv."""
+    text = StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for test_set, records in scores.items():
+        for record in records:
+            rows.writerow(
+                [
+                    run.data,
+                    run.variant,
+                    test_set,
+                    run.task,
+                    record.loss,
+                    run.seed,
+                    record.image,
+                    record.metric,
+                    record.value,
+                ]
+            )
+    write_text(run.folder / "per_image.csv", text.getvalue())
+
+
+def read_scores(runs: Iterable[Run]) -> pd.DataFrame:
+    """The per-image records of all complete runs, one after the other."""
+    frames = [pd.read_csv(run.folder / "per_image.csv") for run in runs if run.is_complete()]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
+
+
+def write_provenance(
+    run: Run, photos: PackedSet, budget: Budget, *, seconds: float, device: torch.device, bf16: bool
+) -> None:
+    """Writes where the weights come from as the run's provenance.json."""
+    seen = budget.steps * budget.batch
+    counts = {"train": len(photos.train), "val": len(photos.val)}
+    facts = {
+        "commit": _commit(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
+        "hardware": hardware(device),
+        "precision": "bf16" if bf16 else "fp32",
+        "photographs": {**counts, "test": {name: len(test) for name, test in photos.test.items()}},
+        "training_photographs_hash": photos.train.key,
+        "patches_seen": seen,
+        "batch": budget.batch,
+        "seconds": round(seconds, 1),
+        "patches_per_second": round(seen / seconds, 1),
+    }
+    write_text(run.folder / "provenance.json", json.dumps(facts, indent=2) + "\n")
+
+
+def read_provenance(run: Run) -> dict[str, Any]:
+    return json.loads((run.folder / "provenance.json").read_text())
+
+
+def hardware(device: torch.device) -> str:
+    """The processor that computes, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    names = [line.split(":")[1].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _commit() -> str:
+    """The commit of the working tree, marked where it has changes; "unknown" outside a repository."""
+    command = ["git", "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

@@ -1,0 +1,177 @@
+"""The paper's tables from per-image records: a column for the degraded input and every loss, a row for every metric."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table as ConsoleTable
+
+from restoration.evaluate import INPUT
+from restoration.files import write_text
+from restoration.metrics import METRICS
+from restoration.runs import Run, read_provenance, read_scores
+
+TITLES = {
+    "l2": "L2",
+    "l1": "L1",
+    "ssim5": "SSIM5",
+    "ssim9": "SSIM9",
+    "ms_ssim": "MS-SSIM",
+    "mix": "Mix",
+    "ms_ssim_l2": "MS-SSIM+L2",
+}  # in the paper's order; other losses follow under their own names
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """One task on one test set.
+
+    Attributes:
+        title: what the table shows.
+        header: the lines that every rendering carries: data, budget, seeds, protocol, hardware.
+        columns: titles, the degraded input first.
+        means: (metrics, columns) over images and seeds; not a number where a metric is not defined.
+        spreads: (metrics, columns) standard deviation over seeds of the mean over images; not a number for one seed.
+    """
+
+    name: str
+    title: str
+    header: tuple[str, ...]
+    columns: tuple[str, ...]
+    means: np.ndarray
+    spreads: np.ndarray
+
+    def cells(self) -> list[list[tuple[str, bool]]]:
+        """The text of every cell and whether it is the best of its row."""
+        rows = []
+        for metric, means, spreads in zip(METRICS.values(), self.means, self.spreads, strict=True):
+            texts = [
+                _text(metric.shown(mean), metric.shown(spread)) for mean, spread in zip(means, spreads, strict=True)
+            ]
+            known = [mean for mean in means if not np.isnan(mean)]
+            best = metric.shown((max if metric.higher_is_better else min)(known)) if known else None
+            rows.append([(text, metric.shown(mean) == best) for text, mean in zip(texts, means, strict=True)])
+        return rows
+
+    def markdown(self) -> str:
+        rows = [
+            "| " + " | ".join([metric.title, *(f"**{text}**" if best else text for text, best in row)]) + " |"
+            for metric, row in zip(METRICS.values(), self.cells(), strict=True)
+        ]
+        head = "| " + " | ".join(["", *self.columns]) + " |"
+        rule = "|---|" + "---:|" * len(self.columns)
+        return (
+            "\n".join([f"**{self.title}**", "", head, rule, *rows, "", *(f"- {line}" for line in self.header)]) + "\n"
+        )
+
+    def csv(self) -> str:
+        lines = [f"# {line}" for line in (self.title, *self.header)]
+        lines.append(",".join(["metric", *self.columns]))
+        for name, means in zip(METRICS, self.means, strict=True):
+            lines.append(",".join([name, *(f"{mean:.8g}" for mean in means)]))
+        return "\n".join(lines) + "\n"
+
+    def latex(self) -> str:
+        """A booktabs table."""
+        rows = [
+            " & ".join([metric.title, *(f"\\textbf{{{text}}}" if best else text for text, best in row)]) + r" \\"
+            for metric, row in zip(METRICS.values(), self.cells(), strict=True)
+        ]
+        lines = [
+            *(f"% {line}" for line in (self.title, *self.header)),
+            rf"\begin{{tabular}}{{l{'r' * len(self.columns)}}}",
+            r"\toprule",
+            " & ".join(["", *(column.replace("_", r"\_") for column in self.columns)]) + r" \\",
+            r"\midrule",
+            *(row.replace("±", r"$\pm$") for row in rows),
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def show(self, console: Console) -> None:
+        table = ConsoleTable("")
+        for column in self.columns:
+            table.add_column(column, justify="right")
+        for metric, row in zip(METRICS.values(), self.cells(), strict=True):
+            table.add_row(metric.title, *(f"[bold]{text}[/bold]" if best else text for text, best in row))
+        console.print(self.title, table, sep="\n", highlight=False)
+        for line in self.header:
+            console.print(f"  {line}", highlight=False, soft_wrap=True)
+
+
+def build_tables(runs: Sequence[Run], *, input_titles: dict[str, str], protocol: str) -> list[ResultTable]:
+    """A table for every data set, variant, task and test set among complete runs.
+
+    Args:
+        input_titles: the column title of the degraded input, by task.
+    """
+    groups: dict[tuple[str, str, str], list[Run]] = {}
+    for run in runs:
+        if run.is_complete():
+            groups.setdefault((run.data, run.variant, run.task), []).append(run)
+    return [
+        _table(test_set, scores, its_runs, input_titles[task], protocol)
+        for (_, _, task), its_runs in groups.items()
+        for test_set, scores in read_scores(its_runs).groupby("test_set")
+    ]
+
+
+def write_tables(tables: Sequence[ResultTable], folder: Path) -> None:
+    """Writes every table below `folder` as Markdown, CSV and LaTeX."""
+    for table in tables:
+        for suffix, text in (("md", table.markdown()), ("csv", table.csv()), ("tex", table.latex())):
+            write_text(folder / f"{table.name}.{suffix}", text)
+
+
+def _table(test_set: Any, scores: pd.DataFrame, runs: Sequence[Run], input_title: str, protocol: str) -> ResultTable:
+    """The table of one task on one test set."""
+    first = runs[0]
+    losses = _in_order({run.loss for run in runs})
+    rows = pd.MultiIndex.from_product([METRICS, [INPUT, *losses]])
+    per_seed = scores.groupby(["metric", "loss", "seed"])["value"].mean().unstack("seed").reindex(rows)
+    shape = (len(METRICS), 1 + len(losses))
+    spreads = per_seed.std(axis=1).to_numpy(copy=True).reshape(shape)
+    spreads[:, 0] = np.nan  # the input has no seed
+    return ResultTable(
+        name=f"{first.data}/{first.variant}/{first.task}-{test_set}",
+        title=f"{first.task} on {test_set}: mean over {scores['image'].nunique()} photographs",
+        header=_header(runs, protocol),
+        columns=(input_title, *(TITLES.get(loss, loss) for loss in losses)),
+        means=per_seed.mean(axis=1).to_numpy().reshape(shape),
+        spreads=spreads,
+    )
+
+
+def _text(mean: str, spread: str) -> str:
+    if mean == "nan":
+        return "–"
+    return mean if spread == "nan" else f"{mean} ± {spread}"
+
+
+def _in_order(losses: set[str]) -> list[str]:
+    return [loss for loss in TITLES if loss in losses] + sorted(losses - TITLES.keys())
+
+
+def _header(runs: Sequence[Run], protocol: str) -> tuple[str, ...]:
+    facts = [read_provenance(run) for run in runs]
+
+    def listed(value: Callable[[dict[str, Any]], object]) -> str:
+        return ", ".join(dict.fromkeys(str(value(fact)) for fact in facts))
+
+    photographs = listed(lambda fact: fact["photographs"]["train"])
+    digest = listed(lambda fact: fact["training_photographs_hash"][:12])
+    patches = listed(lambda fact: f"{fact['patches_seen']:,}")
+    batch, precision = listed(lambda fact: fact["batch"]), listed(lambda fact: fact["precision"])
+    hardware, commit = listed(lambda fact: fact["hardware"]), listed(lambda fact: fact["commit"])
+    seeds = ", ".join(str(seed) for seed in sorted({run.seed for run in runs}))
+    return (
+        f"data: trained on {runs[0].data}, {photographs} photographs (hash {digest})",
+        f"budget {runs[0].variant}: {patches} patches of 31x31 seen, batch {batch}, {precision}; seeds {seeds}",
+        f"protocol: {protocol}",
+        f"hardware: {hardware}; commit {commit}",
+    )

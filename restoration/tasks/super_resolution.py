@@ -1,0 +1,79 @@
+"""Super-resolution: a photograph reduced, saved with 8 bits, and enlarged bilinearly to its full size again.
+
+Sizes that `scale` does not divide are first extended by repeating the last row or column, so that the grids of both
+resolutions stay aligned; the enlarged image is cut back.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from restoration.photographs import PackedPhotos
+
+FILTERS = ("bicubic", "bilinear", "lanczos", "area")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuperResolution:
+    """Reduction by an integer `scale` with an antialiased `filter`, bilinear enlargement."""
+
+    scale: int = 2
+    filter: str = "bicubic"
+
+    input_name: ClassVar[str] = "Bilinear"
+    margin: ClassVar[int] = 0
+    records: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.scale < 2:
+            raise ValueError(f"scale is an integer of at least 2, got {self.scale}")
+        if self.filter not in FILTERS:
+            raise ValueError(f"filter is one of {', '.join(FILTERS)}, got {self.filter}")
+
+    def degrade(self, image: Tensor, generator: torch.Generator) -> Tensor:
+        """(3, H, W) in [0, 1] -> reduced and enlarged, (3, H, W) in [0, 1]; nothing random in it."""
+        height, width = image.shape[1:]
+        small = self._reduced(image * 255)
+        enlarged = functional.interpolate(small[None], scale_factor=self.scale, mode="bilinear")[0]
+        return enlarged[:, :height, :width] / 255
+
+    def record(self, photo: np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint8 -> the low-resolution file, (ceil(H / scale), ceil(W / scale), 3) uint8."""
+        return self._reduced(torch.from_numpy(photo.copy()).permute(2, 0, 1).float()).byte().permute(1, 2, 0).numpy()
+
+    def patches(
+        self, source: PackedPhotos, photo: Tensor, top: Tensor, left: Tensor, size: int, generator: torch.Generator
+    ) -> Tensor:
+        """`size` x `size` crops of the enlarged photographs, (N, 3, size, size)."""
+        taps = -(-(size - 1) // self.scale) + 2
+        first_row, rows = self._interpolation(top, size, taps)
+        first_column, columns = self._interpolation(left, size, taps)
+        small = source.crop(photo, first_row, first_column, taps, taps).float()
+        return rows[:, None] @ small @ columns[:, None].mT / 255
+
+    def _reduced(self, image: Tensor) -> Tensor:
+        """(3, H, W) in [0, 255] -> the low-resolution image in whole levels."""
+        height, width = image.shape[1:]
+        extended = functional.pad(image[None], (0, -width % self.scale, 0, -height % self.scale), mode="replicate")
+        size = (extended.shape[2] // self.scale, extended.shape[3] // self.scale)
+        if self.filter == "area":
+            small = functional.interpolate(extended, size, mode="area")
+        else:
+            small = functional.interpolate(extended, size, mode=self.filter, antialias=True)
+        return small[0].round().clamp(0, 255)
+
+    def _interpolation(self, start: Tensor, size: int, taps: int) -> tuple[Tensor, Tensor]:
+        """Bilinear enlargement along one axis from pixel `start` on, for N windows.
+
+        Returns:
+            The first low-resolution position needed, (N,), and the weights of `taps` of them, (N, size, taps).
+        """
+        pixel = start[:, None] + torch.arange(size, device=start.device)
+        position = (pixel + 0.5) / self.scale - 0.5
+        first = position[:, 0].floor()
+        distance = position[:, :, None] - first[:, None, None] - torch.arange(taps, device=start.device)
+        return first.long(), (1 - distance.abs()).clamp_min(0)

@@ -1,0 +1,282 @@
+"""The training loop: one function, from the first batch to the last.
+
+Whatever the loss, the same budget, optimiser and schedule; only the gradients differ.
+"""
+
+import copy
+import math
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+
+from restoration.checkpoint import load_checkpoint, save_checkpoint
+from restoration.errors import UserError
+from restoration.evaluate import Validation
+from restoration.files import replacing
+from restoration.metrics import METRICS
+from restoration.patches import PatchSampler
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How long to train, and how fast.
+
+    Attributes:
+        patches: patches seen in all.
+        batch: patches a step.
+        learning_rate: its peak, reached after the share `warm_up` of the steps and followed by a cosine down to zero.
+        validations: how many times, evenly spaced, the validation photographs are scored.
+    """
+
+    patches: int
+    batch: int
+    learning_rate: float
+    warm_up: float = 0.05
+    validations: int = 10
+
+    def __post_init__(self) -> None:
+        if not 0 < self.batch <= self.patches:
+            raise ValueError(f"a budget needs 0 < batch <= patches, got batch={self.batch}, patches={self.patches}")
+
+    @property
+    def steps(self) -> int:
+        return self.patches // self.batch
+
+    def learning_rate_at(self, step: int) -> float:
+        """Linear warm-up, then a cosine to zero."""
+        warm = max(1, round(self.warm_up * self.steps))
+        if step < warm:
+            return self.learning_rate * (step + 1) / warm
+        return self.learning_rate * (1 + math.cos(math.pi * (step - warm) / (self.steps - warm))) / 2
+
+    def validation_steps(self) -> set[int]:
+        """Steps before which the network is scored: the same for every loss, the start and the end included."""
+        return {round(self.steps * k / self.validations) for k in range(self.validations + 1)}
+
+
+@runtime_checkable
+class HasTerms(Protocol):
+    """A loss that names its summands."""
+
+    def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]: ...
+
+
+class Interrupted(Exception):
+    """SIGINT or SIGTERM came; the checkpoint has been written."""
+
+    def __init__(self, number: int):
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+def train(
+    model: nn.Module,
+    loss: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    sampler: PatchSampler,
+    validation: Validation,
+    budget: Budget,
+    *,
+    folder: Path,
+    identity: dict[str, Any],
+    bf16: bool,
+    checkpoint_seconds: float = 30.0,
+    log_steps: int = 50,
+    check_steps: int = 1,
+) -> float:
+    """Trains `model` in place; goes on where a checkpoint in `folder` ends.
+
+    Args:
+        identity: nested plain values that say what this run is; a checkpoint of another run is refused.
+        bf16: autocast the network (not the loss) to bfloat16.
+        check_steps: look for non-finite values every so many steps. On a GPU each look waits for the device; when one
+            fails, the steps since the last are repeated one by one to find the batch.
+
+    Returns:
+        Seconds of training over all its interruptions, validation and logging included.
+
+    Raises:
+        Interrupted: on SIGINT or SIGTERM, after a checkpoint.
+        UserError: a value is not finite; or the checkpoint is of another run, or cannot be written.
+    """
+    device = sampler.clean.pixels.device
+    checkpoint = folder / "checkpoint.pt"
+    step, seconds, started = 0, 0.0, time.perf_counter()
+
+    def state() -> dict[str, Any]:
+        return {
+            "step": step,
+            "seconds": seconds + time.perf_counter() - started,
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "generator": sampler.generator.get_state(),
+        }
+
+    def resume(state: dict[str, Any]) -> int:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        sampler.generator.set_state(state["generator"])
+        return state["step"]
+
+    validation_steps = budget.validation_steps()
+    if (saved := load_checkpoint(checkpoint, identity)) is not None:
+        step, seconds = resume(saved), saved["seconds"]
+        validation_steps.discard(step)  # a checkpoint comes after the validation of its step
+    last_checkpoint = started
+    last_good = copy.deepcopy(state())
+    total = torch.zeros((), device=device)  # of the loss since the last log
+    with (
+        SummaryWriter(str(folder), purge_step=step * budget.batch + 1) as board,
+        _signals() as received,
+        _Display(budget, step) as display,
+    ):
+        while True:
+            if step in validation_steps:
+                display.validated(step, _log_validation(board, validation, model, step * budget.batch))
+            if step == budget.steps or received or time.perf_counter() - last_checkpoint > checkpoint_seconds:
+                save_checkpoint(checkpoint, {"identity": identity, **state()})
+                last_checkpoint = time.perf_counter()
+            if step == budget.steps:
+                return state()["seconds"]
+            if received:
+                raise Interrupted(received[0])
+
+            for group in optimizer.param_groups:
+                group["lr"] = budget.learning_rate_at(step)
+            degraded, target = sampler.sample()
+            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+                restored = model(degraded)
+            value = loss(restored.float(), target)
+            optimizer.zero_grad()
+            value.backward()
+            total += value.detach()
+            step += 1
+            if step % check_steps == 0:
+                norm = nn.utils.get_total_norm(
+                    [weight.grad for weight in model.parameters() if weight.grad is not None]
+                )
+                if not torch.isfinite(total + norm):
+                    if check_steps == 1:
+                        raise _not_finite(folder, loss, degraded, restored, target, value, step)
+                    step, check_steps = resume(last_good), 1
+                    total.zero_()
+                    continue
+                if check_steps > 1:
+                    last_good = copy.deepcopy(state())
+            optimizer.step()
+            if step % log_steps == 0:
+                _log_loss(board, loss, restored, target, total / log_steps, step * budget.batch)
+                total.zero_()
+            display.advance(step)
+
+
+def _log_validation(board: SummaryWriter, validation: Validation, model: nn.Module, patches: int) -> dict[str, float]:
+    scores = validation.scores(model)
+    for metric, value in scores.items():
+        board.add_scalar(f"val/{metric}", value, patches)
+    for index, crop in enumerate(validation.crops(model)):
+        board.add_image(f"degraded, restored, truth/{index}", crop, patches)
+    return scores
+
+
+def _log_loss(
+    board: SummaryWriter, loss: nn.Module, restored: Tensor, target: Tensor, mean: Tensor, patches: int
+) -> None:
+    """The mean loss and, of a loss with terms, each term's value and its share of the gradient at the output."""
+    board.add_scalar("train/loss", mean, patches)
+    output = restored.detach().float().requires_grad_()
+    terms = _terms(loss, output, target)
+    norms = {name: torch.autograd.grad(term, output, retain_graph=True)[0].norm() for name, term in terms.items()}
+    for name, term in terms.items():
+        board.add_scalar(f"train/term/{name}", term, patches)
+        board.add_scalar(f"train/gradient_share/{name}", norms[name] / sum(norms.values()), patches)
+
+
+def _terms(loss: nn.Module, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """The weighted terms of a loss that names them, by name; of any other loss none."""
+    return loss.terms(restored, target) if isinstance(loss, HasTerms) else {}
+
+
+def _not_finite(
+    folder: Path, loss: nn.Module, degraded: Tensor, restored: Tensor, target: Tensor, value: Tensor, step: int
+) -> UserError:
+    """Saves the batch and says which quantity was not finite first."""
+    restored = restored.detach().float()
+    suspects = {
+        "the target": target,
+        "the degraded input": degraded,
+        "the network's output": restored,
+        **{f"the loss term {name}": term for name, term in _terms(loss, restored, target).items()},
+        "the loss": value,
+    }
+    culprit = next((name for name, tensor in suspects.items() if not tensor.isfinite().all()), "a gradient of the loss")
+    batch = folder / "failed_batch.safetensors"
+    with replacing(batch) as temporary:
+        tensors = {"degraded": degraded, "restored": restored, "target": target}
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
+    return UserError(
+        f"{culprit} is not finite at step {step} ({type(loss).__name__}). The batch is in {batch}; the last "
+        "checkpoint, if any, is from before. If the loss is sound, a lower budget.learning_rate is the usual cure."
+    )
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collects SIGINT and SIGTERM instead of dying of the first one; a second one is obeyed at once."""
+    received: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        received.append(number)
+        signal.signal(number, previous[number])
+
+    previous = {int(number): signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+class _Display:
+    """A progress bar with patches/s and time left, and a line for every validation."""
+
+    def __init__(self, budget: Budget, step: int):
+        columns = (
+            BarColumn(),
+            TextColumn("{task.completed:,}/{task.total:,} patches"),
+            TextColumn("{task.fields[rate]}"),
+        )
+        self.progress = Progress(
+            *columns, TimeRemainingColumn(), TextColumn("left"), transient=True, disable=not sys.stdout.isatty()
+        )
+        self.batch = budget.batch
+        self.first = step
+        self.started = time.perf_counter()
+        self.bar = self.progress.add_task("", total=budget.steps * budget.batch, completed=step * budget.batch, rate="")
+
+    def __enter__(self) -> "_Display":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def advance(self, step: int) -> None:
+        if step % 10 == 0:
+            rate = (step - self.first) * self.batch / (time.perf_counter() - self.started)
+            self.progress.update(self.bar, completed=step * self.batch, rate=f"{rate:,.0f} patches/s")
+
+    def validated(self, step: int, scores: dict[str, float]) -> None:
+        shown = "  ".join(f"{METRICS[name].title} {METRICS[name].shown(value)}" for name, value in scores.items())
+        self.progress.console.print(f"{step * self.batch:>12,} patches  {shown}", highlight=False, soft_wrap=True)

@@ -1,0 +1,51 @@
+"""What the scripts share: errors without tracebacks, the device, the precision."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+import torch
+from hydra.errors import InstantiationException
+
+from restoration.errors import UserError
+from restoration.train import Interrupted
+
+
+@contextlib.contextmanager
+def clear_errors() -> Iterator[None]:
+    """Ends the program with one message where a user can mend the cause."""
+    try:
+        yield
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except InstantiationException as error:  # a value that a constructor refused, or a _target_ that does not exist
+        sys.exit(f"error: {error.__cause__ or error}\n(while building {str(error).splitlines()[-1]})")
+    except OSError as error:
+        sys.exit(f"error: {error}")
+    except Interrupted as error:
+        print(f"{error}: stopped with a checkpoint; the same command goes on from there.", file=sys.stderr)
+        sys.exit(128 + error.number)
+
+
+def chosen_device(name: str) -> torch.device:
+    """The device that `device=` names; "auto" prefers CUDA."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return torch.empty(0, device=name).device
+    except RuntimeError as error:
+        raise UserError(f"device={name} is not to be had here: {str(error).splitlines()[0]}") from error
+
+
+def chosen_bf16(precision: str, device: torch.device) -> bool:
+    """Whether to autocast to bfloat16; "auto" does where the hardware computes in it."""
+    if precision not in ("auto", "bf16", "fp32"):
+        raise UserError(f"precision is auto, bf16 or fp32, got {precision}")
+    if precision != "auto":
+        return precision == "bf16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cpu":
+        return False
+    instructions = torch.cpu.get_capabilities()
+    return any(instructions.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))

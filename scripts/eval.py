@@ -1,0 +1,44 @@
+"""Scores trained runs again and writes their tables: make eval [TASK=sr] [LOSS=mix] [DATA=sample] [BUDGET=quick]"""
+
+from pathlib import Path
+
+import hydra
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from restoration.checkpoint import load_weights
+from restoration.datasets.pack import pack_set
+from restoration.errors import UserError
+from restoration.runs import find_runs, write_scores
+from scripts.cli import chosen_device, clear_errors
+from scripts.train import scored, show_tables
+
+
+@hydra.main(version_base="1.3", config_path="../configs", config_name="eval")
+def main(config: DictConfig) -> None:
+    with clear_errors():
+        console = Console()
+        asked = {name: config[name] for name in ("data", "variant", "task", "loss")}
+        runs = find_runs(Path(config.runs), **asked)
+        if not runs:
+            raise UserError(_nothing_found(Path(config.runs), asked))
+        device = chosen_device(config.device)
+        for run in runs:
+            console.print(f"scoring {run.folder}", highlight=False)
+            trained = OmegaConf.load(run.folder / "config.yaml")
+            model = instantiate(trained.model)
+            load_weights(run.folder / "model.safetensors", model)
+            photos = pack_set(instantiate(trained.data), Path(config.packs))
+            write_scores(run, scored(model.to(device), run, instantiate(trained.task), photos, config, device))
+        show_tables(runs, config, console)
+
+
+def _nothing_found(root: Path, asked: dict[str, str | None]) -> str:
+    wanted = ", ".join(f"{name}={value}" for name, value in asked.items() if value) or "any"
+    there = "\n".join(f"  {run.folder}" for run in find_runs(root)) or "  none"
+    return f"no trained run matches {wanted} in {root}; trained are:\n{there}\nTrain one: make train TASK=sr LOSS=mix"
+
+
+if __name__ == "__main__":
+    main()

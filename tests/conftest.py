@@ -1,0 +1,44 @@
+"""Small real data for tests: crops of scikit-image's bundled photographs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+
+from restoration.photographs import PackedPhotos
+
+
+def packed(*photos: np.ndarray) -> PackedPhotos:
+    """Photographs in memory, as `pack` would give them."""
+    return PackedPhotos(
+        torch.from_numpy(np.concatenate([photo.reshape(-1) for photo in photos])),
+        torch.tensor([photo.shape[:2] for photo in photos]),
+        [f"{index}.png" for index in range(len(photos))],
+        [str(index) for index in range(len(photos))],
+        key="test",
+    )
+
+
+@pytest.fixture(scope="session")
+def photo() -> np.ndarray:
+    """A colourful, detailed 97 x 82 crop."""
+    return np.ascontiguousarray(skimage.data.astronaut()[60:157, 180:262])
+
+
+@pytest.fixture
+def photo_folder(tmp_path: Path) -> Path:
+    """train/ with five photographs and test/ with one, all different."""
+    images = {"astronaut": skimage.data.astronaut(), "coffee": skimage.data.coffee()}
+    for number in range(5):
+        corner = 80 * number
+        _save(tmp_path / "train" / f"{number}.png", images["astronaut"][corner : corner + 72, 100:196])
+    _save(tmp_path / "test" / "cup.png", images["coffee"][100:280, 150:330])
+    return tmp_path
+
+
+def _save(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(pixels).save(path)

@@ -1,0 +1,269 @@
+"""Photographs as people have them: every usual kind of file, and the broken ones."""
+
+import csv
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from restoration.datasets.decode import BadPhoto, decode
+from restoration.datasets.folder import folder
+from restoration.datasets.pack import in_parallel, pack, pack_recorded, pack_set
+from restoration.datasets.sample import sample
+from restoration.errors import UserError
+from restoration.tasks import JPEG
+
+MANIFEST = Path(__file__).parents[1] / "data" / "sample" / "manifest.csv"
+
+
+@pytest.fixture
+def deep(photo) -> np.ndarray:
+    """16-bit colours, few of them multiples of 257."""
+    return np.random.default_rng(0).integers(0, 2**16, photo.shape, dtype=np.uint16)
+
+
+def rounded(deep: np.ndarray) -> np.ndarray:
+    return np.round(deep / 257).astype(np.uint8)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".webp"])
+def test_lossless_files_come_back_exactly(tmp_path, photo, suffix):
+    Image.fromarray(photo).save(tmp_path / f"a{suffix}", **({"lossless": True} if suffix == ".webp" else {}))
+    assert np.array_equal(decode(tmp_path / f"a{suffix}"), photo)
+
+
+def test_16_bits_are_rounded_not_cut(tmp_path, deep):
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(deep))
+    tifffile.imwrite(tmp_path / "b.tif", deep, photometric="rgb")
+    tifffile.imwrite(tmp_path / "c.tif", deep, photometric="rgb", compression="lzw")
+    tifffile.imwrite(tmp_path / "grey.tif", deep[..., 0])
+    (tmp_path / "grey.png").write_bytes(imagecodecs.png_encode(np.ascontiguousarray(deep[..., :1])))
+    for name in ("a.png", "b.tif", "c.tif"):
+        assert np.array_equal(decode(tmp_path / name), rounded(deep)), name
+    for name in ("grey.tif", "grey.png"):
+        assert np.array_equal(decode(tmp_path / name), rounded(deep[..., :1]).repeat(3, axis=2)), name
+
+
+def test_grey_palette_and_alpha(tmp_path, photo):
+    grey = photo[..., 0]
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    assert np.array_equal(decode(tmp_path / "grey.png"), grey[..., None].repeat(3, axis=2))
+
+    palette = Image.fromarray(photo).quantize(32)
+    palette.save(tmp_path / "palette.png")
+    assert np.array_equal(decode(tmp_path / "palette.png"), np.asarray(palette.convert("RGB")))
+
+    alpha = np.full((*photo.shape[:2], 1), 255, dtype=np.uint8)
+    alpha[:10] = 0
+    Image.fromarray(np.concatenate([photo, alpha], axis=2)).save(tmp_path / "alpha.png")
+    decoded = decode(tmp_path / "alpha.png")
+    assert (decoded[:10] == 255).all()  # what is transparent lies on white
+    assert np.array_equal(decoded[10:], photo[10:])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(tmp_path, photo, deep, orientation):
+    upright = {
+        1: photo,
+        2: photo[:, ::-1],
+        3: photo[::-1, ::-1],
+        4: photo[::-1],
+        5: photo.transpose(1, 0, 2),
+        6: np.rot90(photo, -1),
+        7: np.rot90(photo, 1)[:, ::-1][::-1][:, ::-1],
+        8: np.rot90(photo, 1),
+    }
+    upright[7] = photo[::-1, ::-1].transpose(1, 0, 2)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(photo).save(tmp_path / "a.png", exif=exif)
+    assert np.array_equal(decode(tmp_path / "a.png"), upright[orientation])
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        photo.astype(np.uint16) * 257,
+        photometric="rgb",
+        extratags=[(274, "H", 1, orientation, True)],
+    )
+    assert np.array_equal(decode(tmp_path / "a.tif"), upright[orientation])
+
+
+def broken_files(folder: Path, photo: np.ndarray) -> dict[str, str]:
+    """Writes files that cannot be used; returns the reason that each must be given."""
+    Image.fromarray(photo).save(folder / "good.png")
+    whole = (folder / "good.png").read_bytes()
+    (folder / "truncated.png").write_bytes(whole[: len(whole) // 2])
+    Image.fromarray(photo).save(folder / "whole.jpg")
+    jpeg = (folder / "whole.jpg").read_bytes()
+    (folder / "whole.jpg").unlink()
+    (folder / "truncated.jpg").write_bytes(jpeg[: len(jpeg) // 2])
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.jpg").write_text("these are not pixels")
+    Image.fromarray(photo[:40]).save(folder / "small.png")
+    Image.fromarray(photo[..., 0].astype(np.float32)).save(folder / "float.tif")
+    (folder / "bomb.png").write_bytes(bomb())
+    return {
+        "truncated.png": "truncated",
+        "truncated.jpg": "truncated",
+        "empty.png": "empty file",
+        "text.jpg": "not an image",
+        "small.png": "at least 48x48",
+        "float.tif": "float",
+        "bomb.png": "DecompressionBomb",
+    }
+
+
+def bomb() -> bytes:
+    """A small PNG that claims 40000 x 40000 pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 40000, 40000, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
+
+
+def test_every_bad_file_is_named_with_its_reason(tmp_path, photo):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    reasons = broken_files(photos, photo)
+    for name, reason in reasons.items():
+        with pytest.raises(BadPhoto, match=reason):
+            decode(photos / name)
+    paths = sorted(photos.iterdir())
+    with pytest.raises(UserError) as caught:
+        pack(paths, tmp_path / "cache", title="photographs")
+    for name, reason in reasons.items():
+        assert any(name in line and reason in line for line in str(caught.value).splitlines())
+    assert "good.png" not in str(caught.value)
+    assert "data.skip_bad=true" in str(caught.value)
+    assert list((tmp_path / "cache").iterdir()) == []  # nothing half-made is left
+
+
+def test_bad_files_can_be_left_out(tmp_path, photo, capsys):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    reasons = broken_files(photos, photo)
+    packed = pack(sorted(photos.iterdir()), tmp_path / "cache", title="photographs", skip_bad=True)
+    assert packed.names == ["good.png"]
+    assert np.array_equal(packed.array(0), photo)
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in reasons)
+    with pytest.raises(UserError):  # a later run that does not skip is still stopped
+        pack(sorted(photos.iterdir()), tmp_path / "cache", title="photographs")
+
+
+def test_packed_once_and_again_when_a_file_changes(tmp_path, photo):
+    paths = [tmp_path / "a" / "1.png", tmp_path / "b" / "1.png"]
+    for number, path in enumerate(paths):
+        path.parent.mkdir()
+        Image.fromarray(photo[number:]).save(path)
+    cache = tmp_path / "cache"
+    first = pack(paths, cache, title="photographs")
+    assert first.names == ["a/1.png", "b/1.png"]
+    assert [first.array(index).shape for index in range(2)] == [photo.shape, photo[1:].shape]
+    assert np.array_equal(first.array(1), photo[1:])
+    made = {file: file.stat().st_mtime_ns for file in cache.iterdir()}
+    os.utime(paths[0])  # touched, not changed
+    assert pack(paths, cache, title="photographs").key == first.key
+    assert {file: file.stat().st_mtime_ns for file in cache.iterdir()} == made
+
+    Image.fromarray(photo[5:]).save(paths[0])
+    changed = pack(paths, cache, title="photographs")
+    assert changed.key != first.key
+    assert np.array_equal(changed.array(0), photo[5:])
+
+
+def test_a_damaged_pack_is_made_again(tmp_path, photo):
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    pack([tmp_path / "a.png"], tmp_path / "cache", title="photographs")
+    (file,) = (tmp_path / "cache").iterdir()
+    file.write_bytes(file.read_bytes()[:-100])
+    assert np.array_equal(pack([tmp_path / "a.png"], tmp_path / "cache", title="photographs").array(0), photo)
+
+
+def test_recorded_photographs_keep_order_and_names(tmp_path, photo):
+    paths = []
+    for number in range(12):
+        paths.append(tmp_path / f"{number:02}.png")
+        Image.fromarray(photo[number:]).save(paths[-1])
+    clean = pack(paths, tmp_path / "cache", title="photographs")
+    task = JPEG()
+    recorded = pack_recorded(clean, task.record, repr(task), tmp_path / "cache", title="inputs")
+    assert recorded.names == clean.names
+    for index in range(12):
+        assert np.array_equal(recorded.array(index), task.record(photo[index:]))
+    other = JPEG(quality=50)
+    assert pack_recorded(clean, other.record, repr(other), tmp_path / "cache", title="inputs").key != recorded.key
+
+
+def test_parallel_work_keeps_order_and_raises():
+    assert list(in_parallel(lambda number: number**2, range(100))) == [number**2 for number in range(100)]
+    with pytest.raises(ZeroDivisionError):
+        list(in_parallel(lambda number: 1 / number, [1, 0]))
+
+
+def test_folder_splits_are_stable_disjoint_and_named(photo_folder):
+    train, test = str(photo_folder / "train"), str(photo_folder / "test")
+    photos = folder(train, test)
+    assert photos.name == f"{photo_folder.name}-train"
+    assert set(photos.test) == {"test"}
+    assert len(photos.train) == 4
+    assert len(photos.val) == 1
+    assert not set(photos.train) & set(photos.val)
+    assert folder(train, test) == photos
+    several = folder(train, {"cups": test, "more": test}, name="mine", val=test)
+    assert (several.name, set(several.test), several.val) == ("mine", {"cups", "more"}, photos.test["test"])
+
+
+def test_subfolders_are_searched_and_other_files_named(photo_folder, capsys):
+    (photo_folder / "train" / "deep").mkdir()
+    (photo_folder / "train" / "0.png").rename(photo_folder / "train" / "deep" / "0.PNG")
+    (photo_folder / "train" / "notes.txt").write_text("where I was")
+    (photo_folder / "train" / ".DS_Store").write_text("")
+    photos = folder(str(photo_folder / "train"), str(photo_folder / "test"))
+    assert len(photos.train) + len(photos.val) == 5
+    printed = capsys.readouterr().out
+    assert "notes.txt" in printed
+    assert ".DS_Store" not in printed
+
+
+def test_folders_that_cannot_serve_are_refused(photo_folder, tmp_path):
+    train, test = str(photo_folder / "train"), str(photo_folder / "test")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="no photographs in"):
+        folder(str(tmp_path / "empty"), test)
+    with pytest.raises(UserError, match="no photographs in"):
+        folder(train, str(tmp_path / "empty"))
+    with pytest.raises(UserError, match="is not a folder"):
+        folder(str(tmp_path / "nowhere"), test)
+    with pytest.raises(UserError, match=r"data.test=DIR"):
+        folder(train, None)
+    with pytest.raises(UserError, match="one photograph"):
+        folder(test, train)
+
+
+def test_a_test_photograph_among_the_training_ones_is_refused(photo_folder):
+    (photo_folder / "test" / "copy.png").write_bytes((photo_folder / "train" / "1.png").read_bytes())
+    photos = folder(str(photo_folder / "train"), str(photo_folder / "test"))
+    with pytest.raises(UserError, match=r"copy\.png = 1\.png"):
+        pack_set(photos, photo_folder / "cache")
+
+
+def test_bundled_photographs_are_disjoint_and_present(tmp_path):
+    photos = sample(MANIFEST)
+    splits = [photos.train, photos.val, photos.test["sample"]]
+    assert [len(split) for split in splits] == [3, 1, 2]
+    assert len({path for split in splits for path in split}) == 6
+    rows = list(csv.DictReader(MANIFEST.read_text().splitlines()))
+    changed = MANIFEST.read_text().replace(rows[0]["sha256"], "0" * 64)
+    (tmp_path / "manifest.csv").write_text(changed)
+    with pytest.raises(UserError, match=r"install the scikit-image of constraints\.txt"):
+        sample(tmp_path / "manifest.csv")
