@@ -4,7 +4,7 @@ BIN := .venv/bin
 HYDRA = $(if $(DATA),data=$(DATA)) $(if $(BUDGET),budget=$(BUDGET)) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train eval study tensorboard restore bench lint test
+.PHONY: help setup data train eval study tensorboard bench lint test
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -22,17 +22,14 @@ train: $(BIN)/.ready ## train one network, or go on with it, and score it: TASK=
 	@$(BIN)/python -m scripts.train $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(if $(SEED),seed=$(SEED)) $(HYDRA)
 
 eval: $(BIN)/.ready ## score trained runs again, write their tables: [TASK= LOSS= DATA= BUDGET= ARGS=]
-	@$(BIN)/python -m scripts.eval $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(if $(DATA),data=$(DATA)) \
-		$(if $(BUDGET),variant=$(BUDGET)) $(ARGS)
+	@$(BIN)/python -m scripts.eval $(if $(TASK),only.task=$(TASK)) $(if $(LOSS),only.loss=$(LOSS)) \
+		$(if $(DATA),only.data=$(DATA)) $(if $(BUDGET),only.variant=$(BUDGET)) $(ARGS)
 
 study: $(BIN)/.ready ## train every loss x task not yet trained, write all tables: [BUDGET= DATA= ARGS=]
 	@$(BIN)/python -m scripts.study $(HYDRA)
 
 tensorboard: $(BIN)/.ready ## the curves of all runs, in a browser
 	@$(BIN)/tensorboard --logdir results/runs
-
-restore: $(BIN)/.ready ## restore your own photographs with a trained network: TASK= LOSS= INPUT=FILE|DIR [ARGS=]
-	@$(BIN)/python -m scripts.restore $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(if $(INPUT),"input=$(INPUT)") $(ARGS)
 
 bench: $(BIN)/.ready ## what a training step costs, split by its parts
 	@$(BIN)/python -m scripts.bench $(ARGS)

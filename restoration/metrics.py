@@ -1,6 +1,7 @@
 """The rows of the paper's tables, computed by piq on what `protocol.prepare` returns.
 
-Every metric takes (1, C, H, W) restored and target in [0, 1] and gives one number.
+Every metric takes (1, C, H, W) restored and target in [0, 1] and gives one number. In float32, piq's SSIM of an
+ordinary photograph is within 1e-5 of float64; large flat bright areas cost more (5e-5 on Kodak's kodim20, a white sky).
 """
 
 import math

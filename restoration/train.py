@@ -35,7 +35,8 @@ class Budget:
     Attributes:
         patches: patches seen in all.
         batch: patches a step.
-        learning_rate: its peak, reached after the share `warm_up` of the steps and followed by a cosine down to zero.
+        learning_rate: its peak, reached after the share `warm_up` of the steps.
+        decay: from there to zero, "linear" or "cosine".
         validations: how many times, evenly spaced, the validation photographs are scored.
     """
 
@@ -43,22 +44,25 @@ class Budget:
     batch: int
     learning_rate: float
     warm_up: float = 0.05
+    decay: str = "linear"
     validations: int = 10
 
     def __post_init__(self) -> None:
         if not 0 < self.batch <= self.patches:
             raise ValueError(f"a budget needs 0 < batch <= patches, got batch={self.batch}, patches={self.patches}")
+        if self.decay not in ("linear", "cosine"):
+            raise ValueError(f"the learning rate decays linear or cosine, got {self.decay}")
 
     @property
     def steps(self) -> int:
         return self.patches // self.batch
 
     def learning_rate_at(self, step: int) -> float:
-        """Linear warm-up, then a cosine to zero."""
         warm = max(1, round(self.warm_up * self.steps))
         if step < warm:
             return self.learning_rate * (step + 1) / warm
-        return self.learning_rate * (1 + math.cos(math.pi * (step - warm) / (self.steps - warm))) / 2
+        left = (self.steps - step) / (self.steps - warm)
+        return self.learning_rate * (left if self.decay == "linear" else (1 - math.cos(math.pi * left)) / 2)
 
     def validation_steps(self) -> set[int]:
         """Steps before which the network is scored: the same for every loss, the start and the end included."""

@@ -19,7 +19,7 @@ from scripts.train import scored, show_tables
 def main(config: DictConfig) -> None:
     with clear_errors():
         console = Console()
-        asked = {name: config[name] for name in ("data", "variant", "task", "loss")}
+        asked = {str(name): value for name, value in config.only.items()}
         runs = find_runs(Path(config.runs), **asked)
         if not runs:
             raise UserError(_nothing_found(Path(config.runs), asked))

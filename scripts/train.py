@@ -44,15 +44,11 @@ def train_and_score(config: DictConfig, console: Console) -> Run:
 
     torch.manual_seed(config.seed)
     model = instantiate(config.model).to(device, memory_format=torch.channels_last)
-    generator = torch.Generator(device).manual_seed(config.seed)
-    recorded = photos.train
-    if task.records:
-        recorded = pack_recorded(photos.train, task.record, repr(task), Path(config.packs), title=f"{run.task} inputs")
     seconds = train(
         model,
         loss.to(device),
         instantiate(config.optimizer)(model.parameters()),
-        PatchSampler(task, photos.train.to(device), recorded.to(device), budget.batch, generator),
+        training_sampler(config, photos, device),
         Validation(task, photos.val, protocol=instantiate(config.protocol), device=device),
         budget,
         folder=run.folder,
@@ -66,6 +62,18 @@ def train_and_score(config: DictConfig, console: Console) -> Run:
     save_weights(run.folder / "model.safetensors", model)
     write_scores(run, scored(model, run, task, photos, config, device))
     return run
+
+
+def training_sampler(config: DictConfig, photos: PackedSet, device: torch.device) -> PatchSampler:
+    """The batches of a run, from photographs in the memory of `device`."""
+    task = instantiate(config.task)
+    recorded = photos.train
+    if task.records:
+        recorded = pack_recorded(
+            photos.train, task.record, repr(task), Path(config.packs), title="degraded photographs"
+        )
+    generator = torch.Generator(device).manual_seed(config.seed)
+    return PatchSampler(task, photos.train.to(device), recorded.to(device), config.budget.batch, generator)
 
 
 def scored(

@@ -1,0 +1,175 @@
+"""What people type: the whole way from a command to a table, killed on the way, and every mistake's message."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import load_file
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def command(photo_folder, tmp_path):
+    """The arguments of a script that works on five small photographs and writes below tmp_path."""
+
+    def make(script: str, *overrides: str) -> list[str]:
+        places = [f"{name}={tmp_path / name}" for name in ("runs", "packs", "tables")]
+        data = ["data=folder", f"data.train={photo_folder}/train", f"data.test={photo_folder}/test", "data.name=tiny"]
+        if script == "eval":
+            data = []
+        budget = ["budget.patches=48", "budget.validations=2"] if script in ("train", "study") else []
+        return [sys.executable, "-m", f"scripts.{script}", *data, *places, *budget, *overrides]
+
+    return make
+
+
+def run(arguments: list[str], **options) -> subprocess.CompletedProcess:
+    return subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=300, **options)
+
+
+def refused(arguments: list[str], *parts: str, **options) -> str:
+    """Runs what must fail; the message holds all parts and no traceback."""
+    result = run(arguments, **options)
+    assert result.returncode not in (0, None)
+    for part in parts:
+        assert part in result.stderr, result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
+def files(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_train_eval_and_study_from_photographs_to_tables(command, tmp_path):
+    result = run(command("train", "task=sr", "loss=mix"))
+    assert result.returncode == 0, result.stderr
+    folder = tmp_path / "runs" / "tiny" / "quick" / "sr" / "mix" / "seed0"
+    left = {"config.yaml", "model.safetensors", "checkpoint.pt", "per_image.csv", "provenance.json"}
+    assert left < {path.name for path in folder.iterdir()}
+    rows = list(csv.DictReader((folder / "per_image.csv").read_text().splitlines()))
+    assert {(row["test_set"], row["loss"]) for row in rows} == {("test", "mix"), ("test", "input")}
+    assert "Bilinear" in result.stdout
+    table = tmp_path / "tables" / "tiny" / "quick" / "sr-test.md"
+    first = table.read_text()
+
+    weights = (folder / "model.safetensors").read_bytes()
+    study = run(command("study", "tasks=[sr]", "losses=[l1,mix]"))
+    assert study.returncode == 0, study.stderr
+    assert (folder / "model.safetensors").read_bytes() == weights  # was trained, is not trained again
+    assert "| L1 | Mix |" in table.read_text()
+
+    before = table.read_text()
+    assert run(command("eval", "only.task=sr")).returncode == 0
+    assert table.read_text() == before != first
+
+
+def test_killed_at_any_moment_a_run_ends_with_the_same_weights(command, tmp_path):
+    options = ("task=jpeg", "loss=ms_ssim", "budget.patches=320", "checkpoint_seconds=0")
+    assert run(command("train", *options, f"runs={tmp_path}/whole")).returncode == 0
+
+    folder = tmp_path / "cut" / "tiny" / "quick" / "jpeg" / "ms_ssim" / "seed0"
+    kills = 0
+    for delay in (0.0, 0.2, 0.4):
+        process = subprocess.Popen(command("train", *options, f"runs={tmp_path}/cut"), cwd=ROOT, stdout=subprocess.PIPE)
+        before = _changed(folder / "checkpoint.pt")
+        while _changed(folder / "checkpoint.pt") == before and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(delay)
+        process.kill()
+        process.communicate()
+        kills += process.returncode == -signal.SIGKILL
+    assert kills >= 2
+    assert run(command("train", *options, f"runs={tmp_path}/cut")).returncode == 0
+    whole = tmp_path / "whole" / "tiny" / "quick" / "jpeg" / "ms_ssim" / "seed0"
+    assert (folder / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")] or kills  # killed writers leave names
+
+
+def _changed(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def test_an_interrupted_command_says_how_to_go_on(command, tmp_path):
+    process = subprocess.Popen(
+        command("train", "task=sr", "budget.patches=800000", "budget.validations=100000"),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    while "8 patches" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on from there" in errors
+    assert "Traceback" not in errors
+    assert list(tmp_path.rglob("checkpoint.pt"))
+
+
+def test_unknown_names_list_the_choices(command):
+    refused(command("train", "task=denoise"), "denoise", "demosaic", "jpeg", "sr")
+    refused(command("train", "loss=lpips"), "lpips", "ms_ssim", "mix")
+    refused(command("train", "optimzer.betas=1"), "optimzer")
+    refused(command("train", "task=jpeg", "task.quality=300"), "quality runs from 1 to 95, got 300")
+    refused(command("train", "precision=fp8"), "auto, bf16 or fp32, got fp8")
+
+
+def test_photographs_that_cannot_serve(command, photo_folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    refused(command("train", f"data.train={tmp_path}/empty"), "no photographs in")
+    refused(command("train", "data.test=null"), "data.test=DIR")
+    (photo_folder / "train" / "zero.png").write_bytes(b"")
+    Image.fromarray(np.zeros((30, 30, 3), np.uint8)).save(photo_folder / "train" / "tiny.png")
+    refused(command("train"), "zero.png: empty file", "tiny.png: 30x30 pixels", "data.skip_bad=true")
+    assert not (tmp_path / "runs").exists()  # stopped before training
+    assert run(command("train", "data.skip_bad=true", "task=sr")).returncode == 0
+
+
+def test_a_run_of_another_configuration_is_kept(command, tmp_path):
+    assert run(command("train", "task=sr", "loss=l1")).returncode == 0
+    before = files(tmp_path / "runs")
+    refused(command("train", "task=sr", "loss=l1", "task.scale=3"), "task.scale: 2 there, 3 asked for", "variant=")
+    after = files(tmp_path / "runs")
+    assert {path: after[path] for path in before} == before
+    assert run(command("train", "task=sr", "loss=l1", "task.scale=3", "variant=x3")).returncode == 0
+
+
+def test_a_full_disk_stops_with_a_message_and_keeps_what_was_there(command, tmp_path):
+    train = command("train", "task=sr", "loss=l1")
+    limited = ["bash", "-c", 'ulimit -f 1000; exec "$@"', "bash", *train]  # 1 MB a file: packs fit, checkpoints do not
+    refused(limited, "checkpoint.pt", "File too large")
+    assert not list(tmp_path.rglob("model.safetensors"))
+    assert not list(tmp_path.rglob(".*"))
+    assert run(train).returncode == 0
+    before = {path: content for path, content in files(tmp_path).items() if "tfevents" not in path.name}
+    refused(["bash", "-c", 'ulimit -f 0; exec "$@"', "bash", *command("eval")], "File too large")
+    assert {path: files(tmp_path)[path] for path in before} == before
+
+
+def test_evaluation_without_runs_says_what_there_is(command, tmp_path):
+    refused(command("eval", "only.task=sr"), "no trained run matches task=sr", "make train")
+
+
+def test_a_loss_of_any_library_joins_by_one_file(command, tmp_path):
+    """The README's promise: an nn.Module with forward(restored, target) and a YAML."""
+    (tmp_path / "configs" / "loss").mkdir(parents=True)
+    (tmp_path / "configs" / "loss" / "charbonnier.yaml").write_text(
+        "_target_: kornia.losses.CharbonnierLoss\nreduction: mean\n"
+    )
+    search = f"hydra.searchpath=[file://{tmp_path}/configs]"
+    result = run(command("train", search, "task=sr", "loss=charbonnier"))
+    assert result.returncode == 0, result.stderr
+    assert "charbonnier" in result.stdout
+    (weights,) = tmp_path.rglob("charbonnier/seed0/model.safetensors")
+    assert len(load_file(weights)) == 8

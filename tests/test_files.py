@@ -1,0 +1,66 @@
+"""Files appear whole or not at all."""
+
+import os
+import resource
+import stat
+
+import pytest
+import torch
+
+from restoration.checkpoint import load_checkpoint, save_checkpoint
+from restoration.errors import UserError
+from restoration.files import replacing, write_text
+
+
+@pytest.fixture
+def full_disk():
+    """No file may grow beyond 1000 bytes: every longer write fails as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_text_replaces_the_old_one(tmp_path):
+    path = tmp_path / "new" / "a.txt"
+    write_text(path, "first")
+    write_text(path, "second")
+    assert path.read_text() == "second"
+    assert os.listdir(path.parent) == ["a.txt"]
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+
+
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
+    write_text(tmp_path / "a.txt", "first")
+
+    def fail() -> None:
+        with replacing(tmp_path / "a.txt") as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert (tmp_path / "a.txt").read_text() == "first"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_full_disk_leaves_the_old_table(tmp_path, full_disk):
+    write_text(tmp_path / "table.md", "old")
+    with pytest.raises(OSError, match="too large"):
+        write_text(tmp_path / "table.md", "x" * 2000)
+    assert (tmp_path / "table.md").read_text() == "old"
+    assert os.listdir(tmp_path) == ["table.md"]
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(tmp_path, full_disk):
+    path = tmp_path / "checkpoint.pt"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    save_checkpoint(path, {"identity": {}, "step": 1})
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with pytest.raises(UserError, match="the last checkpoint is still there"):
+        save_checkpoint(path, {"identity": {}, "step": 2, "model": torch.zeros(10_000)})
+    assert load_checkpoint(path, {}) == {"identity": {}, "step": 1}
+    assert os.listdir(tmp_path) == ["checkpoint.pt"]

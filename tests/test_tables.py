@@ -1,0 +1,96 @@
+"""Tables say what the records say, with everything a number needs beside it."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from restoration.evaluate import INPUT, Score
+from restoration.files import write_text
+from restoration.metrics import METRICS
+from restoration.runs import Run, find_runs, write_scores
+from restoration.tables import build_tables, write_tables
+
+VALUES = {  # psnr of two photographs by loss and seed
+    ("l1", 0): (30.0, 32.0),
+    ("l1", 1): (30.2, 32.2),
+    ("l2", 0): (29.0, 31.0),
+    ("mine", 0): (28.0, math.nan),
+}
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Run]:
+    for (loss, seed), values in VALUES.items():
+        run = Run(tmp_path / "runs", "photos", "cpu", "sr", loss, seed)
+        provenance = {
+            "commit": "abc",
+            "hardware": "abacus",
+            "precision": "fp32",
+            "photographs": {"train": 7},
+            "training_photographs_hash": "0123456789abcdef",
+            "patches_seen": 98304,
+            "batch": 8,
+        }
+        write_text(run.folder / "provenance.json", json.dumps(provenance))
+        write_text(run.folder / "model.safetensors", "")
+        rows = [
+            Score(name, f"{image}.png", metric, value)
+            for name, per_photo in ((loss, values), (INPUT, (26.0, 28.0)))
+            for image, value in enumerate(per_photo)
+            for metric in METRICS
+        ]
+        write_scores(run, {"kodak24": rows})
+    return find_runs(tmp_path / "runs")
+
+
+def test_tables_hold_the_means_the_spread_and_the_best(runs, tmp_path):
+    (table,) = build_tables(runs, input_titles={"sr": "Bilinear"}, protocol="as agreed")
+    assert table.name == "photos/cpu/sr-kodak24"
+    assert table.columns == ("Bilinear", "L2", "L1", "mine")  # the paper's order, then others
+    psnr = dict(zip(table.columns, table.cells()[list(METRICS).index("psnr")], strict=True))
+    assert psnr["L1"] == ("31.10 ± 0.14", True)
+    assert psnr["L2"] == ("30.00", False)
+    assert psnr["mine"] == ("28.00", False)  # where one photograph has no value
+    error = dict(zip(table.columns, table.cells()[list(METRICS).index("l2")], strict=True))
+    assert [title for title, (_, best) in error.items() if best] == ["Bilinear"]  # lower is better
+
+    write_tables([table], tmp_path / "tables")
+    for suffix in ("md", "csv", "tex"):
+        text = (tmp_path / "tables" / "photos" / "cpu" / f"sr-kodak24.{suffix}").read_text()
+        for fact in ("98,304 patches", "batch 8", "7 photographs", "seeds 0, 1", "as agreed", "abacus", "abc"):
+            assert fact in text, (suffix, fact)
+    assert "| PSNR (dB) | 27.00 | 30.00 | **31.10 ± 0.14** | 28.00 |" in table.markdown()
+    assert r"\textbf{31.10 $\pm$ 0.14}" in table.latex()
+    assert "psnr,27,30,31.1,28" in table.csv()
+
+
+def test_the_console_shows_the_table(runs):
+    (table,) = build_tables(runs, input_titles={"sr": "Bilinear"}, protocol="as agreed")
+    console = Console(width=100, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: SIM115
+    table.show(console)
+    text = console.export_text()
+    assert "31.10 ± 0.14" in text
+    assert "PSNR (dB)" in text
+    assert "as agreed" in text
+    console.file.close()
+
+
+def test_undefined_metrics_are_a_dash(tmp_path, runs):
+    run = Run(tmp_path / "runs", "photos", "cpu", "jpeg", "l1", 0)
+    write_text(run.folder / "provenance.json", (runs[0].folder / "provenance.json").read_text())
+    write_text(run.folder / "model.safetensors", "")
+    write_scores(run, {"small": [Score(name, "a.png", "ms_ssim", math.nan) for name in ("l1", INPUT)]})
+    (table,) = build_tables([run], input_titles={"jpeg": "JPEG"}, protocol="")
+    assert "| MS-SSIM | – | – |" in table.markdown()
+
+
+def test_runs_are_found_by_name_and_only_when_trained(runs, tmp_path):
+    root = tmp_path / "runs"
+    assert len(runs) == 4
+    assert {run.seed for run in find_runs(root, loss="l1")} == {0, 1}
+    assert find_runs(root, task="jpeg") == []
+    (root / "photos" / "cpu" / "sr" / "l2" / "seed0" / "model.safetensors").unlink()
+    assert len(find_runs(root)) == 3
