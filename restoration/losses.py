@@ -10,12 +10,18 @@ Dense form (`window=W`, or `dense=True` in a module): every pixel whose W x W wi
 it equals the patch form on each W x W crop.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from restoration.windows import GaussianWindows, windows_for
 
 C1 = 0.01**2
 C2 = 0.03**2
 SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0)
+TINY = 1e-30
 WINDOW = 31  # the paper's patch
 
 
@@ -49,30 +55,25 @@ def ms_ssim(
         ValueError: on shapes, windows or sigmas for which the loss is not defined.
     """
     restored, target = _as_float(restored, target)
-    weights = _gaussian_windows(restored, sigmas, window)
+    windows = windows_for(restored, sigmas, window)
     with _full_precision(restored):
-        luminance, contrast_structure = _ssim_deficits(restored, target, weights, dense=window is not None)
-        deficit = luminance[:, :, -1]
-        for factor in contrast_structure.unbind(dim=2):
-            deficit = deficit + factor * (1 - deficit)  # 1 - ab = (1 - a) + (1 - b) a
-        return deficit.mean(dim=(1, 2, 3))
+        return _Deficit.apply(restored, target, windows).mean(dim=(1, 2, 3))
 
 
 def gaussian_l1(restored: Tensor, target: Tensor, *, sigma: float = SIGMAS[-1], window: int | None = None) -> Tensor:
     """Absolute error weighted by the Gaussian around the centre: the L1 term of Mix."""
     restored, target = _as_float(restored, target)
-    weights = _gaussian_windows(restored, (sigma,), window)
+    windows = windows_for(restored, (sigma,), window)
     with _full_precision(restored):
-        return _window_means((restored - target).abs(), weights, dense=window is not None).mean(dim=(1, 2, 3, 4))
+        return windows.means((restored - target).abs()).mean(dim=(1, 2, 3, 4))
 
 
 def gaussian_l2(restored: Tensor, target: Tensor, *, sigma: float = SIGMAS[-1], window: int | None = None) -> Tensor:
     """Half the squared error weighted by the Gaussian around the centre: the L2 term of MS-SSIM + L2."""
     restored, target = _as_float(restored, target)
-    weights = _gaussian_windows(restored, (sigma,), window)
+    windows = windows_for(restored, (sigma,), window)
     with _full_precision(restored):
-        squares = (restored - target).square() / 2
-        return _window_means(squares, weights, dense=window is not None).mean(dim=(1, 2, 3, 4))
+        return windows.means((restored - target).square() / 2).mean(dim=(1, 2, 3, 4))
 
 
 class L2Loss(nn.Module):
@@ -169,65 +170,59 @@ class MSSSIML2Loss(nn.Module):
         return terms["ms_ssim"] + terms["l2"]
 
 
-def _ssim_deficits(x: Tensor, y: Tensor, weights: Tensor, *, dense: bool) -> tuple[Tensor, Tensor]:
-    """1 - l and 1 - cs at every centre and scale, each (N, C, scales, h, w); h = w = 1 in the patch form.
+class _Deficit(torch.autograd.Function):
+    """1 - l_M prod cs_j at every centre, (N, C, h, w), with the gradient in closed form.
 
     Written in the difference d = x - y, as 1 - l = mu_d^2 / (mu_x^2 + mu_y^2 + C1) and
     1 - cs = sigma_d^2 / (sigma_x^2 + sigma_y^2 + C2): float32 would lose a small loss in 1 - 0.999. Variances do not
     change under a constant shift: planes are centred first, or a flat bright patch would lose its own in mu^2.
     """
-    difference = x - y
-    shift_y, shift_d = (image.detach().mean(dim=(2, 3), keepdim=True) for image in (y, difference))
-    y, d = y - shift_y, difference - shift_d
-    x = y + d
-    mean_y, mean_d, mean_xx, mean_yy, mean_dd = _window_means(
-        torch.stack([y, d, x * x, y * y, d * d]), weights, dense=dense
-    ).unbind()
-    var_x = mean_xx - (mean_y + mean_d) ** 2
-    var_y = mean_yy - mean_y**2
-    var_d = mean_dd - mean_d**2
-    mu_y = mean_y + shift_y.unsqueeze(2)
-    mu_d = mean_d + shift_d.unsqueeze(2)
-    return mu_d**2 / ((mu_y + mu_d) ** 2 + mu_y**2 + C1), var_d / (var_x + var_y + C2)
 
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, windows: GaussianWindows) -> Tensor:
+        d = x - y
+        shift_y, shift_d = y.mean(dim=(2, 3), keepdim=True), d.mean(dim=(2, 3), keepdim=True)
+        y, d = y - shift_y, d - shift_d
+        x = y + d
+        mean_y, mean_d, mean_xx_yy, mean_dd = windows.means(torch.stack([y, d, x * x + y * y, d * d])).unbind()
+        mean_x = mean_y + mean_d
+        mu_y, mu_d = mean_y[:, :, -1] + shift_y, mean_d[:, :, -1] + shift_d
+        mu_x = mu_y + mu_d
+        l_scale = mu_x.square() + mu_y.square() + C1
+        cs_scale = mean_xx_yy - mean_x.square() - mean_y.square() + C2  # sigma_x^2 + sigma_y^2 + C2
+        not_l = mu_d.square() / l_scale
+        not_cs = (mean_dd - mean_d.square()) / cs_scale
+        deficit, one = not_l, torch.ones_like(not_l)
+        for factor in not_cs.unbind(dim=2):
+            deficit = torch.lerp(deficit, one, factor)  # 1 - ab = (1 - a) + (1 - b) a
+        ctx.windows = windows
+        ctx.save_for_backward(x, y, d, mean_x, mean_y, mean_d, mu_x, mu_y, mu_d, l_scale, cs_scale, not_l, not_cs)
+        return deficit
 
-def _window_means(images: Tensor, weights: Tensor, *, dense: bool) -> Tensor:
-    """Gaussian means of (..., H, W) images around every centre: (..., scales, h, w).
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        x, y, d, mean_x, mean_y, mean_d, mu_x, mu_y, mu_d, l_scale, cs_scale, not_l, not_cs = ctx.saved_tensors
+        (grad,) = grad_outputs
+        cs = 1 - not_cs
+        cs = cs.masked_fill(cs == 0, TINY)  # so that it can be divided out of the product
+        product = 2 * grad * cs.prod(dim=2)
+        l_weight = product / l_scale
+        cs_weight = (product * (1 - not_l)).unsqueeze(2) / (cs * cs_scale)
 
-    `weights` are the (scales, window) separable Gaussians. The patch form has one centre, so that all scales are one
-    matrix product with the 2-D Gaussians.
-    """
-    if not dense:
-        gaussians = torch.einsum("si,sj->ijs", weights, weights).flatten(0, 1)
-        return (images.flatten(-2) @ gaussians)[..., None, None]
-    scales, window = weights.shape
-    planes = images.reshape(-1, 1, *images.shape[-2:])
-    rows = nn.functional.conv2d(planes, weights.view(scales, 1, window, 1))
-    means = nn.functional.conv2d(rows, weights.view(scales, 1, 1, window), groups=scales)
-    return means.view(*images.shape[:-2], *means.shape[1:])
+        def gradient(image: Tensor, mean: Tensor, mu: Tensor, sign: int) -> Tensor:
+            """With respect to x (sign 1) or y (-1): sum_j G_j (c_j + a_j (+-d) - b_j image)."""
+            image_weight = cs_weight * not_cs
+            constant = image_weight * mean - sign * cs_weight * mean_d
+            constant[:, :, -1] += l_weight * (sign * mu_d - not_l * mu)
+            spread = ctx.windows.spread(torch.stack([constant, sign * cs_weight, image_weight]))
+            return spread[0] + spread[1] * d - spread[2] * image
 
-
-def _gaussian_windows(images: Tensor, sigmas: tuple[float, ...], window: int | None) -> Tensor:
-    """1-D Gaussians normalised to sum 1, (scales, window), for images and sigmas that have been checked."""
-    height, width = images.shape[-2:]
-    if window is None:
-        if height != width or height % 2 == 0 or height < 11:
-            raise ValueError(
-                "the patch form needs square patches of an odd side of at least 11 pixels (the paper: 31), "
-                f"got {height}x{width}; use dense=True for whole images"
-            )
-        window = height
-    elif window % 2 == 0 or window < 11 or window > min(height, width):
-        raise ValueError(
-            f"the dense form needs an odd window of 11 pixels up to the image's shorter side, "
-            f"got window={window} for {height}x{width}"
+        return (
+            gradient(x, mean_x, mu_x, 1) if ctx.needs_input_grad[0] else None,
+            gradient(y, mean_y, mu_y, -1) if ctx.needs_input_grad[1] else None,
+            None,
         )
-    if not sigmas or min(sigmas) <= 0 or list(sigmas) != sorted(sigmas):
-        raise ValueError(f"sigmas are positive standard deviations in pixels in increasing order, got {tuple(sigmas)}")
-    offsets = torch.arange(window, device=images.device, dtype=torch.float64) - window // 2
-    scales = torch.tensor(sigmas, device=images.device, dtype=torch.float64)[:, None]
-    weights = torch.exp(-(offsets**2) / (2 * scales**2))
-    return (weights / weights.sum(dim=1, keepdim=True)).to(images.dtype)
 
 
 def _as_float(restored: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from restoration.photographs import PackedPhotos
+from restoration.photographs import PackedPhotos, Places
 from restoration.tasks import Task
 
 PATCH = 31  # the paper's patch size in pixels
@@ -32,12 +32,9 @@ class PatchSampler:
 
     def sample(self) -> tuple[Tensor, Tensor]:
         """Degraded and target, each (batch, 3, 31, 31) float32 in [0, 1], channels last in memory."""
-        photo, top, left = self._places()
-        target = self.clean.crop(photo, top, left, PATCH, PATCH).float() / 255
-        degraded = self.task.patches(self.recorded, photo, top, left, PATCH, self.generator)
-        return degraded, target
+        return self.task.patches(self.clean, self.recorded, self._places(), PATCH, self.generator)
 
-    def _places(self) -> tuple[Tensor, Tensor, Tensor]:
+    def _places(self) -> Places:
         device = self.clean.pixels.device
         draws = torch.randint(2**40, (3, self.batch), generator=self.generator, device=device)
         photo = draws[0] % len(self.clean)

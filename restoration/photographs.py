@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+Places = tuple[Tensor, Tensor, Tensor]  # photograph, top, left: (N,) int64 each; a corner may lie outside
+
 
 class PackedPhotos:
     """Decoded photographs, kept as 8 bits.
@@ -42,20 +44,18 @@ class PackedPhotos:
         """One photograph, (3, H, W) float32 in [0, 1]."""
         return torch.from_numpy(self.array(index).copy()).permute(2, 0, 1).float() / 255
 
-    def crop(self, photo: Tensor, top: Tensor, left: Tensor, height: int, width: int) -> Tensor:
-        """N windows at once, (N, 3, height, width) uint8; beyond an edge the edge pixel repeats.
+    def crop(self, places: Places, size: int) -> Tensor:
+        """Windows at N places, (N, 3, size, size) uint8; beyond an edge the edge pixel repeats."""
+        photo, top, left = places
+        heights, widths = self.sizes[photo].T
+        rows, columns = _positions(top, size, heights), _positions(left, size, widths)
+        row_bytes = self.starts[photo][:, None] + 3 * rows * widths[:, None]
+        column_bytes = (3 * columns[:, :, None] + torch.arange(3, device=columns.device)).flatten(1)
+        window = self.pixels[row_bytes[:, :, None] + column_bytes[:, None, :]]
+        return window.view(-1, size, size, 3).permute(0, 3, 1, 2)
 
-        Args:
-            photo, top, left: (N,) int64; the window's corner may lie outside the photograph.
-        """
-        rows = self._along(top, height, self.sizes[photo, 0])
-        columns = self._along(left, width, self.sizes[photo, 1])
-        pixel = rows[:, :, None] * self.sizes[photo, 1][:, None, None] + columns[:, None, :]
-        byte = self.starts[photo][:, None, None] + 3 * pixel
-        channels = torch.arange(3, device=byte.device)
-        return self.pixels[byte[..., None] + channels].permute(0, 3, 1, 2)
 
-    @staticmethod
-    def _along(start: Tensor, length: int, size: Tensor) -> Tensor:
-        positions = start[:, None] + torch.arange(length, device=start.device)
-        return positions.clamp_min(0).minimum(size[:, None] - 1)
+def _positions(start: Tensor, length: int, size: Tensor) -> Tensor:
+    """`length` positions from each start on, held inside the photographs, (N, length)."""
+    positions = start[:, None] + torch.arange(length, device=start.device)
+    return positions.clamp_min(0).minimum(size[:, None] - 1)

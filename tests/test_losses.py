@@ -140,6 +140,24 @@ def test_gradcheck(name):
     assert torch.autograd.gradcheck(lambda x: CASES[name](x, y), x.requires_grad_())
 
 
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("module", [losses.SSIMLoss, losses.MSSSIMLoss, losses.MixLoss, losses.MSSSIML2Loss])
+def test_gradcheck_of_both_images_in_both_forms(module, dense):
+    x, y = pair("texture", side=13 if dense else 11)
+    loss = module(dense=dense, window=11)
+    assert torch.autograd.gradcheck(loss, (x[:1, :2].requires_grad_(), y[:1, :2].requires_grad_()))
+
+
+@pytest.mark.parametrize("covariance", [-C2 / 2, -0.01])
+def test_gradient_where_cs_is_zero_or_negative(covariance):
+    """2 sigma_xy = -C2 makes cs = 0, where the gradient is that of the other factors."""
+    _, y = pair("noise", side=11)
+    weights = torch.from_numpy(gaussian_patch(11, 5.0))
+    centred = y - (weights * y).sum(dim=(2, 3), keepdim=True)
+    x = (covariance / (weights * centred**2).sum(dim=(2, 3), keepdim=True)) * centred + 0.5
+    assert torch.autograd.gradcheck(lambda x: CASES["ssim5"](x, y), x.requires_grad_())
+
+
 @pytest.mark.parametrize("side", [33, 41])
 def test_dense_form_equals_patch_form_at_every_centre(side):
     x, y = pair("texture", side=side)

@@ -51,12 +51,12 @@ def test_patches_equal_crops_of_the_degraded_photograph(task, photo):
             for column in {task.margin, task.margin + 1, 20, 21, 22, last_column - 1, last_column}
         ]
         top, left = torch.tensor(corners).T
-        patches = task.patches(
-            recorded(task, photos), torch.full_like(top, index), top, left, 31, torch.Generator().manual_seed(0)
-        )
-        for patch, (row, column) in zip(patches, corners, strict=True):
-            crop = whole[:, row : row + 31, column : column + 31]
-            assert (patch - crop).abs().max() <= tolerance
+        places = (torch.full_like(top, index), top, left)
+        patches, targets = task.patches(photos, recorded(task, photos), places, 31, torch.Generator().manual_seed(0))
+        for patch, target, (row, column) in zip(patches, targets, corners, strict=True):
+            crop = (..., slice(row, row + 31), slice(column, column + 31))
+            assert (patch - whole[crop]).abs().max() <= tolerance
+            assert torch.equal(target, photos.image(index)[crop])
 
 
 @pytest.mark.parametrize("task", [Demosaic(), SuperResolution(), JPEG()], ids=repr)
@@ -112,7 +112,8 @@ def test_noise_variance_is_a_y_plus_b(level, path):
         measured = task.degrade(as_tensor(grey), generator)[0, ::2, ::2]  # red where red was measured
     else:
         top = left = torch.full((64,), 100)
-        measured = task.patches(packed(grey), torch.zeros_like(top), top, left, 31, generator)[:, 0, ::2, ::2]
+        photos = packed(grey)
+        measured = task.patches(photos, photos, (torch.zeros_like(top), top, left), 31, generator)[0][:, 0, ::2, ::2]
     assert float(measured.mean()) == pytest.approx(level, abs=0.002)
     assert float(measured.var()) == pytest.approx(0.005 * level + 0.0001, rel=0.05)
 

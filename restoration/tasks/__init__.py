@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restoration.photographs import PackedPhotos
+from restoration.photographs import PackedPhotos, Places
 from restoration.tasks.demosaic import Demosaic
 from restoration.tasks.jpeg import JPEG
 from restoration.tasks.super_resolution import SuperResolution
@@ -21,7 +21,7 @@ class Task(Protocol):
         input_name: column title of the degraded input.
         margin: pixels around a patch that must lie inside the photograph.
         records: whether the degradation is deterministic and done once for each whole photograph, by `record`;
-            `patches` then reads what `record` returned, packed, and else the photographs themselves.
+            `patches` then reads what `record` returned, packed, and else only the photographs.
     """
 
     input_name: str
@@ -37,7 +37,7 @@ class Task(Protocol):
         ...
 
     def patches(
-        self, source: PackedPhotos, photo: Tensor, top: Tensor, left: Tensor, size: int, generator: torch.Generator
-    ) -> Tensor:
-        """The degraded patches at N places, (N, 3, size, size) float32 in [0, 1]."""
+        self, clean: PackedPhotos, recorded: PackedPhotos, places: Places, size: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """The degraded and the true patches at N places, each (N, 3, size, size) float32 in [0, 1]."""
         ...

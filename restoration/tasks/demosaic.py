@@ -13,11 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from restoration.photographs import PackedPhotos
-
-# Every missing colour is the mean of its nearest samples; a colour that is there keeps its value.
-RED_BLUE_KERNEL = ((0.25, 0.5, 0.25), (0.5, 1.0, 0.5), (0.25, 0.5, 0.25))
-GREEN_KERNEL = ((0.0, 0.25, 0.0), (0.25, 1.0, 0.25), (0.0, 0.25, 0.0))
+from restoration.photographs import PackedPhotos, Places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,39 +38,53 @@ class Demosaic:
         start = torch.zeros(1, dtype=torch.int64, device=image.device)
         raw = self._noisy(_mosaic(image[None], start, start), noise)
         mirrored = functional.pad(raw[None], (1, 1, 1, 1), mode="reflect")[0]
-        return _bilinear(mirrored, start - 1, start - 1)[0]
+        return _bilinear(mirrored, start, start)[0]
 
     def record(self, photo: np.ndarray) -> np.ndarray:
         """The photograph itself: the noise is new at every draw."""
         return photo
 
     def patches(
-        self, source: PackedPhotos, photo: Tensor, top: Tensor, left: Tensor, size: int, generator: torch.Generator
-    ) -> Tensor:
-        """`size` x `size` crops of the degraded photographs, each with noise of its own, (N, 3, size, size)."""
-        window = source.crop(photo, top - 1, left - 1, size + 2, size + 2).float() / 255
-        noise = torch.randn((len(window), size + 2, size + 2), generator=generator, device=window.device)
-        raw = self._noisy(_mosaic(window, top - 1, left - 1), noise)
-        return _bilinear(raw, top - 1, left - 1)
+        self, clean: PackedPhotos, recorded: PackedPhotos, places: Places, size: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Crops of the degraded photographs, each with noise of its own, and of the true ones."""
+        photo, top, left = places
+        window = clean.crop((photo, top - 1, left - 1), size + 2).float() / 255
+        raw = _mosaic(window, top - 1, left - 1)
+        noise = torch.randn(raw.shape, generator=generator, device=raw.device)
+        return _bilinear(self._noisy(raw, noise), top, left), window[:, :, 1:-1, 1:-1]
 
     def _noisy(self, raw: Tensor, noise: Tensor) -> Tensor:
         return (raw + (self.a * raw + self.b).sqrt() * noise).clamp(0, 1)
 
 
-def _bayer(top: Tensor, left: Tensor, height: int, width: int) -> Tensor:
-    """Which colour each pixel of N windows samples, (N, 3, height, width), ones and zeros."""
-    odd_row = ((top[:, None] + torch.arange(height, device=top.device)) % 2 == 1)[:, :, None]
-    odd_column = ((left[:, None] + torch.arange(width, device=left.device)) % 2 == 1)[:, None, :]
-    return torch.stack([~odd_row & ~odd_column, odd_row ^ odd_column, odd_row & odd_column], dim=1)
+def _parities(top: Tensor, left: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Whether the rows (N, height, 1) and the columns (N, 1, width) of N windows are odd."""
+    rows = top[:, None, None] + torch.arange(height, device=top.device)[:, None]
+    columns = left[:, None, None] + torch.arange(width, device=left.device)
+    return rows % 2 == 1, columns % 2 == 1
 
 
 def _mosaic(image: Tensor, top: Tensor, left: Tensor) -> Tensor:
     """(N, 3, H, W) -> (N, H, W), the colour that the sensor has at each pixel."""
-    return (image * _bayer(top, left, *image.shape[2:])).sum(dim=1)
+    odd_row, odd_column = _parities(top, left, *image.shape[2:])
+    red, green, blue = image.unbind(dim=1)
+    return torch.where(odd_row == odd_column, torch.where(odd_row, blue, red), green)
 
 
 def _bilinear(raw: Tensor, top: Tensor, left: Tensor) -> Tensor:
-    """(N, H + 2, W + 2) mosaics whose corners lie at (top, left) -> (N, 3, H, W), without their border."""
-    samples = raw[:, None] * _bayer(top, left, *raw.shape[1:])
-    kernels = raw.new_tensor([RED_BLUE_KERNEL, GREEN_KERNEL, RED_BLUE_KERNEL])[:, None]
-    return functional.conv2d(samples, kernels, groups=3)
+    """(N, H + 2, W + 2) mosaics, their inner H x W pixels from (top, left) on -> (N, 3, H, W).
+
+    A colour that was measured keeps its value; a missing one is the mean of its two or four nearest samples.
+    """
+    centre = raw[:, 1:-1, 1:-1]
+    beside = (raw[:, :, :-2] + raw[:, :, 2:]) / 2
+    above_below = (raw[:, :-2, 1:-1] + raw[:, 2:, 1:-1]) / 2
+    diagonal = (beside[:, :-2] + beside[:, 2:]) / 2
+    beside = beside[:, 1:-1]
+    odd_row, odd_column = _parities(top, left, *centre.shape[1:])
+    is_green = odd_row != odd_column
+    red = torch.where(odd_row, torch.where(odd_column, diagonal, above_below), torch.where(odd_column, beside, centre))
+    green = torch.where(is_green, centre, (beside + above_below) / 2)
+    blue = torch.where(odd_row, torch.where(odd_column, centre, beside), torch.where(odd_column, above_below, diagonal))
+    return torch.stack([red, green, blue], dim=1)

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from restoration.photographs import PackedPhotos
+from restoration.photographs import PackedPhotos, Places
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class JPEG:
         return np.array(Image.open(file))
 
     def patches(
-        self, source: PackedPhotos, photo: Tensor, top: Tensor, left: Tensor, size: int, generator: torch.Generator
-    ) -> Tensor:
-        """`size` x `size` crops of the decoded files, (N, 3, size, size)."""
-        return source.crop(photo, top, left, size, size).float() / 255
+        self, clean: PackedPhotos, recorded: PackedPhotos, places: Places, size: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Crops of the decoded files and of the photographs."""
+        return recorded.crop(places, size).float() / 255, clean.crop(places, size).float() / 255

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from restoration.photographs import PackedPhotos
+from restoration.photographs import PackedPhotos, Places
 
 FILTERS = ("bicubic", "bilinear", "lanczos", "area")
 
@@ -46,14 +46,15 @@ class SuperResolution:
         return self._reduced(torch.from_numpy(photo.copy()).permute(2, 0, 1).float()).byte().permute(1, 2, 0).numpy()
 
     def patches(
-        self, source: PackedPhotos, photo: Tensor, top: Tensor, left: Tensor, size: int, generator: torch.Generator
-    ) -> Tensor:
-        """`size` x `size` crops of the enlarged photographs, (N, 3, size, size)."""
+        self, clean: PackedPhotos, recorded: PackedPhotos, places: Places, size: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Crops of the enlarged low-resolution files and of the photographs."""
+        photo, top, left = places
         taps = -(-(size - 1) // self.scale) + 2
         first_row, rows = self._interpolation(top, size, taps)
         first_column, columns = self._interpolation(left, size, taps)
-        small = source.crop(photo, first_row, first_column, taps, taps).float()
-        return rows[:, None] @ small @ columns[:, None].mT / 255
+        small = recorded.crop((photo, first_row, first_column), taps).float() / 255
+        return rows[:, None] @ small @ columns[:, None].mT, clean.crop(places, size).float() / 255
 
     def _reduced(self, image: Tensor) -> Tensor:
         """(3, H, W) in [0, 255] -> the low-resolution image in whole levels."""
