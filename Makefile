@@ -2,9 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 HYDRA = $(if $(DATA),data=$(DATA)) $(if $(BUDGET),budget=$(BUDGET)) $(ARGS)
+ONLY = $(if $(TASK),only.task=$(TASK)) $(if $(LOSS),only.loss=$(LOSS)) \
+	$(if $(DATA),only.data=$(DATA)) $(if $(BUDGET),only.variant=$(BUDGET))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train eval study tensorboard bench lint test
+.PHONY: help setup data train eval study figure tensorboard bench recipe lint test
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -22,17 +24,22 @@ train: $(BIN)/.ready ## train one network, or go on with it, and score it: TASK=
 	@$(BIN)/python -m scripts.train $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(if $(SEED),seed=$(SEED)) $(HYDRA)
 
 eval: $(BIN)/.ready ## score trained runs again, write their tables: [TASK= LOSS= DATA= BUDGET= ARGS=]
-	@$(BIN)/python -m scripts.eval $(if $(TASK),only.task=$(TASK)) $(if $(LOSS),only.loss=$(LOSS)) \
-		$(if $(DATA),only.data=$(DATA)) $(if $(BUDGET),only.variant=$(BUDGET)) $(ARGS)
+	@$(BIN)/python -m scripts.eval $(ONLY) $(ARGS)
 
 study: $(BIN)/.ready ## train every loss x task not yet trained, write all tables: [BUDGET= DATA= ARGS=]
 	@$(BIN)/python -m scripts.study $(HYDRA)
+
+figure: $(BIN)/.ready ## crops of a test photograph after every trained network: [TASK= LOSS= DATA= BUDGET= ARGS=]
+	@$(BIN)/python -m scripts.figure $(ONLY) $(ARGS)
 
 tensorboard: $(BIN)/.ready ## the curves of all runs, in a browser
 	@$(BIN)/tensorboard --logdir results/runs
 
 bench: $(BIN)/.ready ## what a training step costs, split by its parts
 	@$(BIN)/python -m scripts.bench $(ARGS)
+
+recipe: $(BIN)/.ready ## train candidates for optimiser, batch and schedule side by side: [TASK= LOSS= DATA= BUDGET= ARGS=]
+	@$(BIN)/python -m scripts.recipe $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(HYDRA)
 
 lint: $(BIN)/.ready-dev ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright

@@ -201,7 +201,7 @@ class _Deficit(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         x, y, d, mean_x, mean_y, mean_d, mu_x, mu_y, mu_d, l_scale, cs_scale, not_l, not_cs = ctx.saved_tensors
         (grad,) = grad_outputs
         cs = 1 - not_cs

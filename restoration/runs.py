@@ -3,10 +3,11 @@
 <runs>/<data>/<variant>/<task>/<loss>/seed<k>/
     config.yaml         the resolved configuration
     checkpoint.pt       to resume
-    model.safetensors   the weights
     per_image.csv       a row for each test photograph and metric, of the network and of its degraded input
+    protocol.txt        how those values were measured
     provenance.json     commit, versions, hardware, photographs, patches seen, time
     events.out.*        TensorBoard
+    model.safetensors   the weights, written last: a folder that has them is complete
 """
 
 import csv
@@ -48,12 +49,8 @@ class Run:
     def folder(self) -> Path:
         return self.root / self.data / self.variant / self.task / self.loss / f"seed{self.seed}"
 
-    def is_trained(self) -> bool:
-        return (self.folder / "model.safetensors").exists()
-
     def is_complete(self) -> bool:
-        """Trained and scored."""
-        return self.is_trained() and (self.folder / "per_image.csv").exists()
+        return (self.folder / "model.safetensors").exists()
 
 
 def find_runs(
@@ -64,7 +61,7 @@ def find_runs(
     task: str | None = None,
     loss: str | None = None,
 ) -> list[Run]:
-    """The trained runs below `root`, restricted to the names that are given."""
+    """The complete runs below `root`, restricted to the names that are given."""
     pattern = "/".join([*(name or "*" for name in (data, variant, task, loss)), "seed*", "model.safetensors"])
     runs = []
     for weights in sorted(root.glob(pattern)):
@@ -73,8 +70,8 @@ def find_runs(
     return runs
 
 
-def write_scores(run: Run, scores: Mapping[str, Iterable[Score]]) -> None:
-    """Writes the scores of each test set as the run's per_image.csv."""
+def write_scores(run: Run, scores: Mapping[str, Iterable[Score]], protocol: str) -> None:
+    """Writes the scores of each test set as the run's per_image.csv, and the protocol that they were measured by."""
     text = StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(COLUMNS)
@@ -94,12 +91,16 @@ def write_scores(run: Run, scores: Mapping[str, Iterable[Score]]) -> None:
                 ]
             )
     write_text(run.folder / "per_image.csv", text.getvalue())
+    write_text(run.folder / "protocol.txt", protocol + "\n")
 
 
 def read_scores(runs: Iterable[Run]) -> pd.DataFrame:
-    """The per-image records of all complete runs, one after the other."""
-    frames = [pd.read_csv(run.folder / "per_image.csv") for run in runs if run.is_complete()]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
+    """The per-image records of complete runs, one after the other."""
+    return pd.concat([pd.read_csv(run.folder / "per_image.csv") for run in runs], ignore_index=True)
+
+
+def read_protocol(run: Run) -> str:
+    return (run.folder / "protocol.txt").read_text().strip()
 
 
 def write_provenance(
@@ -107,13 +108,12 @@ def write_provenance(
 ) -> None:
     """Writes where the weights come from as the run's provenance.json."""
     seen = budget.steps * budget.batch
-    counts = {"train": len(photos.train), "val": len(photos.val)}
     facts = {
         "commit": _commit(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
         "hardware": hardware(device),
         "precision": "bf16" if bf16 else "fp32",
-        "photographs": {**counts, "test": {name: len(test) for name, test in photos.test.items()}},
+        "photographs": {"train": len(photos.train), "val": len(photos.val)},
         "training_photographs_hash": photos.train.key,
         "patches_seen": seen,
         "batch": budget.batch,

@@ -13,7 +13,7 @@ from rich.table import Table as ConsoleTable
 from restoration.evaluate import INPUT
 from restoration.files import write_text
 from restoration.metrics import METRICS
-from restoration.runs import Run, read_provenance, read_scores
+from restoration.runs import Run, read_protocol, read_provenance, read_scores
 
 TITLES = {
     "l2": "L2",
@@ -104,18 +104,17 @@ class ResultTable:
             console.print(f"  {line}", highlight=False, soft_wrap=True)
 
 
-def build_tables(runs: Sequence[Run], *, input_titles: dict[str, str], protocol: str) -> list[ResultTable]:
-    """A table for every data set, variant, task and test set among complete runs.
+def build_tables(runs: Sequence[Run], *, input_titles: dict[str, str]) -> list[ResultTable]:
+    """A table for every data set, variant, task and test set of complete runs.
 
     Args:
         input_titles: the column title of the degraded input, by task.
     """
     groups: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:
-        if run.is_complete():
-            groups.setdefault((run.data, run.variant, run.task), []).append(run)
+        groups.setdefault((run.data, run.variant, run.task), []).append(run)
     return [
-        _table(test_set, scores, its_runs, input_titles[task], protocol)
+        _table(test_set, scores, its_runs, input_titles[task])
         for (_, _, task), its_runs in groups.items()
         for test_set, scores in read_scores(its_runs).groupby("test_set")
     ]
@@ -128,10 +127,10 @@ def write_tables(tables: Sequence[ResultTable], folder: Path) -> None:
             write_text(folder / f"{table.name}.{suffix}", text)
 
 
-def _table(test_set: Any, scores: pd.DataFrame, runs: Sequence[Run], input_title: str, protocol: str) -> ResultTable:
+def _table(test_set: Any, scores: pd.DataFrame, runs: Sequence[Run], input_title: str) -> ResultTable:
     """The table of one task on one test set."""
     first = runs[0]
-    losses = _in_order({run.loss for run in runs})
+    losses = in_order({run.loss for run in runs})
     rows = pd.MultiIndex.from_product([METRICS, [INPUT, *losses]])
     per_seed = scores.groupby(["metric", "loss", "seed"])["value"].mean().unstack("seed").reindex(rows)
     shape = (len(METRICS), 1 + len(losses))
@@ -140,8 +139,8 @@ def _table(test_set: Any, scores: pd.DataFrame, runs: Sequence[Run], input_title
     return ResultTable(
         name=f"{first.data}/{first.variant}/{first.task}-{test_set}",
         title=f"{first.task} on {test_set}: mean over {scores['image'].nunique()} photographs",
-        header=_header(runs, protocol),
-        columns=(input_title, *(TITLES.get(loss, loss) for loss in losses)),
+        header=_header(runs),
+        columns=(input_title, *(title_of(loss) for loss in losses)),
         means=per_seed.mean(axis=1).to_numpy().reshape(shape),
         spreads=spreads,
     )
@@ -153,11 +152,16 @@ def _text(mean: str, spread: str) -> str:
     return mean if spread == "nan" else f"{mean} ± {spread}"
 
 
-def _in_order(losses: set[str]) -> list[str]:
+def title_of(loss: str) -> str:
+    return TITLES.get(loss, loss)
+
+
+def in_order(losses: set[str]) -> list[str]:
+    """The losses as the paper orders them, others after."""
     return [loss for loss in TITLES if loss in losses] + sorted(losses - TITLES.keys())
 
 
-def _header(runs: Sequence[Run], protocol: str) -> tuple[str, ...]:
+def _header(runs: Sequence[Run]) -> tuple[str, ...]:
     facts = [read_provenance(run) for run in runs]
 
     def listed(value: Callable[[dict[str, Any]], object]) -> str:
@@ -168,10 +172,11 @@ def _header(runs: Sequence[Run], protocol: str) -> tuple[str, ...]:
     patches = listed(lambda fact: f"{fact['patches_seen']:,}")
     batch, precision = listed(lambda fact: fact["batch"]), listed(lambda fact: fact["precision"])
     hardware, commit = listed(lambda fact: fact["hardware"]), listed(lambda fact: fact["commit"])
+    protocols = "; and ".join(dict.fromkeys(read_protocol(run) for run in runs))
     seeds = ", ".join(str(seed) for seed in sorted({run.seed for run in runs}))
     return (
         f"data: trained on {runs[0].data}, {photographs} photographs (hash {digest})",
         f"budget {runs[0].variant}: {patches} patches of 31x31 seen, batch {batch}, {precision}; seeds {seeds}",
-        f"protocol: {protocol}",
+        f"protocol: {protocols}",
         f"hardware: {hardware}; commit {commit}",
     )

@@ -10,9 +10,9 @@ from rich.console import Console
 from restoration.checkpoint import load_weights
 from restoration.datasets.pack import pack_set
 from restoration.errors import UserError
-from restoration.runs import find_runs, write_scores
+from restoration.runs import find_runs
 from scripts.cli import chosen_device, clear_errors
-from scripts.train import scored, show_tables
+from scripts.train import score_run, show_tables
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="eval")
@@ -30,7 +30,8 @@ def main(config: DictConfig) -> None:
             model = instantiate(trained.model)
             load_weights(run.folder / "model.safetensors", model)
             photos = pack_set(instantiate(trained.data), Path(config.packs))
-            write_scores(run, scored(model.to(device), run, instantiate(trained.task), photos, config, device))
+            protocol = instantiate(config.protocol)
+            score_run(run, model.to(device), instantiate(trained.task), photos, protocol, device)
         show_tables(runs, config, console)
 
 

@@ -1,5 +1,6 @@
 """Trains one network and scores it: make train TASK=sr LOSS=mix"""
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from rich.console import Console
 
 from restoration.checkpoint import save_weights
 from restoration.datasets.pack import PackedSet, pack_recorded, pack_set
-from restoration.evaluate import Score, Validation, evaluate
+from restoration.evaluate import Validation, evaluate
 from restoration.files import write_text
 from restoration.patches import PatchSampler
-from restoration.runs import Run, find_runs, write_provenance, write_scores
+from restoration.protocol import Protocol
+from restoration.runs import Run, find_runs, read_protocol, write_provenance, write_scores
 from restoration.tables import build_tables, write_tables
 from restoration.tasks import Task
 from restoration.train import train
@@ -57,10 +59,15 @@ def train_and_score(config: DictConfig, console: Console) -> Run:
         checkpoint_seconds=config.checkpoint_seconds,
         check_steps=1 if device.type == "cpu" else 50,
     )
-    write_text(run.folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
-    write_provenance(run, photos, budget, seconds=seconds, device=device, bf16=bf16)
+    protocol, resolved = instantiate(config.protocol), OmegaConf.to_yaml(config, resolve=True)
+    known = run.is_complete() and resolved == (run.folder / "config.yaml").read_text()
+    if known and read_protocol(run) == str(protocol):
+        return run  # nothing that its scores depend on has changed
+    if not run.is_complete():
+        write_provenance(run, photos, budget, seconds=seconds, device=device, bf16=bf16)
+    score_run(run, model, task, photos, protocol, device)
+    write_text(run.folder / "config.yaml", resolved)
     save_weights(run.folder / "model.safetensors", model)
-    write_scores(run, scored(model, run, task, photos, config, device))
     return run
 
 
@@ -76,25 +83,21 @@ def training_sampler(config: DictConfig, photos: PackedSet, device: torch.device
     return PatchSampler(task, photos.train.to(device), recorded.to(device), config.budget.batch, generator)
 
 
-def scored(
-    model: torch.nn.Module, run: Run, task: Task, photos: PackedSet, config: DictConfig, device: torch.device
-) -> dict[str, list[Score]]:
-    """The scores of the network and of its degraded input on every test set."""
-    protocol = instantiate(config.protocol)
-    return {
-        name: [
-            score
-            for scores in evaluate({run.loss: model}, task, test, protocol=protocol, device=device)
-            for score in scores
-        ]
+def score_run(
+    run: Run, model: torch.nn.Module, task: Task, photos: PackedSet, protocol: Protocol, device: torch.device
+) -> None:
+    """Scores the network and its degraded input on every test set and writes the records."""
+    scores = {
+        name: chain.from_iterable(evaluate({run.loss: model}, task, test, protocol=protocol, device=device))
         for name, test in photos.test.items()
     }
+    write_scores(run, scores, str(protocol))
 
 
 def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
     """Writes and prints the tables of complete runs."""
     input_titles = {run.task: instantiate(OmegaConf.load(run.folder / "config.yaml").task).input_name for run in runs}
-    tables = build_tables(runs, input_titles=input_titles, protocol=str(instantiate(config.protocol)))
+    tables = build_tables(runs, input_titles=input_titles)
     write_tables(tables, Path(config.tables))
     for table in tables:
         table.show(console)

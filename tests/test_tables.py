@@ -42,12 +42,12 @@ def runs(tmp_path: Path) -> list[Run]:
             for image, value in enumerate(per_photo)
             for metric in METRICS
         ]
-        write_scores(run, {"kodak24": rows})
+        write_scores(run, {"kodak24": rows}, "as agreed")
     return find_runs(tmp_path / "runs")
 
 
 def test_tables_hold_the_means_the_spread_and_the_best(runs, tmp_path):
-    (table,) = build_tables(runs, input_titles={"sr": "Bilinear"}, protocol="as agreed")
+    (table,) = build_tables(runs, input_titles={"sr": "Bilinear"})
     assert table.name == "photos/cpu/sr-kodak24"
     assert table.columns == ("Bilinear", "L2", "L1", "mine")  # the paper's order, then others
     psnr = dict(zip(table.columns, table.cells()[list(METRICS).index("psnr")], strict=True))
@@ -68,7 +68,7 @@ def test_tables_hold_the_means_the_spread_and_the_best(runs, tmp_path):
 
 
 def test_the_console_shows_the_table(runs):
-    (table,) = build_tables(runs, input_titles={"sr": "Bilinear"}, protocol="as agreed")
+    (table,) = build_tables(runs, input_titles={"sr": "Bilinear"})
     console = Console(width=100, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: SIM115
     table.show(console)
     text = console.export_text()
@@ -82,8 +82,8 @@ def test_undefined_metrics_are_a_dash(tmp_path, runs):
     run = Run(tmp_path / "runs", "photos", "cpu", "jpeg", "l1", 0)
     write_text(run.folder / "provenance.json", (runs[0].folder / "provenance.json").read_text())
     write_text(run.folder / "model.safetensors", "")
-    write_scores(run, {"small": [Score(name, "a.png", "ms_ssim", math.nan) for name in ("l1", INPUT)]})
-    (table,) = build_tables([run], input_titles={"jpeg": "JPEG"}, protocol="")
+    write_scores(run, {"small": [Score(name, "a.png", "ms_ssim", math.nan) for name in ("l1", INPUT)]}, "")
+    (table,) = build_tables([run], input_titles={"jpeg": "JPEG"})
     assert "| MS-SSIM | – | – |" in table.markdown()
 
 

@@ -1,0 +1,60 @@
+"""How optimiser, batch, schedule and start were chosen: trains the candidates of configs/recipe.yaml side by side.
+
+make recipe TASK=demosaic LOSS=l1 DATA=folder ARGS="data.train=DIR data.test=DIR budget.patches=24576"
+"""
+
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.console import Console
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from restoration.files import write_text
+from restoration.metrics import METRICS
+from restoration.runs import Run, read_provenance
+from scripts.cli import clear_errors
+from scripts.study import composed
+from scripts.train import train_and_score
+
+
+@hydra.main(version_base="1.3", config_path="../configs", config_name="recipe")
+def main(config: DictConfig) -> None:
+    with clear_errors():
+        console = Console()
+        shared = list(HydraConfig.get().overrides.task)
+        runs = {}
+        for name, overrides in config.candidates.items():
+            variant = "recipe-" + "".join(sign if sign.isalnum() else "-" for sign in str(name))
+            runs[name] = train_and_score(composed([*shared, *overrides, f"variant={variant}"]), console)
+        table = candidates_table(runs)
+        first = runs["chosen"]
+        path = Path("results/recipe") / f"{first.data}-{first.task}-{first.loss}.md"
+        write_text(path, table)
+        console.print(table, f"written to {path}", sep="\n", highlight=False, soft_wrap=True)
+
+
+def candidates_table(runs: dict[str, Run]) -> str:
+    """The last validation scores of every candidate, as Markdown."""
+    facts = read_provenance(runs["chosen"])
+    rows = [["", *(metric.title for metric in METRICS.values())]]
+    rows.append(["---"] * len(rows[0]))
+    rows += [[name, *last_validation(run)] for name, run in runs.items()]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    head = (
+        f"{runs['chosen'].task} with {runs['chosen'].loss}, {facts['patches_seen']:,} patches, trained on "
+        f"{facts['photographs']['train']} photographs of {runs['chosen'].data}, mean over {facts['photographs']['val']} "
+        f"validation photographs; one seed; {facts['hardware']}, {facts['precision']}; commit {facts['commit']}"
+    )
+    return "\n".join([head, "", *lines]) + "\n"
+
+
+def last_validation(run: Run) -> list[str]:
+    events = EventAccumulator(str(run.folder))
+    events.Reload()
+    return [metric.shown(events.Scalars(f"val/{name}")[-1].value) for name, metric in METRICS.items()]
+
+
+if __name__ == "__main__":
+    main()
