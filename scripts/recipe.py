@@ -37,15 +37,16 @@ def main(config: DictConfig) -> None:
 
 def candidates_table(runs: dict[str, Run]) -> str:
     """The last validation scores of every candidate, as Markdown."""
-    facts = read_provenance(runs["chosen"])
+    first = runs["chosen"]
+    facts = read_provenance(first)
     rows = [["", *(metric.title for metric in METRICS.values())]]
     rows.append(["---"] * len(rows[0]))
     rows += [[name, *last_validation(run)] for name, run in runs.items()]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     head = (
-        f"{runs['chosen'].task} with {runs['chosen'].loss}, {facts['patches_seen']:,} patches, trained on "
-        f"{facts['photographs']['train']} photographs of {runs['chosen'].data}, mean over {facts['photographs']['val']} "
-        f"validation photographs; one seed; {facts['hardware']}, {facts['precision']}; commit {facts['commit']}"
+        f"{first.task} with {first.loss}, {facts['patches_seen']:,} patches from {facts['photographs']['train']} "
+        f"photographs of {first.data}, mean over {facts['photographs']['val']} validation photographs, "
+        f"seed {first.seed}; {facts['hardware']}, {facts['precision']}; commit {facts['commit']}"
     )
     return "\n".join([head, "", *lines]) + "\n"
 
