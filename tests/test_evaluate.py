@@ -9,6 +9,7 @@ import skimage.metrics
 import torch
 import torchmetrics.functional.image as torchmetrics_image
 
+from restoration import metrics
 from restoration.evaluate import INPUT, Validation, evaluate, restore
 from restoration.metrics import METRICS, score
 from restoration.network import RECEPTIVE_RADIUS, RestorationCNN
@@ -71,6 +72,13 @@ def test_metrics_equal_other_libraries(pair):
         restored.double(), target.double(), data_range=1.0, gaussian_kernel=True, sigma=1.5, kernel_size=11
     )
     assert values["ms_ssim"] == pytest.approx(float(theirs), abs=2e-3)  # they pad, piq does not
+
+
+def test_large_images_are_measured_channel_by_channel_with_the_same_result(pair, monkeypatch):
+    restored, target = (Protocol().prepare(image) for image in pair)
+    at_once = score(restored, target)
+    monkeypatch.setattr(metrics, "LARGE", 1000)
+    assert score(restored, target) == pytest.approx(at_once, abs=1e-6)
 
 
 def test_metrics_of_known_differences():
