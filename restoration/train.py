@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from restoration.checkpoint import load_checkpoint, save_checkpoint
+from restoration.checkpoint import Resumable, load_checkpoint, save_checkpoint
 from restoration.errors import UserError
 from restoration.evaluate import Validation
 from restoration.files import replacing
@@ -114,75 +114,76 @@ def train(
         Interrupted: on SIGINT or SIGTERM, after a checkpoint.
         UserError: a value is not finite; or the checkpoint is of another run, or cannot be written.
     """
-    device = sampler.clean.pixels.device
-    checkpoint = folder / "checkpoint.pt"
-    step, seconds, started = 0, 0.0, time.perf_counter()
-
-    def state() -> dict[str, Any]:
-        return {
-            "step": step,
-            "seconds": seconds + time.perf_counter() - started,
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "generator": sampler.generator.get_state(),
-        }
-
-    def resume(state: dict[str, Any]) -> int:
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        sampler.generator.set_state(state["generator"])
-        return state["step"]
-
+    run = Resumable(model, optimizer, sampler.generator)
     validation_steps = budget.validation_steps()
-    if (saved := load_checkpoint(checkpoint, identity)) is not None:
-        step, seconds = resume(saved), saved["seconds"]
-        validation_steps.discard(step)  # a checkpoint comes after the validation of its step
-    last_checkpoint = started
-    last_good = copy.deepcopy(state())
-    total = torch.zeros((), device=device)  # of the loss since the last log
+    if (saved := load_checkpoint(folder / "checkpoint.pt", identity)) is not None:
+        run.load(saved)
+        validation_steps.discard(run.step)  # a checkpoint comes after the validation of its step
+    last_good = copy.deepcopy(run.state())
+    last_checkpoint = time.perf_counter()
+    started = last_checkpoint - run.seconds
+    sums = torch.zeros(2, device=sampler.clean.pixels.device)  # of the loss and of one a step, since the last log
     with (
-        SummaryWriter(str(folder), purge_step=step * budget.batch + 1) as board,
+        SummaryWriter(str(folder), purge_step=run.step * budget.batch + 1) as board,
         _signals() as received,
-        _Display(budget, step) as display,
+        _Display(budget, run.step) as display,
     ):
         while True:
-            if step in validation_steps:
-                display.validated(step, _log_validation(board, validation, model, step * budget.batch))
-            if step == budget.steps or received or time.perf_counter() - last_checkpoint > checkpoint_seconds:
-                save_checkpoint(checkpoint, {"identity": identity, **state()})
+            run.seconds = time.perf_counter() - started
+            if run.step in validation_steps:
+                display.validated(run.step, _log_validation(board, validation, model, run.step * budget.batch))
+            if run.step == budget.steps or received or time.perf_counter() - last_checkpoint > checkpoint_seconds:
+                save_checkpoint(folder / "checkpoint.pt", {"identity": identity, **run.state()})
                 last_checkpoint = time.perf_counter()
-            if step == budget.steps:
-                return state()["seconds"]
+            if run.step == budget.steps:
+                return run.seconds
             if received:
                 raise Interrupted(received[0])
+            if check_steps > 1 and run.step % check_steps == 0:
+                last_good = copy.deepcopy(run.state())
 
             for group in optimizer.param_groups:
-                group["lr"] = budget.learning_rate_at(step)
-            degraded, target = sampler.sample()
-            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                restored = model(degraded)
-            value = loss(restored.float(), target)
-            optimizer.zero_grad()
-            value.backward()
-            total += value.detach()
-            step += 1
-            if step % check_steps == 0:
-                norm = nn.utils.get_total_norm(
-                    [weight.grad for weight in model.parameters() if weight.grad is not None]
-                )
-                if not torch.isfinite(total + norm):
-                    if check_steps == 1:
-                        raise _not_finite(folder, loss, degraded, restored, target, value, step)
-                    step, check_steps = resume(last_good), 1
-                    total.zero_()
-                    continue
-                if check_steps > 1:
-                    last_good = copy.deepcopy(state())
+                group["lr"] = budget.learning_rate_at(run.step)
+            batch = _backward(model, loss, sampler, bf16)
+            sums += torch.stack([batch.loss, torch.ones_like(batch.loss)])
+            run.step += 1
+            if run.step % check_steps == 0 and not torch.isfinite(sums[0] + _gradient_norm(model)):
+                if check_steps == 1:
+                    raise _not_finite(folder, loss, batch, run.step)
+                run.load(last_good)
+                check_steps = 1
+                sums.zero_()
+                continue
             optimizer.step()
-            if step % log_steps == 0:
-                _log_loss(board, loss, restored, target, total / log_steps, step * budget.batch)
-                total.zero_()
-            display.advance(step)
+            if run.step % log_steps == 0:
+                _log_loss(board, loss, batch, sums[0] / sums[1], run.step * budget.batch)
+                sums.zero_()
+            display.advance(run.step)
+
+
+class Batch(NamedTuple):
+    """What one step saw: images (N, 3, 31, 31), `restored` in float32, and the loss."""
+
+    degraded: Tensor
+    target: Tensor
+    restored: Tensor
+    loss: Tensor
+
+
+def _backward(model: nn.Module, loss: nn.Module, sampler: PatchSampler, bf16: bool) -> Batch:
+    """Leaves the gradient of a new batch in the model."""
+    degraded, target = sampler.sample()
+    with torch.autocast(degraded.device.type, torch.bfloat16, enabled=bf16):
+        restored = model(degraded)
+    restored = restored.float()
+    value = loss(restored, target)
+    model.zero_grad()
+    value.backward()
+    return Batch(degraded, target, restored.detach(), value.detach())
+
+
+def _gradient_norm(model: nn.Module) -> Tensor:
+    return nn.utils.get_total_norm([weight.grad for weight in model.parameters() if weight.grad is not None])
 
 
 def _log_validation(board: SummaryWriter, validation: Validation, model: nn.Module, patches: int) -> dict[str, float]:
@@ -190,17 +191,15 @@ def _log_validation(board: SummaryWriter, validation: Validation, model: nn.Modu
     for metric, value in scores.items():
         board.add_scalar(f"val/{metric}", value, patches)
     for index, crop in enumerate(validation.crops(model)):
-        board.add_image(f"degraded, restored, truth/{index}", crop, patches)
+        board.add_image(f"validation crops: degraded, restored, truth/{index}", crop, patches)
     return scores
 
 
-def _log_loss(
-    board: SummaryWriter, loss: nn.Module, restored: Tensor, target: Tensor, mean: Tensor, patches: int
-) -> None:
+def _log_loss(board: SummaryWriter, loss: nn.Module, batch: Batch, mean: Tensor, patches: int) -> None:
     """The mean loss and, of a loss with terms, each term's value and its share of the gradient at the output."""
     board.add_scalar("train/loss", mean, patches)
-    output = restored.detach().float().requires_grad_()
-    terms = _terms(loss, output, target)
+    output = batch.restored.clone().requires_grad_()
+    terms = _terms(loss, output, batch.target)
     norms = {name: torch.autograd.grad(term, output, retain_graph=True)[0].norm() for name, term in terms.items()}
     for name, term in terms.items():
         board.add_scalar(f"train/term/{name}", term, patches)
@@ -212,25 +211,21 @@ def _terms(loss: nn.Module, restored: Tensor, target: Tensor) -> dict[str, Tenso
     return loss.terms(restored, target) if isinstance(loss, HasTerms) else {}
 
 
-def _not_finite(
-    folder: Path, loss: nn.Module, degraded: Tensor, restored: Tensor, target: Tensor, value: Tensor, step: int
-) -> UserError:
+def _not_finite(folder: Path, loss: nn.Module, batch: Batch, step: int) -> UserError:
     """Saves the batch and says which quantity was not finite first."""
-    restored = restored.detach().float()
     suspects = {
-        "the target": target,
-        "the degraded input": degraded,
-        "the network's output": restored,
-        **{f"the loss term {name}": term for name, term in _terms(loss, restored, target).items()},
-        "the loss": value,
+        "the target": batch.target,
+        "the degraded input": batch.degraded,
+        "the network's output": batch.restored,
+        **{f"the loss term {name}": term for name, term in _terms(loss, batch.restored, batch.target).items()},
+        "the loss": batch.loss,
     }
     culprit = next((name for name, tensor in suspects.items() if not tensor.isfinite().all()), "a gradient of the loss")
-    batch = folder / "failed_batch.safetensors"
-    with replacing(batch) as temporary:
-        tensors = {"degraded": degraded, "restored": restored, "target": target}
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
+    path = folder / "failed_batch.safetensors"
+    with replacing(path) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in batch._asdict().items()}, temporary)
     return UserError(
-        f"{culprit} is not finite at step {step} ({type(loss).__name__}). The batch is in {batch}; the last "
+        f"{culprit} is not finite at step {step} ({type(loss).__name__}). The batch is in {path}; the last "
         "checkpoint, if any, is from before. If the loss is sound, a lower budget.learning_rate is the usual cure."
     )
 

@@ -24,7 +24,7 @@ from scripts.cli import chosen_bf16, chosen_device, clear_errors
 from scripts.study import composed
 from scripts.train import training_sampler
 
-GRID = ("tasks", "losses", "seconds")
+OWN = ("tasks", "losses", "seconds", "report")
 TITLES = ("task", "loss", "patches/s", "supply + degradation", "loss", "both", "network + optimizer")
 
 
@@ -34,7 +34,7 @@ def main(config: DictConfig) -> None:
         device = chosen_device(config.device)
         bf16 = chosen_bf16(config.precision, device)
         photos = pack_set(instantiate(config.data), Path(config.packs))
-        shared = [text for text in HydraConfig.get().overrides.task if text.split("=")[0] not in GRID]
+        shared = [text for text in HydraConfig.get().overrides.task if text.split("=")[0] not in OWN]
         rows = []
         for task, loss in product(config.tasks, config.losses):
             pair = composed([*shared, f"task={task}", f"loss={loss}"])
@@ -46,7 +46,7 @@ def main(config: DictConfig) -> None:
             f"One training step, batch {config.budget.batch}, {'bf16' if bf16 else 'fp32'}, on {hardware(device)}, "
             f"torch {torch.__version__}; medians of parts timed in turn for {config.seconds} s"
         )
-        show(title, rows)
+        show(title, rows, Path(config.report))
 
 
 def step_parts(
@@ -81,14 +81,13 @@ def step_parts(
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def show(title: str, rows: list[tuple[str, ...]]) -> None:
-    """Prints the table and keeps it as results/bench/training_step.md."""
+def show(title: str, rows: list[tuple[str, ...]], path: Path) -> None:
+    """Prints the table and keeps it as Markdown."""
     table = Table(*TITLES)
     for row in rows:
         table.add_row(*row)
     Console().print(title, table, sep="\n", highlight=False)
     lines = ["| " + " | ".join(cells) + " |" for cells in (TITLES, ["---"] * len(TITLES), *rows)]
-    path = Path("results/bench/training_step.md")
     write_text(path, "\n".join([f"**{title}** (`make bench`)", "", *lines]) + "\n")
     print(f"written to {path}")
 

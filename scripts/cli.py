@@ -47,5 +47,5 @@ def chosen_bf16(precision: str, device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu":
         return False
-    instructions = torch.cpu.get_capabilities()
+    instructions = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return any(instructions.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))

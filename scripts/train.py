@@ -31,7 +31,9 @@ def main(config: DictConfig) -> None:
         console = Console()
         run = train_and_score(config, console)
         show_tables(find_runs(run.root, data=run.data, variant=run.variant, task=run.task), config, console)
-        console.print(f"curves: make tensorboard   weights: {run.folder}/model.safetensors", highlight=False)
+        console.print(
+            f"curves: make tensorboard   weights: {run.folder}/model.safetensors", highlight=False, soft_wrap=True
+        )
 
 
 def train_and_score(config: DictConfig, console: Console) -> Run:
@@ -42,7 +44,7 @@ def train_and_score(config: DictConfig, console: Console) -> Run:
     photo_set = instantiate(config.data)
     photos = pack_set(photo_set, Path(config.packs))
     run = Run(Path(config.runs), photo_set.name, config.variant, config.names.task, config.names.loss, config.seed)
-    console.print(f"{run.task} with {run.loss}, seed {run.seed}: {run.folder}", highlight=False)
+    console.print(f"{run.task} with {run.loss}, seed {run.seed}: {run.folder}", highlight=False, soft_wrap=True)
 
     torch.manual_seed(config.seed)
     model = instantiate(config.model).to(device, memory_format=torch.channels_last)
@@ -101,7 +103,7 @@ def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
     write_tables(tables, Path(config.tables))
     for table in tables:
         table.show(console)
-        console.print(f"written to {config.tables}/{table.name}.md, .csv and .tex\n", highlight=False)
+        console.print(f"written to {config.tables}/{table.name}.md, .csv and .tex\n", highlight=False, soft_wrap=True)
 
 
 def _identity(config: DictConfig) -> dict[str, Any]:

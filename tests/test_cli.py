@@ -23,7 +23,7 @@ def command(photo_folder, tmp_path):
     def make(script: str, *overrides: str) -> list[str]:
         places = [f"{name}={tmp_path / name}" for name in ("runs", "packs", "tables")]
         data = ["data=folder", f"data.train={photo_folder}/train", f"data.test={photo_folder}/test", "data.name=tiny"]
-        if script == "eval":
+        if script in ("eval", "figure"):
             data = []
         budget = ["budget.patches=48", "budget.validations=2"] if script in ("train", "study") else []
         return [sys.executable, "-m", f"scripts.{script}", *data, *places, *budget, *overrides]
@@ -70,6 +70,21 @@ def test_train_eval_and_study_from_photographs_to_tables(command, tmp_path):
     before = table.read_text()
     assert run(command("eval", "only.task=sr")).returncode == 0
     assert table.read_text() == before != first
+
+    drawn = run(command("figure", "only.task=sr"))
+    assert drawn.returncode == 0, drawn.stderr
+    width, height = Image.open(table.with_name("crops.png")).size
+    assert width > 3 * height  # input, two losses and truth in one row
+
+
+def test_data_and_bench_print_their_tables(command, tmp_path):
+    data = run(command("prepare_data"))
+    assert data.returncode == 0, data.stderr
+    assert "96x72 to 96x72" in data.stdout
+    report = tmp_path / "bench.md"
+    bench = run(command("bench", "tasks=[sr]", "losses=[mix]", "seconds=0.2", f"report={report}"))
+    assert bench.returncode == 0, bench.stderr
+    assert "| sr | mix |" in report.read_text()
 
 
 def test_killed_at_any_moment_a_run_ends_with_the_same_weights(command, tmp_path):

@@ -138,6 +138,12 @@ def test_a_value_that_is_not_finite_stops_the_run_names_the_term_and_saves_the_b
     saved = load_file(tmp_path / "failed_batch.safetensors")
     assert torch.equal(saved["degraded"], batches[6][0])
     assert torch.equal(saved["target"], batches[6][1])
+    assert saved["restored"].isfinite().all()
+    if check_steps > 1:  # and the repeated steps are the same steps
+        (tmp_path / "failed_batch.safetensors").unlink()
+        with pytest.raises(UserError, match="at step 7"):
+            run(photo, tmp_path / "each", loss=loss, check_steps=1)
+        assert torch.equal(load_file(tmp_path / "each" / "failed_batch.safetensors")["restored"], saved["restored"])
 
 
 class InfiniteGradient(L1Loss):
