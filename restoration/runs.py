@@ -26,6 +26,7 @@ import pandas as pd
 import torch
 
 from restoration.datasets.pack import PackedSet
+from restoration.errors import UserError
 from restoration.evaluate import Score
 from restoration.files import write_text
 from restoration.train import Budget
@@ -44,6 +45,11 @@ class Run:
     task: str
     loss: str
     seed: int
+
+    def __post_init__(self) -> None:
+        for name in (self.data, self.variant, self.task, self.loss):
+            if "/" in name or name in ("", ".", ".."):
+                raise UserError(f"{name!r} cannot name a folder of a run; give data.name or variant a plain name")
 
     @property
     def folder(self) -> Path:

@@ -129,9 +129,9 @@ def train(
         _Display(budget, run.step) as display,
     ):
         while True:
-            run.seconds = time.perf_counter() - started
             if run.step in validation_steps:
                 display.validated(run.step, _log_validation(board, validation, model, run.step * budget.batch))
+            run.seconds = time.perf_counter() - started
             if run.step == budget.steps or received or time.perf_counter() - last_checkpoint > checkpoint_seconds:
                 save_checkpoint(folder / "checkpoint.pt", {"identity": identity, **run.state()})
                 last_checkpoint = time.perf_counter()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from restoration.errors import UserError
 from restoration.evaluate import INPUT, Score
 from restoration.files import write_text
 from restoration.metrics import METRICS
@@ -85,6 +86,12 @@ def test_undefined_metrics_are_a_dash(tmp_path, runs):
     write_scores(run, {"small": [Score(name, "a.png", "ms_ssim", math.nan) for name in ("l1", INPUT)]}, "")
     (table,) = build_tables([run], input_titles={"jpeg": "JPEG"})
     assert "| MS-SSIM | – | – |" in table.markdown()
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b"])
+def test_names_that_would_leave_their_folder_are_refused(tmp_path, name):
+    with pytest.raises(UserError, match="cannot name a folder"):
+        Run(tmp_path, "photos", name, "sr", "l1", 0)
 
 
 def test_runs_are_found_by_name_and_only_when_trained(runs, tmp_path):
