@@ -43,9 +43,8 @@ def train_and_score(config: DictConfig, console: Console) -> Run:
     task, loss, budget = instantiate(config.task), instantiate(config.loss), instantiate(config.budget)
     photo_set = instantiate(config.data)
     photos = pack_set(photo_set, Path(config.packs))
-    run = Run(
-        Path(config.runs), str(photo_set.name), str(config.variant), config.names.task, config.names.loss, config.seed
-    )
+    names = config.names
+    run = Run(Path(config.runs), str(photo_set.name), str(config.variant), names.task, names.loss, config.seed)
     console.print(f"{run.task} with {run.loss}, seed {run.seed}: {run.folder}", highlight=False, soft_wrap=True)
 
     torch.manual_seed(config.seed)

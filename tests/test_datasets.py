@@ -257,6 +257,14 @@ def test_a_test_photograph_among_the_training_ones_is_refused(photo_folder):
         pack_set(photos, photo_folder / "cache")
 
 
+def test_bad_files_of_every_role_are_named_at_once(photo_folder):
+    (photo_folder / "train" / "zero.png").write_bytes(b"")
+    (photo_folder / "test" / "text.jpg").write_text("these are not pixels")
+    photos = folder(str(photo_folder / "train"), str(photo_folder / "test"))
+    with pytest.raises(UserError, match=r"(?s)zero\.png: empty file.*text\.jpg: not an image"):
+        pack_set(photos, photo_folder / "cache")
+
+
 def test_bundled_photographs_are_disjoint_and_present(tmp_path):
     photos = sample(MANIFEST)
     splits = [photos.train, photos.val, photos.test["sample"]]

@@ -50,14 +50,18 @@ def pack_set(photos: PhotoSet, cache: Path) -> PackedSet:
     Raises:
         UserError: files cannot be used (all are named), or a test photograph is also trained or validated on.
     """
-    packed = PackedSet(
-        pack(photos.train, cache, title=f"training photographs of {photos.name}", skip_bad=photos.skip_bad),
-        pack(photos.val, cache, title=f"validation photographs of {photos.name}", skip_bad=photos.skip_bad),
-        {
-            name: pack(paths, cache, title=f"test photographs of {name}", skip_bad=photos.skip_bad)
-            for name, paths in photos.test.items()
-        },
-    )
+    roles = {"training": photos.train, "validation": photos.val}
+    roles |= {f"test {name}": paths for name, paths in photos.test.items()}
+    parts, refused = [], []
+    for role, paths in roles.items():
+        try:
+            parts.append(pack(paths, cache, title=f"{role} photographs", skip_bad=photos.skip_bad))
+        except UserError as error:
+            refused.append(str(error))
+    if refused:
+        raise UserError("\n".join(refused))
+    train, val, *tests = parts
+    packed = PackedSet(train, val, dict(zip(photos.test, tests, strict=True)))
     seen = {**_by_digest(packed.train), **_by_digest(packed.val)}
     for title, test in packed.test.items():
         both = [f"  {name} = {seen[digest]}" for digest, name in _by_digest(test).items() if digest in seen]
