@@ -1,7 +1,8 @@
 # Loss functions for image restoration: `make help` lists what can be done.
 PYTHON ?= python3
 BIN := .venv/bin
-HYDRA = $(if $(DATA),data=$(DATA)) $(if $(BUDGET),budget=$(BUDGET)) $(ARGS)
+HYDRA = $(if $(DATA),data=$(DATA)) $(if $(BUDGET),budget=$(BUDGET)) \
+	$(if $(TRAIN),"data.train='$(TRAIN)'") $(if $(TEST),"data.test='$(TEST)'") $(ARGS)
 ONLY = $(if $(TASK),only.task=$(TASK)) $(if $(LOSS),only.loss=$(LOSS)) \
 	$(if $(DATA),only.data=$(DATA)) $(if $(BUDGET),only.variant=$(BUDGET))
 
@@ -13,6 +14,7 @@ help: ## this list
 	@echo; echo "  TASK: $(notdir $(basename $(wildcard configs/task/*)))"
 	@echo "  LOSS: $(notdir $(basename $(wildcard configs/loss/*)))"
 	@echo "  DATA: $(notdir $(basename $(wildcard configs/data/*)))   BUDGET: $(notdir $(basename $(wildcard configs/budget/*)))"
+	@echo '  TRAIN, TEST: folders of photographs, with DATA=folder'
 	@echo '  ARGS: any configuration value, as in make train ARGS="seed=1 budget.batch=32"'
 
 setup: $(BIN)/.ready ## make or refresh .venv (every other target does so by itself)
@@ -23,7 +25,7 @@ data: $(BIN)/.ready ## decode a data set and say what it holds: DATA= [ARGS=]
 train: $(BIN)/.ready ## train one network, or go on with it, and score it: TASK= LOSS= [DATA= BUDGET= SEED= ARGS=]
 	@$(BIN)/python -m scripts.train $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(if $(SEED),seed=$(SEED)) $(HYDRA)
 
-eval: $(BIN)/.ready ## score trained runs again, write their tables: [TASK= LOSS= DATA= BUDGET= ARGS=]
+eval: $(BIN)/.ready ## score trained runs again, write their tables: [TASK= LOSS= DATA=its name BUDGET= ARGS=]
 	@$(BIN)/python -m scripts.eval $(ONLY) $(ARGS)
 
 study: $(BIN)/.ready ## train every loss x task not yet trained, write all tables: [BUDGET= DATA= ARGS=]
@@ -49,12 +51,12 @@ test: $(BIN)/.ready-dev ## all tests
 
 $(BIN)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with make PYTHON=...")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@echo "installing PyTorch and the rest into .venv: some minutes, once"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
 	@touch $@
 
 $(BIN)/.ready-dev: $(BIN)/.ready
 	@echo "installing the tools for tests into .venv"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@

@@ -19,6 +19,7 @@ class Resumable:
     """All that changes while a network trains."""
 
     model: nn.Module
+    loss: nn.Module
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
     step: int = 0
@@ -27,8 +28,10 @@ class Resumable:
     def state(self) -> dict[str, Any]:
         return {
             "model": self.model.state_dict(),
+            "loss": self.loss.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
+            "global_generator": torch.get_rng_state(),
             "step": self.step,
             "seconds": self.seconds,
         }
@@ -36,8 +39,10 @@ class Resumable:
     def load(self, state: dict[str, Any]) -> None:
         """Goes back to a state."""
         self.model.load_state_dict(state["model"])
+        self.loss.load_state_dict(state["loss"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
+        torch.set_rng_state(state["global_generator"])
         self.step, self.seconds = state["step"], state["seconds"]
 
 
@@ -68,14 +73,14 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
         found = state["identity"]
     except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError, TypeError) as error:
         raise UserError(
-            f"{path} is not a checkpoint of this program or is damaged; move it away to start anew"
+            f"{path} is not a checkpoint of this program or is damaged; move its folder away to start anew"
         ) from error
     differences = _differences(found, identity)
     if differences:
         raise UserError(
             f"{path} was trained with another configuration:\n"
             + "\n".join(f"  {key}: {was} there, {asked} asked for" for key, was, asked in differences)
-            + "\nGive this run a name of its own with variant=NAME, or move the old run away."
+            + "\nGive this run a name of its own with variant=NAME, or move the old folder away."
         )
     return state
 

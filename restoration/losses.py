@@ -73,7 +73,7 @@ def gaussian_l2(restored: Tensor, target: Tensor, *, sigma: float = SIGMAS[-1], 
     restored, target = _as_float(restored, target)
     windows = windows_for(restored, (sigma,), window)
     with _full_precision(restored):
-        return windows.means((restored - target).square() / 2).mean(dim=(1, 2, 3, 4))
+        return windows.means((restored - target).square()).mean(dim=(1, 2, 3, 4)) / 2
 
 
 class L2Loss(nn.Module):

@@ -31,7 +31,7 @@ class PatchSampler:
     generator: torch.Generator
 
     def sample(self) -> tuple[Tensor, Tensor]:
-        """Degraded and target, each (batch, 3, 31, 31) float32 in [0, 1], channels last in memory."""
+        """Degraded and target, each (batch, 3, 31, 31) float32 in [0, 1]."""
         return self.task.patches(self.clean, self.recorded, self._places(), PATCH, self.generator)
 
     def _places(self) -> Places:

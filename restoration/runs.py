@@ -4,16 +4,18 @@
     config.yaml         the resolved configuration
     checkpoint.pt       to resume
     per_image.csv       a row for each test photograph and metric, of the network and of its degraded input
-    protocol.txt        how those values were measured
+    scoring.json        how those values were measured: protocol, degradation, hash of every test set
     provenance.json     commit, versions, hardware, photographs, patches seen, time
     events.out.*        TensorBoard
     model.safetensors   the weights, written last: a folder that has them is complete
 """
 
 import csv
+import glob
 import json
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -68,16 +70,17 @@ def find_runs(
     loss: str | None = None,
 ) -> list[Run]:
     """The complete runs below `root`, restricted to the names that are given."""
-    pattern = "/".join([*(name or "*" for name in (data, variant, task, loss)), "seed*", "model.safetensors"])
+    names = [glob.escape(name) if name else "*" for name in (data, variant, task, loss)]
     runs = []
-    for weights in sorted(root.glob(pattern)):
+    for weights in sorted(root.glob("/".join([*names, "seed*", "model.safetensors"]))):
         data, variant, task, loss, seed = weights.parent.relative_to(root).parts
-        runs.append(Run(root, data, variant, task, loss, int(seed.removeprefix("seed"))))
+        if number := re.fullmatch(r"seed(\d+)", seed):
+            runs.append(Run(root, data, variant, task, loss, int(number[1])))
     return runs
 
 
-def write_scores(run: Run, scores: Mapping[str, Iterable[Score]], protocol: str) -> None:
-    """Writes the scores of each test set as the run's per_image.csv, and the protocol that they were measured by."""
+def write_scores(run: Run, scores: Mapping[str, Iterable[Score]], scoring: dict[str, Any]) -> None:
+    """Writes the scores of each test set as the run's per_image.csv, and how they were measured as its scoring.json."""
     text = StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(COLUMNS)
@@ -97,7 +100,7 @@ def write_scores(run: Run, scores: Mapping[str, Iterable[Score]], protocol: str)
                 ]
             )
     write_text(run.folder / "per_image.csv", text.getvalue())
-    write_text(run.folder / "protocol.txt", protocol + "\n")
+    write_text(run.folder / "scoring.json", json.dumps(scoring, indent=2) + "\n")
 
 
 def read_scores(runs: Iterable[Run]) -> pd.DataFrame:
@@ -105,8 +108,8 @@ def read_scores(runs: Iterable[Run]) -> pd.DataFrame:
     return pd.concat([pd.read_csv(run.folder / "per_image.csv") for run in runs], ignore_index=True)
 
 
-def read_protocol(run: Run) -> str:
-    return (run.folder / "protocol.txt").read_text().strip()
+def read_scoring(run: Run) -> dict[str, Any]:
+    return json.loads((run.folder / "scoring.json").read_text())
 
 
 def write_provenance(

@@ -10,10 +10,11 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table as ConsoleTable
 
+from restoration.errors import UserError
 from restoration.evaluate import INPUT
 from restoration.files import write_text
 from restoration.metrics import METRICS
-from restoration.runs import Run, read_protocol, read_provenance, read_scores
+from restoration.runs import Run, read_provenance, read_scores, read_scoring
 
 TITLES = {
     "l2": "L2",
@@ -113,6 +114,8 @@ def build_tables(runs: Sequence[Run], *, input_titles: dict[str, str]) -> list[R
     groups: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:
         groups.setdefault((run.data, run.variant, run.task), []).append(run)
+    for its_runs in groups.values():
+        _check_alike(its_runs)
     return [
         _table(test_set, scores, its_runs, input_titles[task])
         for (_, _, task), its_runs in groups.items()
@@ -127,6 +130,20 @@ def write_tables(tables: Sequence[ResultTable], folder: Path) -> None:
             write_text(folder / f"{table.name}.{suffix}", text)
 
 
+def _check_alike(runs: Sequence[Run]) -> None:
+    """Refuses to put numbers side by side that were measured in different ways."""
+    first = read_scoring(runs[0])
+    for run in runs[1:]:
+        other = read_scoring(run)
+        different = [key for key in first.keys() | other.keys() if first.get(key) != other.get(key)]
+        if different:
+            raise UserError(
+                f"{runs[0].folder} and {run.folder} cannot stand in one table: they differ in {', '.join(different)}:\n"
+                + "\n".join(f"  {key}: {first.get(key)} and {other.get(key)}" for key in different)
+                + "\nScore them alike (make eval), or train other settings under a name of their own: variant=NAME."
+            )
+
+
 def _table(test_set: Any, scores: pd.DataFrame, runs: Sequence[Run], input_title: str) -> ResultTable:
     """The table of one task on one test set."""
     first = runs[0]
@@ -136,10 +153,17 @@ def _table(test_set: Any, scores: pd.DataFrame, runs: Sequence[Run], input_title
     shape = (len(METRICS), 1 + len(losses))
     spreads = per_seed.std(axis=1).to_numpy(copy=True).reshape(shape)
     spreads[:, 0] = np.nan  # the input has no seed
+    photographs = scores["image"].nunique()
+    defined = scores.dropna(subset="value").groupby("metric")["image"].nunique()
+    partly = [
+        f"{metric.title} over the {defined.get(name, 0)} of {photographs} photographs that are large enough"
+        for name, metric in METRICS.items()
+        if defined.get(name, 0) < photographs
+    ]
     return ResultTable(
         name=f"{first.data}/{first.variant}/{first.task}-{test_set}",
-        title=f"{first.task} on {test_set}: mean over {scores['image'].nunique()} photographs",
-        header=_header(runs),
+        title=f"{first.task} on {test_set}: mean over {photographs} photographs",
+        header=(*partly, *_header(runs)),
         columns=(input_title, *(title_of(loss) for loss in losses)),
         means=per_seed.mean(axis=1).to_numpy().reshape(shape),
         spreads=spreads,
@@ -172,11 +196,10 @@ def _header(runs: Sequence[Run]) -> tuple[str, ...]:
     patches = listed(lambda fact: f"{fact['patches_seen']:,}")
     batch, precision = listed(lambda fact: fact["batch"]), listed(lambda fact: fact["precision"])
     hardware, commit = listed(lambda fact: fact["hardware"]), listed(lambda fact: fact["commit"])
-    protocols = "; and ".join(dict.fromkeys(read_protocol(run) for run in runs))
     seeds = ", ".join(str(seed) for seed in sorted({run.seed for run in runs}))
     return (
         f"data: trained on {runs[0].data}, {photographs} photographs (hash {digest})",
         f"budget {runs[0].variant}: {patches} patches of 31x31 seen, batch {batch}, {precision}; seeds {seeds}",
-        f"protocol: {protocols}",
+        f"protocol: {read_scoring(runs[0])['protocol']}",
         f"hardware: {hardware}; commit {commit}",
     )

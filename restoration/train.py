@@ -50,6 +50,8 @@ class Budget:
     def __post_init__(self) -> None:
         if not 0 < self.batch <= self.patches:
             raise ValueError(f"a budget needs 0 < batch <= patches, got batch={self.batch}, patches={self.patches}")
+        if self.validations < 1:
+            raise ValueError(f"a budget needs at least one validation, got {self.validations}")
         if self.decay not in ("linear", "cosine"):
             raise ValueError(f"the learning rate decays linear or cosine, got {self.decay}")
 
@@ -104,8 +106,8 @@ def train(
     Args:
         identity: nested plain values that say what this run is; a checkpoint of another run is refused.
         bf16: autocast the network (not the loss) to bfloat16.
-        check_steps: look for non-finite values every so many steps. On a GPU each look waits for the device; when one
-            fails, the steps since the last are repeated one by one to find the batch.
+        check_steps: look for non-finite values every so many steps, and before every checkpoint. On a GPU each look
+            waits for the device; when one fails, the steps since the last are repeated one by one to find the batch.
 
     Returns:
         Seconds of training over all its interruptions, validation and logging included.
@@ -114,7 +116,7 @@ def train(
         Interrupted: on SIGINT or SIGTERM, after a checkpoint.
         UserError: a value is not finite; or the checkpoint is of another run, or cannot be written.
     """
-    run = Resumable(model, optimizer, sampler.generator)
+    run = Resumable(model, loss, optimizer, sampler.generator)
     validation_steps = budget.validation_steps()
     if (saved := load_checkpoint(folder / "checkpoint.pt", identity)) is not None:
         run.load(saved)
@@ -132,14 +134,17 @@ def train(
             if run.step in validation_steps:
                 display.validated(run.step, _log_validation(board, validation, model, run.step * budget.batch))
             run.seconds = time.perf_counter() - started
-            if run.step == budget.steps or received or time.perf_counter() - last_checkpoint > checkpoint_seconds:
+            checked = run.step % check_steps == 0 or run.step == budget.steps
+            due = time.perf_counter() - last_checkpoint > checkpoint_seconds
+            if checked and (due or received or run.step == budget.steps):
+                board.flush()
                 save_checkpoint(folder / "checkpoint.pt", {"identity": identity, **run.state()})
                 last_checkpoint = time.perf_counter()
             if run.step == budget.steps:
                 return run.seconds
-            if received:
+            if checked and received:
                 raise Interrupted(received[0])
-            if check_steps > 1 and run.step % check_steps == 0:
+            if checked and check_steps > 1:
                 last_good = copy.deepcopy(run.state())
 
             for group in optimizer.param_groups:
@@ -147,7 +152,8 @@ def train(
             batch = _backward(model, loss, sampler, bf16)
             sums += torch.stack([batch.loss, torch.ones_like(batch.loss)])
             run.step += 1
-            if run.step % check_steps == 0 and not torch.isfinite(sums[0] + _gradient_norm(model)):
+            checks = run.step % check_steps == 0 or run.step == budget.steps
+            if checks and not torch.isfinite(sums[0] + _gradient_norm(model)):
                 if check_steps == 1:
                     raise _not_finite(folder, loss, batch, run.step)
                 run.load(last_good)

@@ -25,7 +25,7 @@ from scripts.study import composed
 from scripts.train import training_sampler
 
 OWN = ("tasks", "losses", "seconds", "report")
-TITLES = ("task", "loss", "patches/s", "supply + degradation", "loss", "both", "network + optimizer")
+TITLES = ("task", "loss", "patches/s", "supply + degradation", "loss + gradient", "both", "network + optimizer")
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="bench")

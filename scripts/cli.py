@@ -22,6 +22,8 @@ def clear_errors() -> Iterator[None]:
         sys.exit(f"error: {error.__cause__ or error}\n(while building {str(error).splitlines()[-1]})")
     except OSError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
     except Interrupted as error:
         print(f"{error}: stopped with a checkpoint; the same command goes on from there.", file=sys.stderr)
         sys.exit(128 + error.number)
@@ -32,9 +34,11 @@ def chosen_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        return torch.empty(0, device=name).device
+        device = torch.empty(0, device=name).device
     except RuntimeError as error:
         raise UserError(f"device={name} is not to be had here: {str(error).splitlines()[0]}") from error
+    torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32: TF32 would round the variances of losses and metrics
+    return device
 
 
 def chosen_bf16(precision: str, device: torch.device) -> bool:

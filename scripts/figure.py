@@ -20,12 +20,13 @@ from scripts.cli import clear_errors
 @hydra.main(version_base="1.3", config_path="../configs", config_name="eval")
 def main(config: DictConfig) -> None:
     with clear_errors():
-        runs = [run for run in find_runs(Path(config.runs), **config.only) if run.seed == 0]
-        if not runs:
+        asked = find_runs(Path(config.runs), data=config.only.data, variant=config.only.variant)
+        if not asked:
             raise UserError(f"no trained run to draw in {config.runs}; train them: make study")
-        for data, variant in sorted({(run.data, run.variant) for run in runs}):
+        for data, variant in sorted({(run.data, run.variant) for run in asked}):
             path = Path(config.tables) / data / variant / "crops.png"
-            draw([run for run in runs if (run.data, run.variant) == (data, variant)], Path(config.packs), path)
+            runs = [run for run in asked if (run.data, run.variant, run.seed) == (data, variant, 0)]
+            draw(runs, Path(config.packs), path)
             print(f"written to {path}")
 
 

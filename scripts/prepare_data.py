@@ -1,4 +1,4 @@
-"""Decodes a data set and says what it holds: make data DATA=folder ARGS="data.train=DIR data.test=DIR" """
+"""Decodes a data set and says what it holds: make data DATA=folder TRAIN=DIR TEST=DIR"""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 """How optimiser, batch, schedule and start were chosen: trains the candidates of configs/recipe.yaml side by side.
 
-make recipe TASK=demosaic LOSS=l1 DATA=folder ARGS="data.train=DIR data.test=DIR budget.patches=24576"
+make recipe TASK=demosaic LOSS=l1 DATA=folder TRAIN=DIR TEST=DIR ARGS="budget.patches=24576"
 """
 
 from pathlib import Path

@@ -12,11 +12,12 @@ from rich.console import Console
 
 from restoration.checkpoint import save_weights
 from restoration.datasets.pack import PackedSet, pack_recorded, pack_set
+from restoration.errors import UserError
 from restoration.evaluate import Validation, evaluate
 from restoration.files import write_text
 from restoration.patches import PatchSampler
 from restoration.protocol import Protocol
-from restoration.runs import Run, find_runs, read_protocol, write_provenance, write_scores
+from restoration.runs import Run, find_runs, read_scoring, write_provenance, write_scores
 from restoration.tables import build_tables, write_tables
 from restoration.tasks import Task
 from restoration.train import train
@@ -30,7 +31,7 @@ def main(config: DictConfig) -> None:
     with clear_errors():
         console = Console()
         run = train_and_score(config, console)
-        show_tables(find_runs(run.root, data=run.data, variant=run.variant, task=run.task), config, console)
+        show_tables([run], config, console)
         console.print(
             f"curves: make tensorboard   weights: {run.folder}/model.safetensors", highlight=False, soft_wrap=True
         )
@@ -47,24 +48,29 @@ def train_and_score(config: DictConfig, console: Console) -> Run:
     run = Run(Path(config.runs), str(photo_set.name), str(config.variant), names.task, names.loss, config.seed)
     console.print(f"{run.task} with {run.loss}, seed {run.seed}: {run.folder}", highlight=False, soft_wrap=True)
 
+    if run.is_complete() and not (run.folder / "checkpoint.pt").exists():
+        raise UserError(
+            f"{run.folder} has weights but no checkpoint to tell where they come from; move the folder away"
+        )
+
     torch.manual_seed(config.seed)
+    protocol = instantiate(config.protocol)
     model = instantiate(config.model).to(device, memory_format=torch.channels_last)
     seconds = train(
         model,
         loss.to(device),
         instantiate(config.optimizer)(model.parameters()),
         training_sampler(config, photos, device),
-        Validation(task, photos.val, protocol=instantiate(config.protocol), device=device),
+        Validation(task, photos.val, protocol=protocol, device=device),
         budget,
         folder=run.folder,
-        identity={**_identity(config), "bf16": bf16, "photographs": photos.train.key},
+        identity={**_identity(config), "device": device.type, "bf16": bf16, "photographs": photos.train.key},
         bf16=bf16,
         checkpoint_seconds=config.checkpoint_seconds,
         check_steps=1 if device.type == "cpu" else 50,
     )
-    protocol, resolved = instantiate(config.protocol), OmegaConf.to_yaml(config, resolve=True)
-    known = run.is_complete() and resolved == (run.folder / "config.yaml").read_text()
-    if known and read_protocol(run) == str(protocol):
+    resolved = OmegaConf.to_yaml(config, resolve=True)
+    if run.is_complete() and read_scoring(run) == scoring(task, photos, protocol):
         return run  # nothing that its scores depend on has changed
     if not run.is_complete():
         write_provenance(run, photos, budget, seconds=seconds, device=device, bf16=bf16)
@@ -77,13 +83,13 @@ def train_and_score(config: DictConfig, console: Console) -> Run:
 def training_sampler(config: DictConfig, photos: PackedSet, device: torch.device) -> PatchSampler:
     """The batches of a run, from photographs in the memory of `device`."""
     task = instantiate(config.task)
-    recorded = photos.train
+    clean = photos.train.to(device)
+    recorded = clean
     if task.records:
-        recorded = pack_recorded(
-            photos.train, task.record, repr(task), Path(config.packs), title="degraded photographs"
-        )
+        title = "degraded photographs"
+        recorded = pack_recorded(photos.train, task.record, repr(task), Path(config.packs), title=title).to(device)
     generator = torch.Generator(device).manual_seed(config.seed)
-    return PatchSampler(task, photos.train.to(device), recorded.to(device), config.budget.batch, generator)
+    return PatchSampler(task, clean, recorded, config.budget.batch, generator)
 
 
 def score_run(
@@ -94,11 +100,21 @@ def score_run(
         name: chain.from_iterable(evaluate({run.loss: model}, task, test, protocol=protocol, device=device))
         for name, test in photos.test.items()
     }
-    write_scores(run, scores, str(protocol))
+    write_scores(run, scores, scoring(task, photos, protocol))
+
+
+def scoring(task: Task, photos: PackedSet, protocol: Protocol) -> dict[str, Any]:
+    """All that the scores of a network depend on, but for the network."""
+    tests = {name: test.key for name, test in photos.test.items()}
+    return {"protocol": str(protocol), "degradation": repr(task), "test sets": tests}
 
 
 def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
-    """Writes and prints the tables of complete runs."""
+    """Writes and prints every table in which one of these runs stands, with all its columns."""
+    places = dict.fromkeys((run.root, run.data, run.variant, run.task) for run in runs)
+    runs = [
+        run for root, data, variant, task in places for run in find_runs(root, data=data, variant=variant, task=task)
+    ]
     input_titles = {run.task: instantiate(OmegaConf.load(run.folder / "config.yaml").task).input_name for run in runs}
     tables = build_tables(runs, input_titles=input_titles)
     write_tables(tables, Path(config.tables))

@@ -4,6 +4,7 @@ import csv
 import os
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import imagecodecs
@@ -235,6 +236,25 @@ def test_subfolders_are_searched_and_other_files_named(photo_folder, capsys):
     assert ".DS_Store" not in printed
 
 
+def test_linked_folders_are_searched_once_and_broken_links_named(photo_folder):
+    (photo_folder / "train" / "again").symlink_to(photo_folder / "train")
+    (photo_folder / "all").mkdir()
+    (photo_folder / "all" / "linked").symlink_to(photo_folder / "train")
+    (photo_folder / "train" / "gone.png").symlink_to(photo_folder / "nowhere.png")
+    photos = folder(str(photo_folder / "all"), str(photo_folder / "test"))
+    assert len(photos.train) + len(photos.val) == 6
+    with pytest.raises(UserError, match=r"gone\.png: .*No such file"):
+        pack_set(photos, photo_folder / "cache")
+    packed = pack_set(replace(photos, skip_bad=True), photo_folder / "cache")
+    assert len(packed.train) + len(packed.val) == 5
+
+
+def test_validation_photographs_are_not_trained_on(photo_folder):
+    photos = folder(str(photo_folder / "train"), str(photo_folder / "test"), val=str(photo_folder / "train"))
+    with pytest.raises(UserError, match="validation photographs are also used otherwise"):
+        pack_set(photos, photo_folder / "cache")
+
+
 def test_folders_that_cannot_serve_are_refused(photo_folder, tmp_path):
     train, test = str(photo_folder / "train"), str(photo_folder / "test")
     (tmp_path / "empty").mkdir()
@@ -253,7 +273,7 @@ def test_folders_that_cannot_serve_are_refused(photo_folder, tmp_path):
 def test_a_test_photograph_among_the_training_ones_is_refused(photo_folder):
     (photo_folder / "test" / "copy.png").write_bytes((photo_folder / "train" / "1.png").read_bytes())
     photos = folder(str(photo_folder / "train"), str(photo_folder / "test"))
-    with pytest.raises(UserError, match=r"copy\.png = 1\.png"):
+    with pytest.raises(UserError, match=r"copy\.png is also training photograph 1\.png"):
         pack_set(photos, photo_folder / "cache")
 
 

@@ -43,7 +43,7 @@ def runs(tmp_path: Path) -> list[Run]:
             for image, value in enumerate(per_photo)
             for metric in METRICS
         ]
-        write_scores(run, {"kodak24": rows}, "as agreed")
+        write_scores(run, {"kodak24": rows}, {"protocol": "as agreed", "degradation": "x2"})
     return find_runs(tmp_path / "runs")
 
 
@@ -83,9 +83,20 @@ def test_undefined_metrics_are_a_dash(tmp_path, runs):
     run = Run(tmp_path / "runs", "photos", "cpu", "jpeg", "l1", 0)
     write_text(run.folder / "provenance.json", (runs[0].folder / "provenance.json").read_text())
     write_text(run.folder / "model.safetensors", "")
-    write_scores(run, {"small": [Score(name, "a.png", "ms_ssim", math.nan) for name in ("l1", INPUT)]}, "")
+    write_scores(
+        run, {"small": [Score(name, "a.png", "ms_ssim", math.nan) for name in ("l1", INPUT)]}, {"protocol": ""}
+    )
     (table,) = build_tables([run], input_titles={"jpeg": "JPEG"})
     assert "| MS-SSIM | – | – |" in table.markdown()
+    assert "- MS-SSIM over the 0 of 1 photographs that are large enough" in table.markdown()
+
+
+def test_numbers_that_were_measured_differently_do_not_share_a_table(runs):
+    scores = [Score(name, "0.png", metric, 1.0) for name in ("l2", INPUT) for metric in METRICS]
+    (l2,) = [run for run in runs if run.loss == "l2"]
+    write_scores(l2, {"kodak24": scores}, {"protocol": "as agreed", "degradation": "x3"})
+    with pytest.raises(UserError, match=r"differ in degradation:\n  degradation: x2 and x3\n.*variant=NAME"):
+        build_tables(runs, input_titles={"sr": "Bilinear"})
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b"])
@@ -97,7 +108,10 @@ def test_names_that_would_leave_their_folder_are_refused(tmp_path, name):
 def test_runs_are_found_by_name_and_only_when_trained(runs, tmp_path):
     root = tmp_path / "runs"
     assert len(runs) == 4
-    assert {run.seed for run in find_runs(root, loss="l1")} == {0, 1}
+    (root / "photos" / "cpu" / "sr" / "l1" / "seed1").rename(root / "photos" / "cpu" / "sr" / "l1" / "seed1.old")
+    assert len(find_runs(root)) == 3
+    assert find_runs(root, data="phot*") == []
+    assert {run.seed for run in find_runs(root, loss="l1")} == {0}
     assert find_runs(root, task="jpeg") == []
     (root / "photos" / "cpu" / "sr" / "l2" / "seed0" / "model.safetensors").unlink()
-    assert len(find_runs(root)) == 3
+    assert len(find_runs(root)) == 2

@@ -103,7 +103,7 @@ def test_checkpoint_of_another_configuration_is_refused_and_kept(photo, tmp_path
 def test_damaged_checkpoint_is_refused_and_kept(tmp_path, content):
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(content)
-    with pytest.raises(UserError, match="move it away"):
+    with pytest.raises(UserError, match="move its folder away"):
         checkpoint.load_checkpoint(path, {})
     assert path.read_bytes() == content
 
@@ -156,6 +156,45 @@ def test_a_gradient_that_is_not_finite_stops_the_run(photo, tmp_path):
         run(photo, tmp_path, loss=InfiniteGradient())
 
 
+def test_the_last_steps_are_looked_at_too(photo, tmp_path):
+    """12 steps, looked at every 8: no checkpoint may hold what came of a bad batch after the 8th."""
+    photos = packed(photo)
+    sampler = PatchSampler(Demosaic(), photos, photos, BUDGET.batch, torch.Generator().manual_seed(0))
+    batches = [sampler.sample() for _ in range(11)]
+    loss = NotFinite(float(batches[10][1].sum()), math.nan)
+    with pytest.raises(UserError, match="l1 is not finite at step 11"):
+        run(photo, tmp_path, loss=loss, check_steps=8, checkpoint_seconds=0)
+    saved = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert all(weight.isfinite().all() for weight in saved["model"].values())
+
+
+class Switching(nn.Module):
+    """L1 for three calls, then L2: a loss with a state of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, restored, target):
+        self.calls += 1
+        difference = restored - target
+        return difference.abs().mean() if self.calls <= 3 else difference.square().mean()
+
+
+def test_a_loss_with_a_state_resumes_too(photo, tmp_path):
+    whole = run(photo, tmp_path / "whole", loss=Switching())
+
+    class Stop(Switching):
+        def forward(self, restored, target):
+            if self.calls == 4:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().forward(restored, target)
+
+    with pytest.raises(Interrupted):
+        run(photo, tmp_path / "cut", loss=Stop())
+    assert torch.equal(weights(run(photo, tmp_path / "cut", loss=Switching())), weights(whole))
+
+
 def test_looking_rarely_changes_nothing(photo, tmp_path):
     assert torch.equal(
         weights(run(photo, tmp_path / "a", check_steps=1)), weights(run(photo, tmp_path / "b", check_steps=5))
@@ -199,3 +238,5 @@ def test_learning_rate_warms_up_and_ends_near_zero(decay):
 def test_budgets_that_cannot_be_are_refused():
     with pytest.raises(ValueError, match="batch <= patches"):
         Budget(patches=4, batch=8, learning_rate=1e-3)
+    with pytest.raises(ValueError, match="at least one validation"):
+        Budget(patches=8, batch=8, learning_rate=1e-3, validations=0)

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from restoration.datasets import PhotoSet
@@ -33,7 +33,7 @@ def folder(
     """
     if not train or not test:
         raise UserError(
-            "a folder data set needs data.train=DIR and data.test=DIR (or data.test={kodak24: DIR, mine: DIR}), "
+            "a folder data set needs data.train=DIR and data.test=DIR (with make: TRAIN=DIR TEST=DIR), "
             f"got data.train={train} and data.test={test}"
         )
     tests = dict(test) if isinstance(test, Mapping) else {Path(test).resolve().name: test}
@@ -52,12 +52,10 @@ def folder(
 
 
 def _photographs(path: str, option: str) -> tuple[Path, ...]:
-    root = Path(path)
+    root = Path(path).expanduser()
     if not root.is_dir():
         raise UserError(f"{option}: {root} is not a folder")
-    files = sorted(
-        Path(parent) / file for parent, _, names in os.walk(root) for file in names if not file.startswith(".")
-    )
+    files = sorted(_files(root))
     photographs = tuple(file for file in files if file.suffix.lower() in SUFFIXES)
     if not photographs:
         raise UserError(
@@ -67,6 +65,17 @@ def _photographs(path: str, option: str) -> tuple[Path, ...]:
         others = [file.name for file in files if file.suffix.lower() not in SUFFIXES]
         print(f"{option}: not taken for photographs: {', '.join(others[:5])}{', ...' if len(others) > 5 else ''}")
     return photographs
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Files below `root` but hidden ones; links to folders are followed, each folder once."""
+    seen = set()
+    for parent, folders, names in os.walk(root, followlinks=True):
+        if os.path.realpath(parent) in seen:
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(parent))
+        yield from (Path(parent) / name for name in names if not name.startswith("."))
 
 
 def _held_out(files: tuple[Path, ...], count: int, path: str) -> tuple[tuple[Path, ...], tuple[Path, ...]]:

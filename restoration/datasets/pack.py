@@ -62,19 +62,19 @@ def pack_set(photos: PhotoSet, cache: Path) -> PackedSet:
         raise UserError("\n".join(refused))
     train, val, *tests = parts
     packed = PackedSet(train, val, dict(zip(photos.test, tests, strict=True)))
-    seen = {**_by_digest(packed.train), **_by_digest(packed.val)}
-    for title, test in packed.test.items():
-        both = [f"  {name} = {seen[digest]}" for digest, name in _by_digest(test).items() if digest in seen]
+    seen: dict[str, str] = {}
+    for role, part in zip(roles, parts, strict=True):
+        if role.startswith("test"):
+            seen = {digest: where for digest, where in seen.items() if not where.startswith("test")}
+        names = dict(zip(part.digests, part.names, strict=True))
+        both = [f"  {names[digest]} is also {seen[digest]}" for digest in names.keys() & seen.keys()]
         if both:
             raise UserError(
-                f"test photographs of {title} are also used for training or validation:\n" + "\n".join(both) + "\n"
+                f"{role} photographs are also used otherwise:\n" + "\n".join(sorted(both)) + "\n"
                 "Scores on them would mean nothing; move them out of one of the folders."
             )
+        seen |= {digest: f"{role} photograph {name}" for digest, name in names.items()}
     return packed
-
-
-def _by_digest(photos: PackedPhotos) -> dict[str, str]:
-    return dict(zip(photos.digests, photos.names, strict=True))
 
 
 def pack(paths: Sequence[Path], cache: Path, *, title: str, skip_bad: bool = False) -> PackedPhotos:
@@ -127,11 +127,12 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterat
 
 
 def _digest(path: Path) -> str:
+    """The file's sha256; of a file that cannot be read, which decoding will say, nothing."""
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except OSError:
+        return ""
 
 
 def _short_names(paths: Sequence[Path]) -> list[str]:
