@@ -74,7 +74,8 @@ def test_train_eval_and_study_from_photographs_to_tables(command, tmp_path):
 
     drawn = run(command("figure", "only.task=sr"))
     assert drawn.returncode == 0, drawn.stderr
-    width, height = Image.open(table.with_name("crops.png")).size
+    with Image.open(table.with_name("crops.png")) as crops:
+        width, height = crops.size
     assert width > 3 * height  # input, two losses and truth in one row
 
 
