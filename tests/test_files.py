@@ -1,5 +1,6 @@
 """Files appear whole or not at all."""
 
+import contextlib
 import os
 import resource
 import stat
@@ -12,13 +13,15 @@ from restoration.errors import UserError
 from restoration.files import replacing, write_text
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def full_disk():
-    """No file may grow beyond 1000 bytes: every longer write fails as on a full disk."""
+    """No file may grow beyond 1000 bytes, as on a full disk; only for a moment, since pytest's own log may be a file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_text_replaces_the_old_one(tmp_path):
@@ -46,21 +49,18 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
-def test_a_full_disk_leaves_the_old_table(tmp_path, full_disk):
+def test_a_full_disk_leaves_the_old_table(tmp_path):
     write_text(tmp_path / "table.md", "old")
-    with pytest.raises(OSError, match="too large"):
+    with full_disk(), pytest.raises(OSError, match="too large"):
         write_text(tmp_path / "table.md", "x" * 2000)
     assert (tmp_path / "table.md").read_text() == "old"
     assert os.listdir(tmp_path) == ["table.md"]
 
 
-def test_a_full_disk_leaves_the_old_checkpoint(tmp_path, full_disk):
+def test_a_full_disk_leaves_the_old_checkpoint(tmp_path):
     path = tmp_path / "checkpoint.pt"
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     save_checkpoint(path, {"identity": {}, "step": 1})
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    with pytest.raises(UserError, match="the last checkpoint is still there"):
+    with full_disk(), pytest.raises(UserError, match="the last checkpoint is still there"):
         save_checkpoint(path, {"identity": {}, "step": 2, "model": torch.zeros(10_000)})
     assert load_checkpoint(path, {}) == {"identity": {}, "step": 1}
     assert os.listdir(tmp_path) == ["checkpoint.pt"]
