@@ -15,7 +15,7 @@ from restoration.files import replacing, write_text
 
 @contextlib.contextmanager
 def full_disk():
-    """No file may grow beyond 1000 bytes, as on a full disk; only for a moment, since pytest's own log may be a file."""
+    """No file may grow beyond 1000 bytes, as on a full disk; briefly, since pytest's own log may be a file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
