@@ -26,6 +26,7 @@ class Resumable:
     seconds: float = 0.0
 
     def state(self) -> dict[str, Any]:
+        """Tensors and plain values that `load` takes; the tensors still change with the training."""
         return {
             "model": self.model.state_dict(),
             "loss": self.loss.state_dict(),

@@ -59,6 +59,7 @@ class ResultTable:
         return rows
 
     def markdown(self) -> str:
+        """A GitHub table, the header as a list below it."""
         rows = [
             "| " + " | ".join([metric.title, *(f"**{text}**" if best else text for text, best in row)]) + " |"
             for metric, row in zip(METRICS.values(), self.cells(), strict=True)
@@ -70,6 +71,7 @@ class ResultTable:
         )
 
     def csv(self) -> str:
+        """Unrounded means, the header as comments above them."""
         lines = [f"# {line}" for line in (self.title, *self.header)]
         lines.append(",".join(["metric", *self.columns]))
         for name, means in zip(METRICS, self.means, strict=True):
@@ -95,6 +97,7 @@ class ResultTable:
         return "\n".join(lines) + "\n"
 
     def show(self, console: Console) -> None:
+        """Prints the table and its header."""
         table = ConsoleTable("")
         for column in self.columns:
             table.add_column(column, justify="right")

@@ -116,6 +116,10 @@ def train(
         Interrupted: on SIGINT or SIGTERM, after a checkpoint.
         UserError: a value is not finite; or the checkpoint is of another run, or cannot be written.
     """
+
+    def checks(step: int) -> bool:
+        return step % check_steps == 0 or step == budget.steps
+
     run = Resumable(model, loss, optimizer, sampler.generator)
     validation_steps = budget.validation_steps()
     if (saved := load_checkpoint(folder / "checkpoint.pt", identity)) is not None:
@@ -134,7 +138,7 @@ def train(
             if run.step in validation_steps:
                 display.validated(run.step, _log_validation(board, validation, model, run.step * budget.batch))
             run.seconds = time.perf_counter() - started
-            checked = run.step % check_steps == 0 or run.step == budget.steps
+            checked = checks(run.step)
             due = time.perf_counter() - last_checkpoint > checkpoint_seconds
             if checked and (due or received or run.step == budget.steps):
                 board.flush()
@@ -152,8 +156,7 @@ def train(
             batch = _backward(model, loss, sampler, bf16)
             sums += torch.stack([batch.loss, torch.ones_like(batch.loss)])
             run.step += 1
-            checks = run.step % check_steps == 0 or run.step == budget.steps
-            if checks and not torch.isfinite(sums[0] + _gradient_norm(model)):
+            if checks(run.step) and not torch.isfinite(sums[0] + _gradient_norm(model)):
                 if check_steps == 1:
                     raise _not_finite(folder, loss, batch, run.step)
                 run.load(last_good)
