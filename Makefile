@@ -6,6 +6,8 @@ HYDRA = $(if $(DATA),data=$(DATA)) $(if $(BUDGET),budget=$(BUDGET)) \
 ONLY = $(if $(TASK),only.task=$(TASK)) $(if $(LOSS),only.loss=$(LOSS)) \
 	$(if $(DATA),only.data=$(DATA)) $(if $(BUDGET),only.variant=$(BUDGET))
 
+READY = $(BIN)/.ready $(if $(filter fivek,$(DATA)),$(BIN)/.ready-fivek)
+
 .DEFAULT_GOAL := help
 .PHONY: help setup data train eval study figure tensorboard bench recipe lint test
 
@@ -14,21 +16,21 @@ help: ## this list
 	@echo; echo "  TASK: $(notdir $(basename $(wildcard configs/task/*)))"
 	@echo "  LOSS: $(notdir $(basename $(wildcard configs/loss/*)))"
 	@echo "  DATA: $(notdir $(basename $(wildcard configs/data/*)))   BUDGET: $(notdir $(basename $(wildcard configs/budget/*)))"
-	@echo '  TRAIN, TEST: folders of photographs, with DATA=folder'
+	@echo '  TRAIN, TEST: with DATA=folder: folders of photographs, lists of files or "patterns/**/*.png"'
 	@echo '  ARGS: any configuration value, as in make train ARGS="seed=1 budget.batch=32"'
 
 setup: $(BIN)/.ready ## make or refresh .venv (every other target does so by itself)
 
-data: $(BIN)/.ready ## decode a data set and say what it holds: DATA= [ARGS=]
+data: $(READY) ## download and decode a data set, say what it holds, draw it: DATA= [TRAIN= TEST= ARGS=]
 	@$(BIN)/python -m scripts.prepare_data $(HYDRA)
 
-train: $(BIN)/.ready ## train one network, or go on with it, and score it: TASK= LOSS= [DATA= BUDGET= SEED= ARGS=]
+train: $(READY) ## train one network, or go on with it, and score it: TASK= LOSS= [DATA= BUDGET= SEED= ARGS=]
 	@$(BIN)/python -m scripts.train $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(if $(SEED),seed=$(SEED)) $(HYDRA)
 
 eval: $(BIN)/.ready ## score trained runs again, write their tables: [TASK= LOSS= DATA=its name BUDGET= ARGS=]
 	@$(BIN)/python -m scripts.eval $(ONLY) $(ARGS)
 
-study: $(BIN)/.ready ## train every loss x task not yet trained, write all tables: [BUDGET= DATA= ARGS=]
+study: $(READY) ## train every loss x task not yet trained, write all tables: [BUDGET= DATA= ARGS=]
 	@$(BIN)/python -m scripts.study $(HYDRA)
 
 figure: $(BIN)/.ready ## crops of a test photograph after every trained network: [TASK= LOSS= DATA= BUDGET= ARGS=]
@@ -40,7 +42,7 @@ tensorboard: $(BIN)/.ready ## the curves of all runs, in a browser
 bench: $(BIN)/.ready ## what a training step costs, split by its parts
 	@$(BIN)/python -m scripts.bench $(ARGS)
 
-recipe: $(BIN)/.ready ## train candidates for optimiser, batch and schedule side by side: [TASK= LOSS= DATA= BUDGET= ARGS=]
+recipe: $(READY) ## train candidates for optimiser, batch and schedule side by side: [TASK= LOSS= DATA= BUDGET= ARGS=]
 	@$(BIN)/python -m scripts.recipe $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(HYDRA)
 
 lint: $(BIN)/.ready-dev ## style and types
@@ -56,7 +58,7 @@ $(BIN)/.ready: pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt --editable .
 	@touch $@
 
-$(BIN)/.ready-dev: $(BIN)/.ready
-	@echo "installing the tools for tests into .venv"
-	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+$(BIN)/.ready-%: $(BIN)/.ready
+	@echo "installing what $* needs into .venv"
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
 	@touch $@

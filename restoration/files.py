@@ -1,10 +1,15 @@
 """Files appear whole or not at all."""
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # what writing fails with where the disk or a quota is full
 
 
 @contextlib.contextmanager
@@ -30,3 +35,19 @@ def write_text(path: Path, text: str) -> None:
     """Writes a whole text file in place of `path`."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """One process at a time works in `folder`, others wait; what a killed process held is free again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"waiting for another process that works in {folder}", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -51,6 +51,32 @@ def test_16_bits_are_rounded_not_cut(tmp_path, deep):
         assert np.array_equal(decode(tmp_path / name), rounded(deep[..., :1]).repeat(3, axis=2)), name
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"subsampling": 0}, {"quality": 10}, {"optimize": True}]
+)
+def test_jpegs_have_pillows_pixels(tmp_path, photo, options):
+    Image.fromarray(photo).save(tmp_path / "a.jpg", **options)
+    with Image.open(tmp_path / "a.jpg") as image:
+        expected = np.asarray(image)
+    memory = np.full(photo.size + 5, 7, np.uint8)
+    decoded = decode(tmp_path / "a.jpg", memory)
+    assert np.array_equal(decoded, expected)
+    assert np.shares_memory(decoded, memory)
+    assert (memory[photo.size :] == 7).all()
+    assert np.array_equal(decode(tmp_path / "a.jpg", memory[:100]), expected)  # too little of it
+    (tmp_path / "b.jpg").write_bytes((tmp_path / "a.jpg").read_bytes() + b"what some cameras leave at the end")
+    assert np.array_equal(decode(tmp_path / "b.jpg"), expected)
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_jpegs_of_other_colours(tmp_path, photo, mode):
+    Image.fromarray(photo).convert(mode).save(tmp_path / "a.jpg")
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert np.array_equal(
+            decode(tmp_path / "a.jpg", np.empty(photo.size, np.uint8)), np.asarray(image.convert("RGB"))
+        )
+
+
 def test_grey_palette_and_alpha(tmp_path, photo):
     grey = photo[..., 0]
     Image.fromarray(grey).save(tmp_path / "grey.png")
@@ -145,7 +171,7 @@ def test_every_bad_file_is_named_with_its_reason(tmp_path, photo):
         assert any(name in line and reason in line for line in str(caught.value).splitlines())
     assert "good.png" not in str(caught.value)
     assert "data.skip_bad=true" in str(caught.value)
-    assert list((tmp_path / "cache").iterdir()) == []  # nothing half-made is left
+    assert list((tmp_path / "cache").glob("[!.]*")) == []  # nothing half-made is left
 
 
 def test_bad_files_can_be_left_out(tmp_path, photo, capsys):
@@ -171,10 +197,10 @@ def test_packed_once_and_again_when_a_file_changes(tmp_path, photo):
     assert first.names == ["a/1.png", "b/1.png"]
     assert [first.array(index).shape for index in range(2)] == [photo.shape, photo[1:].shape]
     assert np.array_equal(first.array(1), photo[1:])
-    made = {file: file.stat().st_mtime_ns for file in cache.iterdir()}
+    made = {file: file.stat().st_mtime_ns for file in cache.glob("*.safetensors")}
     os.utime(paths[0])  # touched, not changed
     assert pack(paths, cache, title="photographs").key == first.key
-    assert {file: file.stat().st_mtime_ns for file in cache.iterdir()} == made
+    assert {file: file.stat().st_mtime_ns for file in cache.glob("*.safetensors")} == made
 
     Image.fromarray(photo[5:]).save(paths[0])
     changed = pack(paths, cache, title="photographs")
@@ -185,9 +211,30 @@ def test_packed_once_and_again_when_a_file_changes(tmp_path, photo):
 def test_a_damaged_pack_is_made_again(tmp_path, photo):
     Image.fromarray(photo).save(tmp_path / "a.png")
     pack([tmp_path / "a.png"], tmp_path / "cache", title="photographs")
-    (file,) = (tmp_path / "cache").iterdir()
+    (file,) = (tmp_path / "cache").glob("*.safetensors")
     file.write_bytes(file.read_bytes()[:-100])
     assert np.array_equal(pack([tmp_path / "a.png"], tmp_path / "cache", title="photographs").array(0), photo)
+
+
+def test_what_a_killed_process_left_is_cleared_away(tmp_path, photo):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / ".0123.safetensors.abc.safetensors").write_bytes(bytes(1000))
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    pack([tmp_path / "a.png"], cache, title="photographs")
+    assert {path.name for path in cache.glob(".*")} == {".lock"}
+
+
+def test_photographs_of_many_sizes_share_no_memory(tmp_path, photo):
+    """JPEGs are decoded into the memory of those already written."""
+    paths = []
+    for number in range(60):
+        paths.append(tmp_path / f"{number:02}.jpg")
+        Image.fromarray(photo[number % 7 : 97 - number % 5, number % 11 :]).save(paths[-1])
+    packed = pack(paths, tmp_path / "cache", title="photographs")
+    for index, path in enumerate(paths):
+        with Image.open(path) as image:
+            assert np.array_equal(packed.array(index), np.asarray(image))
 
 
 def test_recorded_photographs_keep_order_and_names(tmp_path, photo):
@@ -236,6 +283,29 @@ def test_subfolders_are_searched_and_other_files_named(photo_folder, capsys):
     assert ".DS_Store" not in printed
 
 
+def test_lists_patterns_and_single_files(photo_folder, tmp_path, capsys):
+    (photo_folder / "train" / "deep").mkdir()
+    (photo_folder / "train" / "0.png").rename(photo_folder / "train" / "deep" / "0.png")
+    (photo_folder / "train" / "deep" / "notes.md").write_text("where I was")
+    by_folder = folder(str(photo_folder / "train"), str(photo_folder / "test"))
+    capsys.readouterr()
+    by_pattern = folder(f"{photo_folder}/train/**/*", f"{photo_folder}/test/cup.png")
+    assert (by_pattern.train, by_pattern.val, by_pattern.name) == (by_folder.train, by_folder.val, by_folder.name)
+    assert by_pattern.test == {"cup": (photo_folder / "test" / "cup.png",)}
+    assert "notes.md" in capsys.readouterr().out
+    assert len(folder(f"{photo_folder}/train/[12].*", f"{photo_folder}/test").train) == 1  # and one to validate with
+
+    (photo_folder / "lists").mkdir()
+    listed = photo_folder / "lists" / "mine.txt"
+    listed.write_text(f"# the good ones\n../train/3.png\n\n{photo_folder}/train/1.png  # twice\n../train/3.png\n")
+    by_list = folder(str(listed), str(photo_folder / "test"), val=str(photo_folder / "train" / "2.png"))
+    assert [path.resolve() for path in by_list.train] == [photo_folder / "train" / f"{number}.png" for number in (3, 1)]
+    assert by_list.name == "lists-mine"
+    listed.write_text("../train/3.png\nnowhere.png\n")
+    with pytest.raises(UserError, match=r"nowhere\.png: .*No such file"):
+        pack_set(folder(str(listed), str(photo_folder / "test"), val=str(photo_folder / "train" / "2.png")), tmp_path)
+
+
 def test_linked_folders_are_searched_once_and_broken_links_named(photo_folder):
     (photo_folder / "train" / "again").symlink_to(photo_folder / "train")
     (photo_folder / "all").mkdir()
@@ -262,8 +332,16 @@ def test_folders_that_cannot_serve_are_refused(photo_folder, tmp_path):
         folder(str(tmp_path / "empty"), test)
     with pytest.raises(UserError, match="no photographs in"):
         folder(train, str(tmp_path / "empty"))
-    with pytest.raises(UserError, match="is not a folder"):
+    with pytest.raises(UserError, match=r"there is no .*nowhere; give a folder, a list of files, a pattern"):
         folder(str(tmp_path / "nowhere"), test)
+    with pytest.raises(UserError, match="no photographs in"):
+        folder(f"{tmp_path}/nothing*.png", test)
+    (tmp_path / "empty.txt").write_text("# nothing\n")
+    with pytest.raises(UserError, match="names no photographs"):
+        folder(str(tmp_path / "empty.txt"), test)
+    (tmp_path / "a.cr2").write_bytes(bytes(range(256)))
+    with pytest.raises(UserError, match="neither a photograph of a known kind nor a list"):
+        folder(str(tmp_path / "a.cr2"), test)
     with pytest.raises(UserError, match=r"data.test=DIR"):
         folder(train, None)
     with pytest.raises(UserError, match="one photograph"):

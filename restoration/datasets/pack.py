@@ -1,11 +1,8 @@
-"""Photographs decoded once into one file that is mapped into memory.
+"""Photographs decoded once, on all cores, into a file that is called after a hash of everything that went into it.
 
-The file is safetensors: `pixels`, all photographs one after the other, (rows, columns, RGB) uint8; `sizes`, (n, 2)
-int64, height and width; `sources`, their names and sha256, JSON in UTF-8. It is called after a hash of everything that
-went into it, so that it is made again exactly when an input changes.
+So it is made again exactly when an input changes. Never more than a few photographs are in memory.
 """
 
-import errno
 import hashlib
 import json
 import os
@@ -14,21 +11,22 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import BinaryIO, TypeVar
 
 import numpy as np
 from rich.progress import Progress
-from safetensors import SafetensorError, safe_open
 
 from restoration.datasets import PhotoSet
 from restoration.datasets.decode import BadPhoto, decode
+from restoration.datasets.packed_file import opened_or_made, write
 from restoration.errors import UserError
-from restoration.files import replacing
 from restoration.photographs import PackedPhotos
 
 FORMAT = "photographs 1"  # changes whenever the same inputs would give other bytes
-HEADER_BYTES = 512
+GROUP_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -87,11 +85,11 @@ def pack(paths: Sequence[Path], cache: Path, *, title: str, skip_bad: bool = Fal
     Raises:
         UserError: naming every file that cannot be used, with the reason.
     """
-    digests = list(in_parallel(_digest, paths))
+    digests = list(chain.from_iterable(in_parallel(_digests, _grouped(paths))))
     names = _short_names(paths)
     key = hashlib.sha256(json.dumps([FORMAT, skip_bad, names, digests]).encode()).hexdigest()
     sources = list(zip(names, digests, strict=True))
-    return _opened_or_made(cache, key, lambda file: _decode_all(file, paths, sources, title, skip_bad))
+    return opened_or_made(cache, key, lambda file: _decode_all(file, paths, sources, title, skip_bad))
 
 
 def pack_recorded(
@@ -108,9 +106,9 @@ def pack_recorded(
     def make(file: BinaryIO) -> None:
         recorded = in_parallel(lambda index: record(photos.array(index)), range(len(photos)))
         sources = list(zip(photos.names, photos.digests, strict=True))
-        _write(file, _with_progress(recorded, len(photos), title), sources)
+        write(file, _with_progress(recorded, len(photos), title), sources)
 
-    return _opened_or_made(cache, key, make)
+    return opened_or_made(cache, key, make)
 
 
 def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -124,6 +122,23 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterat
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
+
+
+def _grouped(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Paths in order, about a megabyte together: to hand small files over one by one takes as long as to read them."""
+    group: list[Path] = []
+    size = 0
+    for path in paths:
+        group.append(path)
+        size += path.stat().st_size if path.exists() else 0
+        if size > GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    yield group
+
+
+def _digests(paths: list[Path]) -> list[str]:
+    return [_digest(path) for path in paths]
 
 
 def _digest(path: Path) -> str:
@@ -142,55 +157,30 @@ def _short_names(paths: Sequence[Path]) -> list[str]:
     return [path.relative_to(common).as_posix() for path in resolved]
 
 
-def _opened_or_made(cache: Path, key: str, make: Callable[[BinaryIO], None]) -> PackedPhotos:
-    path = cache / f"{key[:20]}.safetensors"
-    if not path.exists():
-        _make(path, make)
-    try:
-        return _opened(path, key)
-    except SafetensorError:  # damaged since it was made: it is only a cache
-        _make(path, make)
-        return _opened(path, key)
-
-
-def _make(path: Path, make: Callable[[BinaryIO], None]) -> None:
-    try:
-        with replacing(path) as temporary, open(temporary, "wb") as file:
-            make(file)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise
-        raise UserError(f"cannot write the packed photographs {path}: {error.strerror}; nothing was kept") from error
-
-
-def _opened(path: Path, key: str) -> PackedPhotos:
-    with safe_open(path, framework="pt") as file:
-        names, digests = zip(*json.loads(bytes(file.get_tensor("sources").numpy())), strict=True)
-        return PackedPhotos(file.get_tensor("pixels"), file.get_tensor("sizes"), list(names), list(digests), key)
-
-
 def _decode_all(
     file: BinaryIO, paths: Sequence[Path], sources: list[tuple[str, str]], title: str, skip_bad: bool
 ) -> None:
     bad: list[str] = []
     kept: list[tuple[str, str]] = []
+    memory: SimpleQueue[np.ndarray] = SimpleQueue()  # of photographs that were written, to decode into again
 
     def attempt(path: Path) -> np.ndarray | BadPhoto:
         try:
-            return decode(path)
+            return decode(path, _any_of(memory))
         except BadPhoto as error:
             return error
 
     def good() -> Iterator[np.ndarray]:
-        decoded = _with_progress(in_parallel(attempt, paths), len(paths), title)
-        for path, source, photo in zip(paths, sources, decoded, strict=True):
+        decoded = chain.from_iterable(in_parallel(lambda group: [attempt(path) for path in group], _grouped(paths)))
+        for path, source, photo in zip(paths, sources, _with_progress(decoded, len(paths), title), strict=True):
             if isinstance(photo, BadPhoto):
                 bad.append(f"  {path}: {photo}")
             else:
                 kept.append(source)
                 yield photo
+                memory.put(photo.reshape(-1))
 
-    _write(file, good(), kept)
+    write(file, good(), kept)
     if bad and (not skip_bad or not kept):
         raise UserError(
             f"{len(bad)} of {len(paths)} {title} cannot be used:\n" + "\n".join(bad) + "\n"
@@ -200,32 +190,13 @@ def _decode_all(
         print(f"Left out {len(bad)} of {len(paths)} {title}:\n" + "\n".join(bad))
 
 
+def _any_of(queue: SimpleQueue[Item]) -> Item | None:
+    try:
+        return queue.get_nowait()
+    except Empty:
+        return None
+
+
 def _with_progress(results: Iterable[Result], total: int, title: str) -> Iterator[Result]:
     with Progress(transient=True, disable=not sys.stdout.isatty()) as progress:
         yield from progress.track(results, total=total, description=f"packing {title}")
-
-
-def _write(file: BinaryIO, photos: Iterable[np.ndarray], sources: list[tuple[str, str]]) -> None:
-    """Writes photographs as they come; `sources` is read last, so that it may grow meanwhile."""
-    file.seek(HEADER_BYTES)
-    sizes = []
-    for photo in photos:
-        sizes.append(photo.shape[:2])
-        file.write(np.ascontiguousarray(photo).data)
-    end = file.tell() - HEADER_BYTES
-    padding = -end % 8  # safetensors: int64 values must be aligned
-    size_bytes = np.array(sizes, dtype=np.int64).tobytes()
-    source_bytes = json.dumps(sources).encode()
-    file.write(bytes(padding) + size_bytes + source_bytes)
-    layout = {
-        "pixels": _entry("U8", [end + padding], 0, end + padding),
-        "sizes": _entry("I64", [len(sizes), 2], end + padding, len(size_bytes)),
-        "sources": _entry("U8", [len(source_bytes)], end + padding + len(size_bytes), len(source_bytes)),
-    }
-    header = json.dumps(layout).encode().ljust(HEADER_BYTES - 8)
-    file.seek(0)
-    file.write(len(header).to_bytes(8, "little") + header)
-
-
-def _entry(dtype: str, shape: list[int], start: int, length: int) -> dict:
-    return {"dtype": dtype, "shape": shape, "data_offsets": [start, start + length]}
