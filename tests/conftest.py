@@ -1,5 +1,6 @@
 """Small real data for tests: crops of scikit-image's bundled photographs."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from PIL import Image
 
 from restoration.photographs import PackedPhotos
+from tests.server import Server
 
 
 def packed(*photos: np.ndarray) -> PackedPhotos:
@@ -42,3 +44,11 @@ def photo_folder(tmp_path: Path) -> Path:
 def _save(path: Path, pixels: np.ndarray) -> None:
     path.parent.mkdir(exist_ok=True)
     Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A web server on this machine, without files."""
+    server = Server()
+    yield server
+    server.close()

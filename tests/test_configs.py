@@ -1,16 +1,21 @@
 """Every YAML composes and builds what it says; imports run one way."""
 
 import ast
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import hydra
 import pytest
 import torch
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from restoration.datasets import PhotoSet
+from restoration.datasets.download import Downloads
+from restoration.errors import UserError
 from restoration.train import Budget
 
 ROOT = Path(__file__).parents[1]
@@ -59,7 +64,26 @@ def test_models_and_optimizers(model, optimizer):
     assert network(torch.rand(1, 3, 31, 31)).shape == (1, 3, 31, 31)
 
 
-@pytest.mark.parametrize("data", GROUPS["data"])
+@pytest.mark.parametrize("data", ["fivek", "bsds500", "kodak24"])
+def test_data_sets_to_download(data, monkeypatch, tmp_path):
+    """They build, know their lists and begin to fetch, which is forbidden here."""
+
+    def forbidden(self: Downloads, work: object, items: Sequence[object], *, title: str) -> None:
+        raise UserError(f"{len(items)} {title}")
+
+    monkeypatch.setattr(Downloads, "each", forbidden)
+    for path in (ROOT / "data").rglob("*.*"):
+        (tmp_path / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix in (".csv", ".txt"):
+            shutil.copy(path, tmp_path / path.relative_to(ROOT))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InstantiationException) as caught:
+        instantiate(composed(f"data={data}").data)
+    expected = "748 photographs of FiveK" if data == "fivek" else "1 archives of BSDS500"
+    assert str(caught.value.__cause__) == expected
+
+
+@pytest.mark.parametrize("data", ["folder", "sample"])
 def test_data_sets(data, photo_folder, monkeypatch):
     monkeypatch.chdir(ROOT)
     options = {"folder": [f"data.train={photo_folder}/train", f"data.test={photo_folder}/test"]}.get(data, [])
@@ -68,6 +92,10 @@ def test_data_sets(data, photo_folder, monkeypatch):
     assert photos.train
     assert photos.val
     assert all(photos.test.values())
+
+
+def test_every_data_set_is_tested():
+    assert set(GROUPS["data"]) == {"fivek", "bsds500", "kodak24", "folder", "sample"}
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in (ROOT / "configs").glob("*.yaml")))

@@ -1,0 +1,197 @@
+"""A photograph of many megapixels and 16 bits -> one of the study, 999 x 666, in 8 bits.
+
+What is done to the pixels, in this order:
+1. a TIFF is converted to sRGB by its embedded profile, 16 bits to 16 bits, relative colorimetric; what sRGB cannot hold
+   is clipped channel by channel. A DNG is developed by LibRaw into 16-bit sRGB with the camera's white balance and no
+   automatic brightening, then cropped as its DefaultCrop says;
+2. it is turned upright;
+3. its centre, 3:2 (2:3 of an upright photograph), is reduced to 999 x 666 (666 x 999), by a Lanczos filter or the mean
+   over the area of each new pixel, of the sRGB values ("gamma") or of the light they stand for ("linear");
+4. it is rounded to 8 bits, once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import tifffile
+from PIL import Image
+
+from restoration.datasets.decode import ORIENTATION, BadPhoto
+from restoration.errors import UserError
+
+LONG, SHORT = 999, 666
+MAX_PIXELS = 2**28  # of anything larger the size is not believed
+FILTERS = {"lanczos": Image.Resampling.LANCZOS, "area": Image.Resampling.BOX}
+PROFILE, DEFAULT_CROP_ORIGIN, DEFAULT_CROP_SIZE = 34675, 50719, 50720
+SRGB_CURVE = (2.4, 12.92)  # exponent and slope at black, as LibRaw wants them
+
+
+class TooSmall(Exception):
+    """A sound photograph that would have to be enlarged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reduction:
+    """How large photographs become 999 x 666.
+
+    Attributes:
+        resample: "lanczos" or "area".
+        light: what is averaged: "gamma", the sRGB values; or "linear", light.
+    """
+
+    resample: str = "lanczos"
+    light: str = "gamma"
+
+    def __post_init__(self) -> None:
+        if self.resample not in FILTERS or self.light not in ("gamma", "linear"):
+            raise ValueError(
+                f"resample is {' or '.join(FILTERS)} and light is gamma or linear, got {self.resample}, {self.light}"
+            )
+
+    def __str__(self) -> str:
+        return f"{self.resample}-{self.light}"
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint16 sRGB -> (666, 999, 3) or (999, 666, 3) uint8 sRGB.
+
+        Raises:
+            TooSmall: the 3:2 centre has fewer pixels.
+        """
+        height, width = pixels.shape[:2]
+        new_height, new_width = (SHORT, LONG) if width >= height else (LONG, SHORT)
+        scale = min(Fraction(height, new_height), Fraction(width, new_width))
+        if scale < 1:
+            raise TooSmall
+        top, left = (height - scale * new_height) / 2, (width - scale * new_width) / 2
+        box = (float(left), float(top), float(width - left), float(height - top))
+        linear = self.light == "linear"
+        values = _LIGHT if linear else _UNIT
+        reduced = np.empty((new_height, new_width, 3), dtype=np.float32)
+        for channel in range(3):
+            plane = Image.fromarray(values[pixels[..., channel]])
+            reduced[..., channel] = np.asarray(plane.resize((new_width, new_height), FILTERS[self.resample], box))
+        reduced = reduced.clip(0, 1)  # Lanczos overshoots
+        return np.rint((_encoded(reduced) if linear else reduced) * 255).astype(np.uint8)
+
+
+def read_tiff(path: Path) -> np.ndarray:
+    """A 16-bit RGB TIFF with a colour profile -> (H, W, 3) uint16 sRGB, upright.
+
+    Raises:
+        BadPhoto: it is something else, or damaged.
+    """
+    return _read(path, _tiff)
+
+
+def read_dng(path: Path) -> np.ndarray:
+    """A raw DNG -> (H, W, 3) uint16 sRGB, upright.
+
+    Raises:
+        BadPhoto: it is something else, or damaged.
+        UserError: rawpy is not installed.
+    """
+    return _read(path, _dng)
+
+
+def _read(path: Path, reader: Callable[[Path], np.ndarray]) -> np.ndarray:
+    try:
+        return reader(path)
+    except (BadPhoto, UserError):
+        raise
+    except Exception as error:  # decoders of damaged files raise whatever they trip over
+        raise BadPhoto(f"{type(error).__name__}: {error}".splitlines()[0]) from error
+
+
+def _tiff(path: Path) -> np.ndarray:
+    with tifffile.TiffFile(path) as tiff:
+        page = tiff.pages.first
+        if page.dtype != np.uint16 or page.axes != "YXS" or page.samplesperpixel != 3:
+            raise BadPhoto(
+                f"16-bit RGB expected, found {page.dtype} in {page.axes} with {page.samplesperpixel} channels"
+            )
+        _believable(page.imagelength, page.imagewidth)
+        if PROFILE not in page.tags:
+            raise BadPhoto("no colour profile is embedded, so its colours are not known")
+        profile = page.tags[PROFILE].value
+        orientation = page.tags[ORIENTATION].value if ORIENTATION in page.tags else 1
+        pixels = page.asarray()
+    return _upright(_to_srgb(pixels, profile), orientation)
+
+
+def _to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
+    """(H, W, 3) uint16 in the colours of an ICC profile -> sRGB."""
+    return imagecodecs.cms_transform(
+        np.ascontiguousarray(pixels),
+        profile,
+        imagecodecs.cms_profile("srgb"),
+        colorspace="rgb",
+        outcolorspace="rgb",
+        intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
+        flags=imagecodecs.CMS.FLAGS.NOOPTIMIZE,  # or LittleCMS takes a coarse table, off by up to 27 of 255 levels
+    )
+
+
+def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Undoes an EXIF orientation, 1 to 8."""
+    if orientation in (2, 4, 5, 7):
+        pixels = pixels[:, ::-1]
+    return np.rot90(pixels, {3: 2, 4: 2, 5: 1, 6: -1, 7: -1, 8: 1}.get(orientation, 0))
+
+
+def _dng(path: Path) -> np.ndarray:
+    try:
+        import rawpy
+    except ImportError:
+        raise UserError(
+            "rawpy, which develops raw files, is missing; install it with .venv/bin/pip install '.[fivek]'"
+        ) from None
+    with rawpy.imread(str(path)) as raw:
+        active, flip = (raw.sizes.height, raw.sizes.width), raw.sizes.flip  # postprocess sets flip to user_flip
+        _believable(*active)
+        pixels = raw.postprocess(
+            use_camera_wb=True,
+            no_auto_bright=True,
+            output_color=rawpy.ColorSpace.sRGB,
+            output_bps=16,
+            gamma=SRGB_CURVE,
+            user_flip=0,
+        )
+    if pixels.shape[:2] == active:  # LibRaw turns the sensors that Fujifilm set at 45 degrees, and crops them itself
+        pixels = pixels[_default_crop(path)]
+    return np.rot90(pixels, {3: 2, 5: 1, 6: -1}.get(flip, 0))
+
+
+def _default_crop(path: Path) -> tuple[slice, slice]:
+    """Rows and columns of the active area that a DNG asks to show; all of them where it says nothing."""
+    with tifffile.TiffFile(path) as tiff:
+        first = tiff.pages.first
+        for page in (first, *(first.pages or ())):
+            if isinstance(page, tifffile.TiffPage) and DEFAULT_CROP_SIZE in page.tags:
+                left, top = _rationals(page.tags[DEFAULT_CROP_ORIGIN].value)
+                width, height = _rationals(page.tags[DEFAULT_CROP_SIZE].value)
+                return slice(top, top + height), slice(left, left + width)
+    return slice(None), slice(None)
+
+
+def _rationals(value: tuple[int, ...]) -> tuple[int, int]:
+    """Two numbers of pixels, stored as integers or as fractions."""
+    first, second = value if len(value) == 2 else (Fraction(*value[:2]), Fraction(*value[2:]))
+    return round(first), round(second)
+
+
+def _believable(height: int, width: int) -> None:
+    if height * width > MAX_PIXELS:
+        raise BadPhoto(f"claims {width}x{height} pixels, more than any camera of the set has")
+
+
+_UNIT = np.arange(2**16, dtype=np.float32) / (2**16 - 1)
+_LIGHT = np.where(_UNIT <= 0.04045, _UNIT / 12.92, ((_UNIT + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def _encoded(light: np.ndarray) -> np.ndarray:
+    """Light in [0, 1] -> sRGB values in [0, 1]."""
+    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)

@@ -1,0 +1,217 @@
+"""MIT-Adobe FiveK: 5000 photographs, each raw and in the hands of five retouchers (Bychkovsky et al., CVPR 2011).
+
+The paper trains on 700 of them and tests on 40, which ones it does not say. Here the order of all 5000 is that of the
+sha256 of their names, and the study takes its photographs from the front: data/fivek/{test,val,train}.txt.
+"""
+
+import csv
+import hashlib
+import os
+import re
+import threading
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import quote
+
+from PIL import Image
+
+from restoration.datasets import PhotoSet
+from restoration.datasets.decode import BadPhoto
+from restoration.datasets.develop import Reduction, TooSmall, read_dng, read_tiff
+from restoration.datasets.download import TIFF, Downloads
+from restoration.datasets.folder import existing_folder, files_below
+from restoration.datasets.manifest import Manifest
+from restoration.errors import UserError
+from restoration.files import alone_in, replacing
+
+URL = "https://data.csail.mit.edu/graphics/fivek/img"
+MEGABYTES = {".tif": 60, ".dng": 12}  # of an original, roughly
+
+
+def fivek(
+    folder: str,
+    *,
+    downloads: Downloads,
+    reduction: Reduction,
+    rendering: str = "expert_c",
+    n: int = 700,
+    n_val: int = 8,
+    n_test: int = 40,
+    root: str | None = None,
+    url: str = URL,
+    keep_originals: bool = True,
+) -> PhotoSet:
+    """FiveK at 999 x 666, fetched, developed and kept as PNG files in `folder`/photographs.
+
+    Args:
+        folder: has index.csv and the lists train.txt, val.txt and test.txt; everything else is made there.
+        reduction: how the photographs become smaller.
+        rendering: "expert_a" to "expert_e", the retouchers' TIFFs; or "raw", the camera's DNGs.
+        n, n_val, n_test: how many photographs to train, validate and test with. A smaller set is the beginning of a
+            larger one; photographs that would have to be enlarged are replaced by the next ones.
+        root: a folder with FiveK's files, which are used instead of a download.
+        url: the server's folder with tiff16_a to tiff16_e and dng.
+        keep_originals: keep what was downloaded, 45 GB; or delete each file once its PNG is there.
+
+    Raises:
+        UserError: photographs could not be had (all are named; the others stay), or too few are large enough.
+    """
+    home = Path(folder)
+    orders = photograph_orders(home)
+    preparation = _Preparation(home, downloads, reduction, _Source(rendering), root, url, keep_originals)
+    counts = {"train": n, "val": n_val, "test": n_test}
+    while missing := preparation.missing(chosen := preparation.chosen(orders, counts)):
+        with alone_in(home):
+            preparation.make(missing)
+    train, val, test = ([preparation.target(name) for name in chosen[role]] for role in counts)
+    name = "fivek" if rendering == "expert_c" else f"fivek-{rendering}"
+    return PhotoSet(name, tuple(train), tuple(val), {name: tuple(test)})
+
+
+def split_order(names: Iterable[str]) -> list[str]:
+    """The shuffle from whose front the 40 test, 8 validation and 700 training photographs were taken."""
+    return sorted(names, key=lambda name: hashlib.sha256(f"fivek split: {name}".encode()).digest())
+
+
+def photograph_orders(folder: Path) -> dict[str, list[str]]:
+    """The names of every role: those of its list, then those that stand in for others and for larger sets.
+
+    Raises:
+        UserError: a list names what is not in the index.
+    """
+    with open(folder / "index.csv", newline="") as file:
+        index = [row["name"] for row in csv.DictReader(file)]
+    lists = {role: (folder / f"{role}.txt").read_text().splitlines() for role in ("train", "val", "test")}
+    for role, names in lists.items():
+        if unknown := sorted(set(names) - set(index)):
+            raise UserError(f"{folder / role}.txt names {unknown[0]!r}, which is none of FiveK's photographs")
+    listed = set().union(*lists.values())
+    spare = [name for name in split_order(index) if name not in listed]
+    return {
+        "train": lists["train"] + spare[:-100],
+        "val": lists["val"] + spare[-100:-50],
+        "test": lists["test"] + spare[-50:],
+    }
+
+
+class _Source:
+    """Which of a photograph's files is used, and how it is read."""
+
+    def __init__(self, rendering: str):
+        if not re.fullmatch("raw|expert_[a-e]", rendering):
+            raise ValueError(f"rendering is raw or expert_a to expert_e, got {rendering}")
+        raw = rendering == "raw"
+        self.rendering = rendering
+        self.folder = "dng" if raw else f"tiff16_{rendering[-1]}"
+        self.suffix = ".dng" if raw else ".tif"
+        self.read = read_dng if raw else read_tiff
+
+    def found_below(self, root: Path) -> dict[str, list[Path]]:
+        """The files of this rendering in any of the layouts that people have, by photograph."""
+        found: dict[str, list[Path]] = defaultdict(list)
+        for path in files_below(root):
+            another = path.parent.name.startswith("tiff16_") and path.parent.name != self.folder
+            if path.suffix.lower() in (self.suffix, f"{self.suffix}f") and not another:
+                found[path.stem].append(path)
+        return found
+
+
+class _Preparation:
+    """Makes the PNG files of one rendering and reduction; what is done lies on the disk, nothing else is remembered."""
+
+    def __init__(
+        self,
+        home: Path,
+        downloads: Downloads,
+        reduction: Reduction,
+        source: _Source,
+        root: str | None,
+        url: str,
+        keep_originals: bool,
+    ):
+        self.downloads = downloads
+        self.reduction = reduction
+        self.source = source
+        self.url = url
+        self.keep_originals = keep_originals
+        self.originals = home / "originals" / source.folder
+        self.manifest = Manifest(home / "seen.csv")
+        self.own = None if root is None else source.found_below(existing_folder(root, "data.root"))
+        recipe = f"{source.rendering}-{reduction}"
+        if root is not None:  # somebody's files of these names need not be those of the server
+            recipe += f"-{hashlib.sha256(str(Path(root).resolve()).encode()).hexdigest()[:8]}"
+        self.photographs = home / "photographs" / recipe
+        self.cores = threading.Semaphore(os.cpu_count() or 1)
+
+    def target(self, name: str) -> Path:
+        return self.photographs / f"{name}.png"
+
+    def chosen(self, orders: dict[str, list[str]], counts: dict[str, int]) -> dict[str, list[str]]:
+        """The first names of each role, without those known to be too small."""
+        chosen = {}
+        for role, count in counts.items():
+            large = [name for name in orders[role] if not self._too_small(name).exists()]
+            if not 0 < count <= len(large):
+                raise UserError(f"FiveK has 1 to {len(large)} photographs to {role} with, {count} are asked for")
+            chosen[role] = large[:count]
+        return chosen
+
+    def missing(self, chosen: dict[str, list[str]]) -> list[str]:
+        return [name for names in chosen.values() for name in names if not self.target(name).exists()]
+
+    def make(self, names: list[str]) -> None:
+        """Fetches and develops photographs; a too small one leaves a mark instead."""
+        self.photographs.mkdir(parents=True, exist_ok=True)
+        for abandoned in self.photographs.glob(".*.png"):  # by a killed process
+            abandoned.unlink()
+        if self.own is None:
+            print(self._announcement(len(names)))
+        self.downloads.each(self._make_one, names, title="photographs of FiveK")
+
+    def _announcement(self, count: int) -> str:
+        megabytes = count * MEGABYTES[self.source.suffix]
+        originals = f"{megabytes / 1000:.0f} GB" if megabytes > 9999 else f"{megabytes} MB"
+        fate = "kept" if self.keep_originals else "each deleted once developed"
+        return (
+            f"FiveK: photographs to fetch from {self.url}: {count}, about {originals}, {fate} (data.keep_originals).\n"
+            "They are for research only, under LicenseAdobe or LicenseAdobeMIT: see data/fivek/README.md"
+        )
+
+    def _make_one(self, name: str) -> None:
+        if self.target(name).exists() or self._too_small(name).exists():  # by another process
+            return
+        original = self._fetched(name) if self.own is None else _only(self.own.get(name, []))
+        try:
+            with self.cores, replacing(self.target(name)) as temporary:
+                pixels = self.reduction(self.source.read(original))
+                Image.fromarray(pixels).save(temporary, compress_level=4)
+        except TooSmall:
+            self._too_small(name).touch()
+        except BadPhoto:
+            if self.own is None and not self.manifest.knows(original):
+                original.unlink()  # it was whole and yet no photograph: the next attempt may bring another
+            raise
+        if self.own is None:
+            self.manifest.record(original)
+            if not self.keep_originals:
+                original.unlink()
+
+    def _fetched(self, name: str) -> Path:
+        original = self.originals / f"{name}{self.source.suffix}"
+        url = f"{self.url}/{self.source.folder}/{quote(original.name)}"
+        self.downloads.fetch(url, original, self.manifest, begins=TIFF)
+        return original
+
+    def _too_small(self, name: str) -> Path:
+        return self.photographs / f"{name}.too_small"
+
+
+def _only(paths: list[Path]) -> Path:
+    if not paths:
+        raise BadPhoto("not in data.root")
+    if len(paths) > 1:
+        raise BadPhoto(
+            f"several files of this name, {paths[0]} and {paths[1]}: point data.root at one of their folders"
+        )
+    return paths[0]

@@ -1,0 +1,33 @@
+"""16-bit ProPhoto RGB TIFFs as FiveK's retouchers left them, from known sRGB colours."""
+
+import imagecodecs
+import numpy as np
+import tifffile
+
+PROPHOTO = imagecodecs.cms_profile(
+    "rgb",
+    whitepoint=[0.3457, 0.3585, 1.0],
+    primaries=[0.7347, 0.2653, 1.0, 0.1596, 0.8404, 1.0, 0.0366, 0.0001, 1.0],
+    gamma=1.8,
+)
+SRGB_TO_XYZ_D50 = np.array(  # Lindbloom, Bradford-adapted
+    [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
+)
+PROPHOTO_TO_XYZ_D50 = np.array(  # Lindbloom
+    [[0.7976749, 0.1351917, 0.0313534], [0.2880402, 0.7118741, 0.0000857], [0.0, 0.0, 0.8252100]]
+)
+
+
+def light(srgb: np.ndarray) -> np.ndarray:
+    """sRGB values in [0, 1] -> light in [0, 1] (IEC 61966-2-1)."""
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def prophoto(srgb: np.ndarray) -> np.ndarray:
+    """(..., 3) sRGB values in [0, 1] -> uint16 in ProPhoto RGB."""
+    linear = light(srgb) @ SRGB_TO_XYZ_D50.T @ np.linalg.inv(PROPHOTO_TO_XYZ_D50).T
+    return np.round(linear.clip(0, 1) ** (1 / 1.8) * 65535).astype(np.uint16)
+
+
+def write_tiff(path, values: np.ndarray, *, profile: bytes | None = PROPHOTO, **options) -> None:
+    tifffile.imwrite(path, values, photometric="rgb", iccprofile=profile, **options)

@@ -1,0 +1,113 @@
+"""A web server as one meets them: it serves ranges, and misbehaves on demand."""
+
+import hashlib
+import re
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong with one answer.
+
+    Attributes:
+        status: answered instead of 200.
+        dropped_after: bytes of the body after which the connection closes.
+        stalled_after: bytes of the body after which nothing comes for `seconds`.
+        slow: seconds between pieces of a hundredth of the file.
+        html: a web page in place of the file.
+        body: other bytes in place of the file.
+        too_long: the length announces so many bytes more than there are.
+        no_version: neither ETag nor date.
+    """
+
+    status: int = 200
+    dropped_after: int | None = None
+    stalled_after: int | None = None
+    seconds: float = 0.0
+    slow: float = 0.0
+    html: bool = False
+    body: bytes | None = None
+    too_long: int = 0
+    no_version: bool = False
+
+
+class Server:
+    """Files by path, and for each path the faults of its next answers."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.faults: dict[str, list[Fault]] = defaultdict(list)
+        self.ranges: dict[str, list[str | None]] = defaultdict(list)  # that were asked for, an entry a request
+        self.sent: dict[str, int] = defaultdict(int)  # bytes of bodies
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                server.answer(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.handle_error = lambda *_: None  # clients that hang up are what this is for
+        self.http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        threading.Thread(target=self.http.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        self.http.shutdown()
+        self.http.server_close()
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        path = unquote(request.path)
+        self.ranges[path].append(request.headers.get("Range"))
+        fault = self.faults[path].pop(0) if self.faults[path] else Fault()
+        status = fault.status if path in self.files else 404
+        body = self.files.get(path, b"")
+        if status != 200 or fault.html:
+            body = b"<!doctype html><title>sorry</title>"
+        if fault.body is not None:
+            body = fault.body
+        version = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+        start = 0
+        asked = re.fullmatch(r"bytes=(\d+)-", request.headers.get("Range", ""))
+        if asked and status == 200 and request.headers.get("If-Range") == version:
+            start = int(asked[1])
+            status = 206 if start < len(body) else 416
+        request.send_response(status)
+        request.send_header("Content-Type", "text/html" if fault.html else "image/tiff")
+        if not fault.no_version:
+            request.send_header("ETag", version)
+        if status == 206:
+            request.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+        if status == 416:
+            request.send_header("Content-Range", f"bytes */{len(body)}")
+            body, start = b"", 0
+        request.send_header("Content-Length", str(len(body) - start + fault.too_long))
+        request.end_headers()
+        self._send(request, path, body[start:], fault)
+
+    def _send(self, request: BaseHTTPRequestHandler, path: str, body: bytes, fault: Fault) -> None:
+        end = len(body)
+        for limit in (fault.dropped_after, fault.stalled_after):
+            end = end if limit is None else min(end, limit)
+        piece = max(1, len(body) // 100) if fault.slow else 2**16
+        try:
+            for start in range(0, end, piece):
+                sent = body[start : min(start + piece, end)]
+                request.wfile.write(sent)
+                self.sent[path] += len(sent)
+                time.sleep(fault.slow)
+            if fault.stalled_after is not None:
+                time.sleep(fault.seconds)
+        except OSError:  # the client has gone
+            pass
+        if end < len(body) or fault.too_long:
+            request.close_connection = True

@@ -1,0 +1,232 @@
+"""Transfers over bad connections: nothing half-written is ever in place, and what came is not fetched twice."""
+
+import errno
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from restoration.datasets.decode import BadPhoto
+from restoration.datasets.download import PNG, TIFF, DownloadFailed, Downloads
+from restoration.datasets.manifest import Manifest
+from restoration.errors import UserError
+from tests.server import Fault, Server
+
+SIZE = 3_000_000
+
+
+@pytest.fixture
+def content() -> bytes:
+    return b"II*\0" + np.random.default_rng(0).bytes(SIZE - 4)
+
+
+@pytest.fixture
+def file(server: Server, content: bytes) -> str:
+    server.files["/a.tif"] = content
+    return "/a.tif"
+
+
+def quick(**options) -> Downloads:
+    return Downloads(**{"pause": 0.01, "timeout": 0.5, "attempts": 3, **options})
+
+
+def fetched(server: Server, folder: Path, downloads: Downloads | None = None, **options) -> bytes:
+    """Fetches /a.tif the way the data sets do."""
+    manifest, path = Manifest(folder / "seen.csv"), folder / "a.tif"
+    (downloads or quick()).each(
+        lambda name: (downloads or quick()).fetch(f"{server.url}/{name}", path, manifest, begins=TIFF, **options),
+        ["a.tif"],
+        title="files",
+    )
+    manifest.record(path)
+    return path.read_bytes()
+
+
+def test_a_file_is_fetched_once(server, file, content, tmp_path):
+    assert fetched(server, tmp_path) == content
+    assert fetched(server, tmp_path) == content
+    assert server.ranges[file] == [None]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", "seen.csv"]
+
+
+@pytest.mark.parametrize("position", [0, 1, 3, 4, 5, 65_536, 1_234_567, SIZE - 1])
+def test_a_dropped_connection_goes_on_where_it_ended(server, file, content, tmp_path, position):
+    server.faults[file] = [Fault(dropped_after=position)]
+    assert fetched(server, tmp_path) == content
+    assert server.ranges[file] == [None, f"bytes={position}-" if position else None]
+    assert server.sent[file] == SIZE  # no byte twice
+
+
+def test_a_connection_that_always_drops_gets_there_as_long_as_it_gets_on(server, file, content, tmp_path):
+    server.faults[file] = [Fault(dropped_after=300_000)] * 9  # more than the attempts
+    assert fetched(server, tmp_path) == content
+    assert server.sent[file] == SIZE
+
+
+def test_a_connection_that_gets_nowhere_is_given_up(server, file, tmp_path):
+    server.faults[file] = [Fault(dropped_after=0)] * 20
+    with pytest.raises(UserError, match=r"1 of 1 files could not be had:\n.*a\.tif: .*connection.*, 3 times"):
+        fetched(server, tmp_path)
+    assert len(server.ranges[file]) == 3
+    assert not (tmp_path / "a.tif").exists()
+
+
+def test_without_a_version_a_broken_file_is_begun_anew(server, file, content, tmp_path):
+    server.faults[file] = [Fault(dropped_after=10_000, no_version=True), Fault(no_version=True)]
+    assert fetched(server, tmp_path) == content
+    assert server.ranges[file] == [None, None]
+
+
+def test_a_file_that_changes_meanwhile_is_begun_anew(server, file, content, tmp_path):
+    server.faults[file] = [Fault(dropped_after=10_000, body=b"II*\0" + bytes(SIZE))]
+    assert fetched(server, tmp_path) == content
+    assert server.ranges[file] == [None, "bytes=10000-"]
+
+
+def test_a_slow_server_is_waited_for_and_a_silent_one_is_not(server, file, content, tmp_path):
+    server.faults[file] = [Fault(slow=0.01)]  # a second in all, longer than the timeout
+    assert fetched(server, tmp_path) == content
+    assert server.ranges[file] == [None]
+    server.faults[file] = [Fault(stalled_after=100_000, seconds=2)]
+    (tmp_path / "a.tif").unlink()
+    assert fetched(server, tmp_path) == content
+    assert server.ranges[file] == [None, None, "bytes=100000-"]
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 429])
+def test_a_server_in_trouble_is_asked_again(server, file, content, tmp_path, status):
+    server.faults[file] = [Fault(status=status), Fault(status=status)]
+    assert fetched(server, tmp_path) == content
+    assert len(server.ranges[file]) == 3
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_file_that_is_not_there_is_not_asked_for_again(server, file, tmp_path, status):
+    server.faults[file] = [Fault(status=status)]
+    with pytest.raises(UserError, match=f"a.tif: the server answers {status}"):
+        fetched(server, tmp_path)
+    assert len(server.ranges[file]) == 1
+
+
+def test_a_wrong_length_is_not_believed(server, file, content, tmp_path):
+    server.faults[file] = [Fault(too_long=100, no_version=True)] * 3
+    with pytest.raises(UserError, match="3 times"):
+        fetched(server, tmp_path)
+    assert not (tmp_path / "a.tif").exists()
+    server.faults[file] = [Fault(too_long=100)]
+    assert fetched(server, tmp_path) == content  # asked for the rest, the server says that there is none
+
+
+@pytest.mark.parametrize("fault", [Fault(html=True), Fault(body=b"<!doctype html><title>log in</title>")])
+def test_a_web_page_is_no_photograph(server, file, content, tmp_path, fault):
+    server.faults[file] = [Fault(dropped_after=10_000), fault]
+    with pytest.raises(UserError, match=r"web page|begins with b'<!doctype"):
+        fetched(server, tmp_path)
+    assert not (tmp_path / "a.tif").exists()
+    assert fetched(server, tmp_path) == content  # the next time
+
+
+def test_what_differs_from_the_first_sight_is_refused(server, file, content, tmp_path):
+    fetched(server, tmp_path)
+    changed = bytearray(content)
+    changed[SIZE // 2] ^= 1
+    server.files[file] = bytes(changed)
+    (tmp_path / "a.tif").unlink()
+    with pytest.raises(UserError, match=r"size or sha256 differ from those in .*seen\.csv, 3 times"):
+        fetched(server, tmp_path)
+    assert not (tmp_path / "a.tif").exists()
+    server.files[file] = content
+    assert fetched(server, tmp_path) == content
+
+
+def test_a_file_that_was_damaged_on_the_disk_is_fetched_again(server, file, content, tmp_path):
+    fetched(server, tmp_path)
+    (tmp_path / "a.tif").write_bytes(content[:-1] + b"\0")
+    assert fetched(server, tmp_path) == content
+
+
+def test_a_finished_part_of_a_killed_process_is_used(server, file, content, tmp_path):
+    server.faults[file] = [Fault(dropped_after=SIZE - 1), Fault(status=404)]
+    with pytest.raises(UserError):
+        fetched(server, tmp_path)
+    with open(tmp_path / ".a.tif.part", "ab") as part:
+        part.write(content[-1:])  # killed after the last byte, before the file had its name
+    assert fetched(server, tmp_path) == content
+    assert server.sent[file] == SIZE - 1 + len(b"<!doctype html><title>sorry</title>")
+
+
+def test_a_check_can_refuse_a_file(server, file, content, tmp_path):
+    def refuse(part: Path) -> None:
+        raise BadPhoto("shows a cat")
+
+    with pytest.raises(UserError, match="shows a cat"):
+        fetched(server, tmp_path, check=refuse)
+    assert list(tmp_path.iterdir()) == []
+    assert fetched(server, tmp_path) == content
+
+
+def test_failures_leave_the_others_in_place_and_are_all_named(server, content, tmp_path):
+    names = [f"{number}.tif" for number in range(30)]
+    server.files = {f"/{name}": content[:1000] for name in names[:5]}
+    manifest = Manifest(tmp_path / "seen.csv")
+    downloads = quick(jobs=7)
+
+    def fetch(name: str) -> None:
+        downloads.fetch(f"{server.url}/{name}", tmp_path / name, manifest, begins=TIFF)
+
+    with pytest.raises(UserError) as caught:
+        downloads.each(fetch, names, title="files")
+    message = str(caught.value)
+    assert message.startswith("25 of 30 files could not be had")
+    assert "and 5 more" in message
+    assert sorted(path.name for path in tmp_path.glob("*.tif")) == sorted(names[:5])
+
+
+def test_without_a_network_most_are_not_even_tried(tmp_path):
+    tried = []
+
+    def fetch(name: str) -> None:
+        tried.append(name)
+        quick().fetch(f"http://127.0.0.1:9/{name}", tmp_path / name, Manifest(tmp_path / "seen.csv"), begins=TIFF)
+
+    with pytest.raises(UserError, match=r"(?s)8 of 700 files could not be had:.*connection.*The other 692 were not"):
+        quick().each(fetch, [f"{number}.tif" for number in range(700)], title="files")
+    assert len(tried) < 20
+
+
+def test_the_number_of_transfers_at_a_time_is_as_asked(server, tmp_path):
+    running, most, lock = [0], [0], threading.Lock()
+
+    def work(_: int) -> None:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        threading.Event().wait(0.05)
+        with lock:
+            running[0] -= 1
+
+    for jobs in (1, 3):
+        most[0] = 0
+        quick(jobs=jobs).each(work, range(9), title="things")
+        assert most[0] == jobs
+
+
+def test_a_full_disk_stops_everything_at_once():
+    done = []
+
+    def work(number: int) -> None:
+        if number == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        done.append(number)
+        threading.Event().wait(0.02)
+
+    with pytest.raises(UserError, match="no room for things: No space left on device"):
+        quick(jobs=1).each(work, range(100), title="things")
+    assert done[:3] == [0, 1, 2]
+    assert len(done) < 10
+
+
+def test_another_kind_of_file_is_refused(server, file, tmp_path):
+    with pytest.raises(DownloadFailed, match="begins with"):
+        quick().fetch(server.url + file, tmp_path / "a.tif", Manifest(tmp_path / "seen.csv"), begins=PNG)
