@@ -1,4 +1,4 @@
-"""Decodes a data set and says what it holds: make data DATA=folder TRAIN=DIR TEST=DIR"""
+"""Makes a data set, says what it holds and draws it: make data DATA=fivek [ARGS="data.n=20"]"""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from restoration.datasets.pack import pack_set
+from restoration.datasets.page import facts, in_columns, write_page
 from scripts.cli import clear_errors
 
 
@@ -17,12 +18,19 @@ def main(config: DictConfig) -> None:
     with clear_errors():
         photos = instantiate(config.data)
         packed = pack_set(photos, Path(config.packs))
-        table = Table("role", "photographs", "megapixels", "sizes", "hash", title=f"data set {photos.name}")
-        for role, part in {"train": packed.train, "val": packed.val, **packed.test}.items():
-            heights, widths = part.sizes.T
-            sizes = f"{widths.min()}x{heights.min()} to {widths.max()}x{heights.max()}"
-            table.add_row(role, str(len(part)), f"{part.pixels.numel() / 3e6:.1f}", sizes, part.key[:12])
-        Console().print(table)
+        parts = {"train": packed.train, "val": packed.val} | {
+            f"test {name}": part for name, part in packed.test.items()
+        }
+        known = {role: facts(part) for role, part in parts.items()}
+        head, *rows = in_columns(known)
+        table = Table(*head, title=f"data set {photos.name}")
+        for row in rows:
+            table.add_row(*row)
+        console = Console()
+        console.print(table)
+        folder = Path(config.pages) / photos.name
+        write_page(f"data set {photos.name}", parts, known, folder)
+        console.print(f"to look at: {folder}/index.html and contact_sheet.png", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":
