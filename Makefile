@@ -39,8 +39,8 @@ figure: $(BIN)/.ready ## crops of a test photograph after every trained network:
 tensorboard: $(BIN)/.ready ## the curves of all runs, in a browser
 	@$(BIN)/tensorboard --logdir results/runs
 
-bench: $(BIN)/.ready ## what a training step costs, split by its parts
-	@$(BIN)/python -m scripts.bench $(ARGS)
+bench: $(BIN)/.ready ## what a training step costs, split by its parts; BENCH=data: packing and larger sets
+	@$(BIN)/python -m scripts.bench$(addprefix _,$(BENCH)) $(ARGS)
 
 recipe: $(READY) ## train candidates for optimiser, batch and schedule side by side: [TASK= LOSS= DATA= BUDGET= ARGS=]
 	@$(BIN)/python -m scripts.recipe $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(HYDRA)

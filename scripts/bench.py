@@ -14,13 +14,10 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.table import Table
 
 from restoration.datasets.pack import PackedSet, pack_set
-from restoration.files import write_text
 from restoration.runs import hardware
-from scripts.cli import chosen_bf16, chosen_device, clear_errors
+from scripts.cli import chosen_bf16, chosen_device, clear_errors, write_benchmark
 from scripts.study import composed
 from scripts.train import training_sampler
 
@@ -46,7 +43,7 @@ def main(config: DictConfig) -> None:
             f"One training step, batch {config.budget.batch}, {'bf16' if bf16 else 'fp32'}, on {hardware(device)}, "
             f"torch {torch.__version__}; medians of parts timed in turn for {config.seconds} s"
         )
-        show(title, rows, Path(config.report))
+        write_benchmark(title, TITLES, rows, Path(config.report), "make bench")
 
 
 def step_parts(
@@ -79,17 +76,6 @@ def step_parts(
         for name, part in parts.items():
             times[name].append(_timed(part, device))
     return {name: statistics.median(values) for name, values in times.items()}
-
-
-def show(title: str, rows: list[tuple[str, ...]], path: Path) -> None:
-    """Prints the table and keeps it as Markdown."""
-    table = Table(*TITLES)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(title, table, sep="\n", highlight=False)
-    lines = ["| " + " | ".join(cells) + " |" for cells in (TITLES, ["---"] * len(TITLES), *rows)]
-    write_text(path, "\n".join([f"**{title}** (`make bench`)", "", *lines]) + "\n")
-    print(f"written to {path}")
 
 
 def _timed(part: Callable[[], object], device: torch.device) -> float:

@@ -1,6 +1,6 @@
 """The three degradations of the paper. Each module holds one task; all follow the contract of `Task`."""
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -24,9 +24,9 @@ class Task(Protocol):
             `patches` then reads what `record` returned, packed, and else only the photographs.
     """
 
-    input_name: str
-    margin: int
-    records: bool
+    input_name: ClassVar[str]
+    margin: ClassVar[int]
+    records: ClassVar[bool]
 
     def degrade(self, image: Tensor, generator: torch.Generator) -> Tensor:
         """(3, H, W) float in [0, 1] -> the network's input, of the same size and range."""
