@@ -22,7 +22,10 @@ def clear_errors() -> Iterator[None]:
         yield
     except UserError as error:
         sys.exit(f"error: {error}")
-    except InstantiationException as error:  # a value that a constructor refused, or a _target_ that does not exist
+    except InstantiationException as error:
+        if isinstance(error.__cause__, UserError):
+            sys.exit(f"error: {error.__cause__}")
+        # a value that a constructor refused, or a _target_ that does not exist
         sys.exit(f"error: {error.__cause__ or error}\n(while building {str(error).splitlines()[-1]})")
     except OSError as error:
         sys.exit(f"error: {error}")

@@ -5,6 +5,7 @@ later process too, as long as the server says that the file is still the same on
 """
 
 import os
+import re
 import sys
 import threading
 import time
@@ -163,7 +164,7 @@ class Downloads:
                     raise DownloadFailed(f"{url}: the server answers with a web page, not with the file")
                 self._receive(response, part, start if response.status_code == 206 else 0)
         except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
-            raise _TryAgain(f"the connection broke ({type(error).__name__})") from error
+            raise _TryAgain(f"the connection broke: {_cause(error)}") from error
         except requests.RequestException as error:
             raise DownloadFailed(f"{url}: {error}") from error
 
@@ -185,6 +186,14 @@ class Downloads:
             os.fsync(file.fileno())
             if size is not None and file.tell() != size:
                 raise _TryAgain(f"the connection closed after {file.tell()} of {size} bytes")
+
+
+def _cause(error: Exception) -> str:
+    """What a network error comes down to, without the addresses of objects that wrap it."""
+    inner = getattr(error, "reason", None) or (error.args[-1] if error.args else None)
+    if isinstance(inner, Exception):
+        return _cause(inner)
+    return re.sub(r"^.*\): ", "", str(error)) or type(error).__name__
 
 
 def _report(failures: list[str], succeeded: int, items: int, title: str) -> str:
@@ -251,7 +260,8 @@ class _Meter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+        if sys.stdout.isatty():
+            self.bar.stop()
 
     def received(self, url: str, count: int, position: int, size: int | None) -> None:
         with self.lock:
