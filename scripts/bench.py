@@ -4,7 +4,6 @@ Each part is timed alone, step by step in turn with the others, so that a noisy 
 """
 
 import statistics
-import time
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -17,7 +16,8 @@ from omegaconf import DictConfig
 
 from restoration.datasets.pack import PackedSet, pack_set
 from restoration.runs import hardware
-from scripts.cli import chosen_bf16, chosen_device, clear_errors, write_benchmark
+from scripts.cli import chosen_bf16, chosen_device, clear_errors
+from scripts.measure import timed_in_turn, write_benchmark
 from scripts.study import composed
 from scripts.train import training_sampler
 
@@ -70,20 +70,8 @@ def step_parts(
         "supply": sampler.sample,
         "loss": lambda: torch.autograd.grad(loss(output, target), output),
     }
-    times: dict[str, list[float]] = {name: [] for name in parts}
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        for name, part in parts.items():
-            times[name].append(_timed(part, device))
+    times = timed_in_turn(parts, seconds=seconds, device=device)
     return {name: statistics.median(values) for name, values in times.items()}
-
-
-def _timed(part: Callable[[], object], device: torch.device) -> float:
-    start = time.perf_counter()
-    part()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ from restoration.patches import PatchSampler
 from restoration.photographs import PackedPhotos
 from restoration.runs import hardware
 from restoration.tasks import Demosaic
-from scripts.cli import clear_errors, write_benchmark
+from scripts.cli import clear_errors
+from scripts.measure import timed_in_turn, write_benchmark
 
 CROPS, LARGE = (336, 224), (999, 666)  # sizes of the photographs that are made, width and height
 
@@ -101,19 +102,16 @@ def pack_alone(photos: list[Path], cache: Path) -> tuple[float, float]:
     return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
-def sampling_rates(sets: list[PackedPhotos], seconds: float) -> list[tuple[float, ...]]:
+def sampling_rates(sets: list[PackedPhotos], seconds: float) -> list[list[float]]:
     """Patches a second of demosaicking batches of 8 and of 512, for each set."""
-    samplers = [
-        [PatchSampler(Demosaic(), photos, photos, batch, torch.Generator()) for batch in (8, 512)] for photos in sets
-    ]
-    times: dict[int, list[float]] = {id(sampler): [] for pair in samplers for sampler in pair}
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        for sampler in (sampler for pair in samplers for sampler in pair):
-            start = time.perf_counter()
-            sampler.sample()
-            times[id(sampler)].append(time.perf_counter() - start)
-    return [tuple(sampler.batch / statistics.median(times[id(sampler)]) for sampler in pair) for pair in samplers]
+    samplers = {
+        f"{number} {batch}": PatchSampler(Demosaic(), photos, photos, batch, torch.Generator())
+        for number, photos in enumerate(sets)
+        for batch in (8, 512)
+    }
+    times = timed_in_turn({name: sampler.sample for name, sampler in samplers.items()}, seconds=seconds)
+    rates = [sampler.batch / statistics.median(times[name]) for name, sampler in samplers.items()]
+    return [rates[start : start + 2] for start in range(0, len(rates), 2)]
 
 
 def made(count: int, size: tuple[int, int], folder: Path) -> list[Path]:

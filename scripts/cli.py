@@ -1,17 +1,13 @@
-"""What the scripts share: errors without tracebacks, the device, the precision, tables of measurements."""
+"""What the scripts share: errors without tracebacks, the device, the precision."""
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 import torch
 from hydra.errors import InstantiationException
-from rich.console import Console
-from rich.table import Table
 
 from restoration.errors import UserError
-from restoration.files import write_text
 from restoration.train import Interrupted
 
 
@@ -60,16 +56,3 @@ def chosen_bf16(precision: str, device: torch.device) -> bool:
         return False
     instructions = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return any(instructions.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-
-
-def write_benchmark(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], path: Path, command: str
-) -> None:
-    """Prints a table of measurements and keeps it as Markdown, with the command that makes it."""
-    table = Table(*columns)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(title, table, sep="\n", highlight=False)
-    lines = ["| " + " | ".join(cells) + " |" for cells in (columns, ["---"] * len(columns), *rows)]
-    write_text(path, "\n".join([f"**{title}** (`{command}`)", "", *lines]) + "\n")
-    print(f"written to {path}")
