@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
+from restoration.distributed import World
 from restoration.errors import UserError
 from restoration.files import replacing
 
@@ -46,6 +47,26 @@ class Resumable:
         torch.set_rng_state(state["global_generator"])
         self.step, self.seconds = state["step"], state["seconds"]
 
+    def streams(self) -> list[Tensor]:
+        """The states of this process's generators; those of the others lie beside `state` in a checkpoint."""
+        return [self.generator.get_state(), torch.get_rng_state()]
+
+    def continue_streams(self, others: list[list[Tensor]], world: World, seed: int) -> None:
+        """Goes on with this process's random numbers, or begins new ones where the number of processes is another.
+
+        Args:
+            others: `streams` of all processes but the first, as they were at this step.
+            seed: of the run.
+        """
+        streams = [self.streams(), *others]
+        if len(streams) == world.size:
+            generator, global_generator = streams[world.rank]
+            self.generator.set_state(generator)
+            torch.set_rng_state(global_generator)
+        else:
+            self.generator.manual_seed(world.seed(seed, self.step))
+            torch.manual_seed(world.seed(seed, self.step))
+
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Writes a training state in place of the last one; on any error the last one stays.
@@ -76,6 +97,7 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
         raise UserError(
             f"{path} is not a checkpoint of this program or is damaged; move its folder away to start anew"
         ) from error
+    state.setdefault("other_streams", [])  # those of older versions have none
     differences = _differences(found, identity)
     if differences:
         raise UserError(

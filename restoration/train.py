@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from restoration.checkpoint import Resumable, load_checkpoint, save_checkpoint
+from restoration.distributed import ALONE, World
 from restoration.errors import UserError
 from restoration.evaluate import Validation
 from restoration.files import replacing
@@ -97,6 +98,7 @@ def train(
     folder: Path,
     identity: dict[str, Any],
     bf16: bool,
+    world: World = ALONE,
     checkpoint_seconds: float = 30.0,
     log_steps: int = 50,
     check_steps: int = 1,
@@ -104,8 +106,11 @@ def train(
     """Trains `model` in place; goes on where a checkpoint in `folder` ends.
 
     Args:
+        sampler: of this process's share of each batch. With as many processes as before, random numbers go on where
+            they were; with another number each process begins a stream seeded by (seed, processes, rank, step).
         identity: nested plain values that say what this run is; a checkpoint of another run is refused.
         bf16: autocast the network (not the loss) to bfloat16.
+        world: the processes that train together; the loss must be a mean over its patches.
         check_steps: look for non-finite values every so many steps, and before every checkpoint. On a GPU each look
             waits for the device; when one fails, the steps since the last are repeated one by one to find the batch.
 
@@ -113,8 +118,9 @@ def train(
         Seconds of training over all its interruptions, validation and logging included.
 
     Raises:
-        Interrupted: on SIGINT or SIGTERM, after a checkpoint.
+        Interrupted: on SIGINT or SIGTERM to any process, in all of them after the same step and a checkpoint.
         UserError: a value is not finite; or the checkpoint is of another run, or cannot be written.
+        Elsewhere: another process failed.
     """
 
     def checks(step: int) -> bool:
@@ -122,50 +128,68 @@ def train(
 
     run = Resumable(model, loss, optimizer, sampler.generator)
     validation_steps = budget.validation_steps()
-    if (saved := load_checkpoint(folder / "checkpoint.pt", identity)) is not None:
+    seed = sampler.generator.initial_seed()
+    saved = world.from_first(lambda: load_checkpoint(folder / "checkpoint.pt", identity))
+    if saved is not None:
         run.load(saved)
         validation_steps.discard(run.step)  # a checkpoint comes after the validation of its step
+    elif world.size > 1:  # machines of different kinds may draw different weights from one seed
+        model.load_state_dict(world.from_first(model.state_dict))
+    run.continue_streams(saved["other_streams"] if saved else [], world, seed)
     last_good = copy.deepcopy(run.state())
     last_checkpoint = time.perf_counter()
     started = last_checkpoint - run.seconds
     sums = torch.zeros(2, device=sampler.clean.pixels.device)  # of the loss and of one a step, since the last log
+    stop = due = 0  # the signal that ends the run and whether it is time for a checkpoint, as all processes agreed
     with (
-        SummaryWriter(str(folder), purge_step=run.step * budget.batch + 1) as board,
-        _signals() as received,
-        _Display(budget, run.step) as display,
+        SummaryWriter(str(folder), purge_step=run.step * budget.batch + 1) if world.first else nullcontext() as board,
+        _signals(alone=world.size == 1) as received,
+        _Display(budget, run.step, shown=world.first) as display,
     ):
         while True:
-            if run.step in validation_steps:
+            if board and run.step in validation_steps:
                 display.validated(run.step, _log_validation(board, validation, model, run.step * budget.batch))
             run.seconds = time.perf_counter() - started
-            checked = checks(run.step)
-            due = time.perf_counter() - last_checkpoint > checkpoint_seconds
-            if checked and (due or received or run.step == budget.steps):
-                board.flush()
-                save_checkpoint(folder / "checkpoint.pt", {"identity": identity, **run.state()})
+            if due or stop or run.step == budget.steps:
+                other_streams = world.gathered(run.streams())[1:]
+                with world.in_turn():  # no process ends before the checkpoint is written
+                    if board:
+                        board.flush()
+                        state = {"identity": identity, **run.state(), "other_streams": other_streams}
+                        save_checkpoint(folder / "checkpoint.pt", state)
                 last_checkpoint = time.perf_counter()
             if run.step == budget.steps:
                 return run.seconds
-            if checked and received:
-                raise Interrupted(received[0])
-            if checked and check_steps > 1:
+            if stop:
+                raise Interrupted(stop)
+            if check_steps > 1 and checks(run.step):
                 last_good = copy.deepcopy(run.state())
 
             for group in optimizer.param_groups:
                 group["lr"] = budget.learning_rate_at(run.step)
             batch = _backward(model, loss, sampler, bf16)
-            sums += torch.stack([batch.loss, torch.ones_like(batch.loss)])
             run.step += 1
-            if checks(run.step) and not torch.isfinite(sums[0] + _gradient_norm(model)):
-                if check_steps == 1:
+            stop = due = 0
+            if checks(run.step):
+                finite = torch.isfinite(sums[0] + batch.loss + _gradient_norm(model))
+                overdue = time.perf_counter() - last_checkpoint > checkpoint_seconds
+                failed, stop, due = world.largest(
+                    0 if finite else world.size - world.rank, max(received, default=0), overdue
+                )
+                if failed and check_steps == 1:
+                    world.leave_to(world.size - failed)  # the first that saw it
                     raise _not_finite(folder, loss, batch, run.step)
-                run.load(last_good)
-                check_steps = 1
-                sums.zero_()
-                continue
+                if failed:
+                    run.load(last_good)
+                    check_steps = 1
+                    sums.zero_()
+                    continue
+            world.average([batch.loss, *_gradients(model)])
             optimizer.step()
+            sums += torch.stack([batch.loss, torch.ones_like(batch.loss)])
             if run.step % log_steps == 0:
-                _log_loss(board, loss, batch, sums[0] / sums[1], run.step * budget.batch)
+                if board:
+                    _log_loss(board, loss, batch, sums[0] / sums[1], run.step * budget.batch)
                 sums.zero_()
             display.advance(run.step)
 
@@ -191,8 +215,12 @@ def _backward(model: nn.Module, loss: nn.Module, sampler: PatchSampler, bf16: bo
     return Batch(degraded, target, restored.detach(), value.detach())
 
 
+def _gradients(model: nn.Module) -> list[Tensor]:
+    return [weight.grad for weight in model.parameters() if weight.grad is not None]
+
+
 def _gradient_norm(model: nn.Module) -> Tensor:
-    return nn.utils.get_total_norm([weight.grad for weight in model.parameters() if weight.grad is not None])
+    return nn.utils.get_total_norm(_gradients(model))
 
 
 def _log_validation(board: SummaryWriter, validation: Validation, model: nn.Module, patches: int) -> dict[str, float]:
@@ -240,13 +268,18 @@ def _not_finite(folder: Path, loss: nn.Module, batch: Batch, step: int) -> UserE
 
 
 @contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM instead of dying of the first one; a second one is obeyed at once."""
+def _signals(*, alone: bool) -> Iterator[list[int]]:
+    """Collects SIGINT and SIGTERM instead of dying of the first one; a second one is obeyed at once.
+
+    Args:
+        alone: there are no other processes. Else a second one is collected too: a cluster and torchrun both send them.
+    """
     received: list[int] = []
 
     def note(number: int, frame: object) -> None:
         received.append(number)
-        signal.signal(number, previous[number])
+        if alone:
+            signal.signal(number, previous[number])
 
     previous = {int(number): signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -259,14 +292,18 @@ def _signals() -> Iterator[list[int]]:
 class _Display:
     """A progress bar with patches/s and time left, and a line for every validation."""
 
-    def __init__(self, budget: Budget, step: int):
+    def __init__(self, budget: Budget, step: int, *, shown: bool):
         columns = (
             BarColumn(),
             TextColumn("{task.completed:,}/{task.total:,} patches"),
             TextColumn("{task.fields[rate]}"),
         )
         self.progress = Progress(
-            *columns, TimeRemainingColumn(), TextColumn("left"), transient=True, disable=not sys.stdout.isatty()
+            *columns,
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            transient=True,
+            disable=not (shown and sys.stdout.isatty()),
         )
         self.batch = budget.batch
         self.first = step

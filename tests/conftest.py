@@ -24,10 +24,14 @@ def packed(*photos: np.ndarray) -> PackedPhotos:
     )
 
 
-@pytest.fixture(scope="session")
-def photo() -> np.ndarray:
+def crop() -> np.ndarray:
     """A colourful, detailed 97 x 82 crop."""
     return np.ascontiguousarray(skimage.data.astronaut()[60:157, 180:262])
+
+
+@pytest.fixture(scope="session")
+def photo() -> np.ndarray:
+    return crop()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from restoration import checkpoint
+from restoration.distributed import ALONE, World
 from restoration.errors import UserError
 from restoration.evaluate import Validation
 from restoration.losses import L1Loss, MixLoss
@@ -26,7 +27,9 @@ from tests.conftest import packed
 BUDGET = Budget(patches=48, batch=4, learning_rate=1e-3, validations=3)
 
 
-def run(photo, folder: Path, *, loss: nn.Module | None = None, budget: Budget = BUDGET, **options) -> nn.Module:
+def run(
+    photo, folder: Path, *, loss: nn.Module | None = None, budget: Budget = BUDGET, world: World = ALONE, **options
+) -> nn.Module:
     torch.manual_seed(0)
     model = RestorationCNN()
     photos = packed(photo)
@@ -35,9 +38,10 @@ def run(photo, folder: Path, *, loss: nn.Module | None = None, budget: Budget = 
         model,
         loss or L1Loss(),
         torch.optim.Adam(model.parameters()),
-        PatchSampler(task, photos, photos, budget.batch, torch.Generator().manual_seed(0)),
+        PatchSampler(task, photos, photos, world.share(budget.batch), torch.Generator().manual_seed(0)),
         Validation(task, photos, protocol=Protocol(), device=torch.device("cpu")),
         budget,
+        world=world,
         **{"folder": folder, "identity": {"seed": 0}, "bf16": False, "log_steps": 4, **options},
     )
     return model
