@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 HYDRA = $(if $(DATA),data=$(DATA)) $(if $(BUDGET),budget=$(BUDGET)) \
 	$(if $(TRAIN),"data.train='$(TRAIN)'") $(if $(TEST),"data.test='$(TEST)'") $(ARGS)
+RUN = $(if $(GPUS),$(BIN)/torchrun --standalone --nproc-per-node $(GPUS) -m,$(BIN)/python -m)
 ONLY = $(if $(TASK),only.task=$(TASK)) $(if $(LOSS),only.loss=$(LOSS)) \
 	$(if $(DATA),only.data=$(DATA)) $(if $(BUDGET),only.variant=$(BUDGET))
 
@@ -17,6 +18,7 @@ help: ## this list
 	@echo "  LOSS: $(notdir $(basename $(wildcard configs/loss/*)))"
 	@echo "  DATA: $(notdir $(basename $(wildcard configs/data/*)))   BUDGET: $(notdir $(basename $(wildcard configs/budget/*)))"
 	@echo '  TRAIN, TEST: with DATA=folder: folders of photographs, lists of files or "patterns/**/*.png"'
+	@echo '  GPUS: how many of this machine train one network together'
 	@echo '  ARGS: any configuration value, as in make train ARGS="seed=1 budget.batch=32"'
 
 setup: $(BIN)/.ready ## make or refresh .venv (every other target does so by itself)
@@ -24,8 +26,8 @@ setup: $(BIN)/.ready ## make or refresh .venv (every other target does so by its
 data: $(READY) ## download and decode a data set, say what it holds, draw it: DATA= [TRAIN= TEST= ARGS=]
 	@$(BIN)/python -m scripts.prepare_data $(HYDRA)
 
-train: $(READY) ## train one network, or go on with it, and score it: TASK= LOSS= [DATA= BUDGET= SEED= ARGS=]
-	@$(BIN)/python -m scripts.train $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(if $(SEED),seed=$(SEED)) $(HYDRA)
+train: $(READY) ## train one network, or go on with it, and score it: TASK= LOSS= [DATA= BUDGET= SEED= GPUS= ARGS=]
+	@$(RUN) scripts.train $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(if $(SEED),seed=$(SEED)) $(HYDRA)
 
 eval: $(BIN)/.ready ## score trained runs again, write their tables: [TASK= LOSS= DATA=its name BUDGET= ARGS=]
 	@$(BIN)/python -m scripts.eval $(ONLY) $(ARGS)

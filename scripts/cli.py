@@ -1,12 +1,14 @@
 """What the scripts share: errors without tracebacks, the device, the precision."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 
 import torch
 from hydra.errors import InstantiationException
 
+from restoration.distributed import Elsewhere
 from restoration.errors import UserError
 from restoration.train import Interrupted
 
@@ -27,15 +29,20 @@ def clear_errors() -> Iterator[None]:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+    except Elsewhere:
+        sys.exit(1)
     except Interrupted as error:
-        print(f"{error}: stopped with a checkpoint; the same command goes on from there.", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # torchrun's other processes stop alike
+            print(f"{error}: stopped with a checkpoint; the same command goes on from there.", file=sys.stderr)
         sys.exit(128 + error.number)
 
 
 def chosen_device(name: str) -> torch.device:
-    """The device that `device=` names; "auto" prefers CUDA."""
+    """The device that `device=` names; "auto" prefers CUDA. Each of torchrun's processes has a GPU of its own."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and "LOCAL_RANK" in os.environ:
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
     try:
         device = torch.empty(0, device=name).device
     except RuntimeError as error:

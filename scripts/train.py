@@ -12,6 +12,7 @@ from rich.console import Console
 
 from restoration.checkpoint import save_weights
 from restoration.datasets.pack import PackedSet, pack_recorded, pack_set
+from restoration.distributed import ALONE, World, joined
 from restoration.errors import UserError
 from restoration.evaluate import Validation, evaluate
 from restoration.files import write_text
@@ -28,22 +29,26 @@ IDENTITY = ("task", "loss", "model", "optimizer", "budget")  # with the seed, wh
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="train")
 def main(config: DictConfig) -> None:
-    with clear_errors():
-        console = Console()
-        run = train_and_score(config, console)
+    with clear_errors(), joined() as world:
+        console = Console(quiet=not world.first)
+        run = train_and_score(config, console, world)
+        if not world.first:
+            return
         show_tables([run], config, console)
         console.print(
             f"curves: make tensorboard   weights: {run.folder}/model.safetensors", highlight=False, soft_wrap=True
         )
 
 
-def train_and_score(config: DictConfig, console: Console) -> Run:
+def train_and_score(config: DictConfig, console: Console, world: World = ALONE) -> Run:
     """Trains the network that `config` composes, or goes on with it, and leaves a complete run folder."""
-    device = chosen_device(config.device)
-    bf16 = chosen_bf16(config.precision, device)
-    task, loss, budget = instantiate(config.task), instantiate(config.loss), instantiate(config.budget)
-    photo_set = instantiate(config.data)
-    photos = pack_set(photo_set, Path(config.packs))
+    with world.in_turn():  # files are packed once, and what is wrong with the configuration is said once
+        device = chosen_device(config.device)
+        bf16 = chosen_bf16(config.precision, device)
+        task, loss, budget = instantiate(config.task), instantiate(config.loss), instantiate(config.budget)
+        photo_set = instantiate(config.data)
+        photos = pack_set(photo_set, Path(config.packs))
+        sampler = training_sampler(config, photos, device, world)
     names = config.names
     run = Run(Path(config.runs), str(photo_set.name), str(config.variant), names.task, names.loss, config.seed)
     console.print(f"{run.task} with {run.loss}, seed {run.seed}: {run.folder}", highlight=False, soft_wrap=True)
@@ -60,15 +65,18 @@ def train_and_score(config: DictConfig, console: Console) -> Run:
         model,
         loss.to(device),
         instantiate(config.optimizer)(model.parameters()),
-        training_sampler(config, photos, device),
+        sampler,
         Validation(task, photos.val, protocol=protocol, device=device),
         budget,
         folder=run.folder,
         identity={**_identity(config), "device": device.type, "bf16": bf16, "photographs": photos.train.key},
         bf16=bf16,
+        world=world,
         checkpoint_seconds=config.checkpoint_seconds,
         check_steps=1 if device.type == "cpu" else 50,
     )
+    if not world.first:
+        return run
     resolved = OmegaConf.to_yaml(config, resolve=True)
     if run.is_complete() and read_scoring(run) == scoring(task, photos, protocol):
         return run  # nothing that its scores depend on has changed
@@ -80,8 +88,8 @@ def train_and_score(config: DictConfig, console: Console) -> Run:
     return run
 
 
-def training_sampler(config: DictConfig, photos: PackedSet, device: torch.device) -> PatchSampler:
-    """The batches of a run, from photographs in the memory of `device`."""
+def training_sampler(config: DictConfig, photos: PackedSet, device: torch.device, world: World = ALONE) -> PatchSampler:
+    """This process's share of the batches of a run, from photographs in the memory of `device`."""
     task = instantiate(config.task)
     clean = photos.train.to(device)
     recorded = clean
@@ -89,7 +97,7 @@ def training_sampler(config: DictConfig, photos: PackedSet, device: torch.device
         title = "degraded photographs"
         recorded = pack_recorded(photos.train, task.record, repr(task), Path(config.packs), title=title).to(device)
     generator = torch.Generator(device).manual_seed(config.seed)
-    return PatchSampler(task, clean, recorded, config.budget.batch, generator)
+    return PatchSampler(task, clean, recorded, world.share(config.budget.batch), generator)
 
 
 def score_run(
