@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 
 import torch
@@ -18,15 +19,8 @@ def clear_errors() -> Iterator[None]:
     """Ends the program with one message where a user can mend the cause."""
     try:
         yield
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except InstantiationException as error:
-        if isinstance(error.__cause__, UserError):
-            sys.exit(f"error: {error.__cause__}")
-        # a value that a constructor refused, or a _target_ that does not exist
-        sys.exit(f"error: {error.__cause__ or error}\n(while building {str(error).splitlines()[-1]})")
-    except OSError as error:
-        sys.exit(f"error: {error}")
+    except (UserError, InstantiationException, OSError) as error:
+        sys.exit(f"error: {explained(error)}")
     except KeyboardInterrupt:
         sys.exit(130)
     except Elsewhere:
@@ -35,6 +29,17 @@ def clear_errors() -> Iterator[None]:
         if os.environ.get("RANK", "0") == "0":  # torchrun's other processes stop alike
             print(f"{error}: stopped with a checkpoint; the same command goes on from there.", file=sys.stderr)
         sys.exit(128 + error.number)
+
+
+def explained(error: Exception) -> str:
+    """What a user reads of an error; where it is none to mend, the traceback is printed too."""
+    if isinstance(error, InstantiationException) and not isinstance(error.__cause__, UserError):
+        # a value that a constructor refused, or a _target_ that is not there
+        return f"{error.__cause__ or error}\n(while building {str(error).splitlines()[-1]})"
+    if isinstance(error, UserError | OSError | InstantiationException):
+        return str(error.__cause__ if isinstance(error, InstantiationException) else error)
+    traceback.print_exception(error)
+    return f"{type(error).__name__}: {error}"
 
 
 def chosen_device(name: str) -> torch.device:

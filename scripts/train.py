@@ -49,8 +49,7 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
         photo_set = instantiate(config.data)
         photos = pack_set(photo_set, Path(config.packs))
         sampler = training_sampler(config, photos, device, world)
-    names = config.names
-    run = Run(Path(config.runs), str(photo_set.name), str(config.variant), names.task, names.loss, config.seed)
+    run = run_of(config, photo_set.name)
     console.print(f"{run.task} with {run.loss}, seed {run.seed}: {run.folder}", highlight=False, soft_wrap=True)
 
     if run.is_complete() and not (run.folder / "checkpoint.pt").exists():
@@ -86,6 +85,12 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
     write_text(run.folder / "config.yaml", resolved)
     save_weights(run.folder / "model.safetensors", model)
     return run
+
+
+def run_of(config: DictConfig, data: str) -> Run:
+    """The run that `config` composes, on a data set of this name."""
+    names = config.names
+    return Run(Path(config.runs), str(data), str(config.variant), names.task, names.loss, config.seed)
 
 
 def training_sampler(config: DictConfig, photos: PackedSet, device: torch.device, world: World = ALONE) -> PatchSampler:
