@@ -7,7 +7,7 @@ RUN = $(if $(GPUS),$(BIN)/torchrun --standalone --nproc-per-node $(GPUS) -m,$(BI
 ONLY = $(if $(TASK),only.task=$(TASK)) $(if $(LOSS),only.loss=$(LOSS)) \
 	$(if $(DATA),only.data=$(DATA)) $(if $(BUDGET),only.variant=$(BUDGET))
 
-READY = $(BIN)/.ready $(if $(filter fivek,$(DATA)),$(BIN)/.ready-fivek)
+READY = $(BIN)/.ready $(if $(filter fivek,$(DATA)),$(BIN)/.ready-fivek) $(if $(LAUNCHER),$(BIN)/.ready-cluster)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup data train eval study figure tensorboard bench recipe lint test
@@ -19,6 +19,7 @@ help: ## this list
 	@echo "  DATA: $(notdir $(basename $(wildcard configs/data/*)))   BUDGET: $(notdir $(basename $(wildcard configs/budget/*)))"
 	@echo '  TRAIN, TEST: with DATA=folder: folders of photographs, lists of files or "patterns/**/*.png"'
 	@echo '  GPUS: how many of this machine train one network together'
+	@echo '  LAUNCHER: every run of a study as a job: $(notdir $(basename $(wildcard configs/hydra/launcher/*)))'
 	@echo '  ARGS: any configuration value, as in make train ARGS="seed=1 budget.batch=32"'
 
 setup: $(BIN)/.ready ## make or refresh .venv (every other target does so by itself)
@@ -32,8 +33,8 @@ train: $(READY) ## train one network, or go on with it, and score it: TASK= LOSS
 eval: $(BIN)/.ready ## score trained runs again, write their tables: [TASK= LOSS= DATA=its name BUDGET= ARGS=]
 	@$(BIN)/python -m scripts.eval $(ONLY) $(ARGS)
 
-study: $(READY) ## train every loss x task not yet trained, write all tables: [BUDGET= DATA= ARGS=]
-	@$(BIN)/python -m scripts.study $(HYDRA)
+study: $(READY) ## train every loss x task not yet trained, write all tables: [BUDGET= DATA= LAUNCHER= ARGS=]
+	@$(BIN)/python -m scripts.study $(if $(LAUNCHER),hydra/launcher=$(LAUNCHER)) $(HYDRA)
 
 figure: $(BIN)/.ready ## crops of a test photograph after every trained network: [TASK= LOSS= DATA= BUDGET= ARGS=]
 	@$(BIN)/python -m scripts.figure $(ONLY) $(ARGS)

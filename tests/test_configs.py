@@ -10,6 +10,7 @@ import pytest
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
+from hydra.plugins.launcher import Launcher
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
@@ -96,6 +97,13 @@ def test_data_sets(data, photo_folder, monkeypatch):
 
 def test_every_data_set_is_tested():
     assert set(GROUPS["data"]) == {"fivek", "bsds500", "kodak24", "folder", "sample"}
+
+
+@pytest.mark.parametrize("launcher", sorted(file.stem for file in (ROOT / "configs/hydra/launcher").glob("*.yaml")))
+def test_launchers(launcher):
+    config = composed(f"hydra/launcher={launcher}")
+    assert isinstance(instantiate(config.hydra.launcher), Launcher)
+    assert config.hydra.sweep.subdir == "demosaic/mix/seed0"
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in (ROOT / "configs").glob("*.yaml")))

@@ -1,0 +1,40 @@
+"""Losses that equal L1 until something happens to their training."""
+
+import math
+import os
+import signal
+from pathlib import Path
+
+from restoration.losses import L1Loss
+
+
+class Broken(L1Loss):
+    """Not finite at the third step."""
+
+    calls = 0
+
+    def forward(self, restored, target):
+        self.calls += 1
+        return super().forward(restored, target) * (math.nan if self.calls == 3 else 1)
+
+
+class SignalOnce(L1Loss):
+    """Sends a signal once, at the third step, to the process itself or to the job that started it.
+
+    Args:
+        marker: a file that this makes when it sends.
+    """
+
+    def __init__(self, number: int, receiver: str, marker: str):
+        super().__init__()
+        self.number = number
+        self.receiver = receiver
+        self.marker = Path(marker)
+        self.calls = 0
+
+    def forward(self, restored, target):
+        self.calls += 1
+        if self.calls == 3 and not self.marker.exists():
+            self.marker.touch()
+            os.kill({"self": os.getpid(), "job": os.getppid()}[self.receiver], signal.Signals(self.number))
+        return super().forward(restored, target)
