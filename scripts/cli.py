@@ -24,7 +24,8 @@ def clear_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit(130)
     except Elsewhere:
-        sys.exit(1)
+        sys.stdout.flush()
+        os._exit(1)  # at once: threads of the broken connection would disturb an orderly end
     except Interrupted as error:
         if os.environ.get("RANK", "0") == "0":  # torchrun's other processes stop alike
             print(f"{error}: stopped with a checkpoint; the same command goes on from there.", file=sys.stderr)

@@ -2,7 +2,6 @@
 
 import math
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -50,7 +49,7 @@ def messages(world: World, folder: Path) -> None:
 def train(world: World, folder: Path) -> None:
     """A whole run; runs that a signal to the second process stops; one that goes on so, one that began alone."""
     messages(world, folder)
-    budget = Budget(patches=800, batch=8, learning_rate=1e-3, validations=1)
+    budget = Budget(patches=480, batch=8, learning_rate=1e-3, validations=1)
     run(crop(), folder / "long", budget=budget, world=world)
 
     whole = weights(run(crop(), folder / "whole", world=world))
@@ -92,11 +91,6 @@ def refuse(world: World, folder: Path) -> None:
     if world.rank == 1:
         world.share(7)
     run(crop(), folder, world=world)
-
-
-def disappear(world: World, folder: Path) -> None:
-    """The second process is killed at its third step."""
-    run(crop(), folder, loss=StopAfter(3, signal.SIGKILL) if world.rank else L1Loss(), world=world)
 
 
 if __name__ == "__main__":

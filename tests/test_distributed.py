@@ -44,11 +44,11 @@ def test_two_processes_learn_as_one_and_resume_exactly(photo, tmp_path):
         run(photo, tmp_path / "alone", loss=StopAfter(5))
     assert together("train", tmp_path) == [(0, ""), (0, "")]
 
-    run(photo, tmp_path / "one", budget=Budget(patches=800, batch=8, learning_rate=1e-3, validations=1))
+    run(photo, tmp_path / "one", budget=Budget(patches=480, batch=8, learning_rate=1e-3, validations=1))
     one, two = (scalars(tmp_path / name, "val/psnr") for name in ("one", "long"))
     assert one[0] == two[0]
-    assert one[800] > one[0] + 0.5
-    assert two[800] == pytest.approx(one[800], abs=0.2)
+    assert one[480] > one[0] + 0.3
+    assert two[480] == pytest.approx(one[480], abs=0.2)
     loss = [scalars(tmp_path / name, "train/loss") for name in ("one", "long")]
     assert loss[0].keys() == loss[1].keys()
 
@@ -90,12 +90,10 @@ def test_a_value_that_is_not_finite_in_one_process_stops_both(tmp_path):
     assert torch.equal(batch["target"], load_file(tmp_path / "seen.safetensors")["target"])
 
 
-def test_an_error_or_the_end_of_one_process_ends_the_other(tmp_path):
+def test_an_error_of_one_process_ends_the_other(tmp_path):
     (first, silent), (second, message) = together("refuse", tmp_path)
     assert (first, silent, second) == (1, "", 1)
     assert "budget.batch=7 cannot be shared by 2 processes alike" in message
-    (first, silent), (second, _) = together("disappear", tmp_path)
-    assert (first, silent, second) == (1, "", -signal.SIGKILL)
 
 
 def test_a_batch_is_shared_out_equally_or_refused():
