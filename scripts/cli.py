@@ -53,6 +53,8 @@ def chosen_device(name: str) -> torch.device:
         device = torch.empty(0, device=name).device
     except RuntimeError as error:
         raise UserError(f"device={name} is not to be had here: {str(error).splitlines()[0]}") from error
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # else every process would also take memory of the first GPU
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32: TF32 would round the variances of losses and metrics
     return device
 

@@ -1,4 +1,8 @@
-"""Trains one network and scores it: make train TASK=sr LOSS=mix"""
+"""Trains one network and scores it: make train TASK=sr LOSS=mix [GPUS=8]
+
+On several machines, on each of them: torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d
+--rdzv-endpoint HOST:29500 -m scripts.train task=sr loss=mix
+"""
 
 from itertools import chain
 from pathlib import Path
