@@ -113,7 +113,14 @@ def read_scoring(run: Run) -> dict[str, Any]:
 
 
 def write_provenance(
-    run: Run, photos: PackedSet, budget: Budget, *, seconds: float, device: torch.device, bf16: bool
+    run: Run,
+    photos: PackedSet,
+    budget: Budget,
+    *,
+    seconds: float,
+    device: torch.device,
+    bf16: bool,
+    processes: int,
 ) -> None:
     """Writes where the weights come from as the run's provenance.json."""
     seen = budget.steps * budget.batch
@@ -121,6 +128,7 @@ def write_provenance(
         "commit": _commit(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
         "hardware": hardware(device),
+        "processes": processes,
         "precision": "bf16" if bf16 else "fp32",
         "photographs": {"train": len(photos.train), "val": len(photos.val)},
         "training_photographs_hash": photos.train.key,

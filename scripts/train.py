@@ -84,7 +84,7 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
     if run.is_complete() and read_scoring(run) == scoring(task, photos, protocol):
         return run  # nothing that its scores depend on has changed
     if not run.is_complete():
-        write_provenance(run, photos, budget, seconds=seconds, device=device, bf16=bf16)
+        write_provenance(run, photos, budget, seconds=seconds, device=device, bf16=bf16, processes=world.size)
     score_run(run, model, task, photos, protocol, device)
     write_text(run.folder / "config.yaml", resolved)
     save_weights(run.folder / "model.safetensors", model)
