@@ -97,7 +97,6 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
         raise UserError(
             f"{path} is not a checkpoint of this program or is damaged; move its folder away to start anew"
         ) from error
-    state.setdefault("other_streams", [])  # those of older versions have none
     differences = _differences(found, identity)
     if differences:
         raise UserError(

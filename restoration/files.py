@@ -9,6 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+UNFINISHED = ".unfinished."  # how the names of files begin that are being written
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # what writing fails with where the disk or a quota is full
 
 
@@ -16,7 +17,7 @@ NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # what writing fails with w
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary name beside `path`; it takes the place of `path` at the end, or vanishes on any error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=UNFINISHED, suffix=f".{path.name}", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -39,7 +40,7 @@ def write_text(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """One process at a time works in `folder`, others wait; what a killed process held is free again."""
+    """One process at a time works in `folder`, others wait; what a killed one held is free, what it left is removed."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
@@ -48,6 +49,8 @@ def alone_in(folder: Path) -> Iterator[None]:
         print(f"waiting for another process that works in {folder}", flush=True)
         lock.acquire()
     try:
+        for unfinished in folder.rglob(f"{UNFINISHED}*"):
+            unfinished.unlink()
         yield
     finally:
         lock.release()

@@ -135,7 +135,7 @@ def train(
         validation_steps.discard(run.step)  # a checkpoint comes after the validation of its step
     elif world.size > 1:  # machines of different kinds may draw different weights from one seed
         model.load_state_dict(world.from_first(model.state_dict))
-    run.continue_streams(saved["other_streams"] if saved else [], world, seed)
+    run.continue_streams((saved or {}).get("other_streams", []), world, seed)
     last_good = copy.deepcopy(run.state())
     last_checkpoint = time.perf_counter()
     started = last_checkpoint - run.seconds

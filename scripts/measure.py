@@ -38,7 +38,7 @@ def timed_in_turn(
 
 
 def write_benchmark(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], path: Path, command: str
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], path: str | Path, command: str
 ) -> None:
     """Prints a table of measurements and keeps it as Markdown, with the command that makes it."""
     table = Table(*columns)
@@ -46,5 +46,5 @@ def write_benchmark(
         table.add_row(*row)
     Console().print(title, table, sep="\n", highlight=False)
     lines = ["| " + " | ".join(cells) + " |" for cells in (columns, ["---"] * len(columns), *rows)]
-    write_text(path, "\n".join([f"**{title}** (`{command}`)", "", *lines]) + "\n")
+    write_text(Path(path), "\n".join([f"**{title}** (`{command}`)", "", *lines]) + "\n")
     print(f"written to {path}")

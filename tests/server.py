@@ -23,6 +23,12 @@ class Fault:
         body: other bytes in place of the file.
         too_long: the length announces so many bytes more than there are.
         no_version: neither ETag nor date.
+        no_length: the end of the connection is the end of the file.
+        chunked: the file comes in pieces that tell their length.
+        range_from: of an answer to a range, where it begins instead.
+        range_until: of an answer to a range, where it ends, too early.
+        status_206_without_range: it is a part, but nobody knows which.
+        retry_after: seconds.
     """
 
     status: int = 200
@@ -34,6 +40,12 @@ class Fault:
     body: bytes | None = None
     too_long: int = 0
     no_version: bool = False
+    no_length: bool = False
+    chunked: bool = False
+    range_from: int | None = None
+    range_until: int | None = None
+    status_206_without_range: bool = False
+    retry_after: int | None = None
 
 
 class Server:
@@ -85,14 +97,26 @@ class Server:
         request.send_header("Content-Type", "text/html" if fault.html else "image/tiff")
         if not fault.no_version:
             request.send_header("ETag", version)
+        if fault.retry_after is not None:
+            request.send_header("Retry-After", str(fault.retry_after))
         if status == 206:
-            request.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+            start = start if fault.range_from is None else fault.range_from
+            body = body[: fault.range_until]
+            if not fault.status_206_without_range:
+                size = len(self.files[path])
+                request.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{size}")
         if status == 416:
             request.send_header("Content-Range", f"bytes */{len(body)}")
             body, start = b"", 0
-        request.send_header("Content-Length", str(len(body) - start + fault.too_long))
+        body = body[start:]
+        if fault.chunked:
+            request.send_header("Transfer-Encoding", "chunked")
+            pieces = [body[position : position + 50_000] for position in range(0, len(body), 50_000)]
+            body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in [*pieces, b""])
+        elif not fault.no_length:
+            request.send_header("Content-Length", str(len(body) + fault.too_long))
         request.end_headers()
-        self._send(request, path, body[start:], fault)
+        self._send(request, path, body, fault)
 
     def _send(self, request: BaseHTTPRequestHandler, path: str, body: bytes, fault: Fault) -> None:
         end = len(body)
@@ -109,5 +133,5 @@ class Server:
                 time.sleep(fault.seconds)
         except OSError:  # the client has gone
             pass
-        if end < len(body) or fault.too_long:
+        if end < len(body) or fault.too_long or fault.no_length:
             request.close_connection = True

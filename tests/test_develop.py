@@ -179,6 +179,43 @@ def test_bombs_are_not_unpacked(tmp_path, claimed):
         read_tiff(tmp_path / "bomb.tif")
 
 
+def test_compressions_that_bring_their_own_size_are_refused(tmp_path):
+    """A JPEG 2000 stream of 9000 x 9000 pixels may hide in a page that claims 100 x 100."""
+    write_tiff(tmp_path / "a.tif", np.zeros((100, 100, 3), np.uint16), compression="jpeg2000")
+    with pytest.raises(BadPhoto, match="plainly or with LZW or Deflate"):
+        read_tiff(tmp_path / "a.tif")
+
+
+def write_dng(path: Path, raw: np.ndarray, *, orientation: int, crop: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    """A DNG of 16-bit RGGB values with a DefaultCrop of (left, top), (width, height), stored as fractions."""
+    (left, top), (width, height) = crop
+    identity = (1, 1, 0, 1, 0, 1, 0, 1, 1, 1, 0, 1, 0, 1, 0, 1, 1, 1)
+    tags = [
+        (274, "H", 1, orientation),
+        (33421, "H", 2, (2, 2)),  # CFARepeatPatternDim
+        (33422, "B", 4, (0, 1, 1, 2)),  # CFAPattern
+        (50706, "B", 4, (1, 4, 0, 0)),  # DNGVersion
+        (50708, "s", 0, "test"),  # UniqueCameraModel
+        (50719, "2I", 2, (left * 2, 2, top * 2, 2)),  # DefaultCropOrigin
+        (50720, "2I", 2, (width * 3, 3, height * 3, 3)),  # DefaultCropSize
+        (50721, "2i", 9, identity),  # ColorMatrix1
+        (50728, "2I", 3, (1, 1, 1, 1, 1, 1)),  # AsShotNeutral
+    ]
+    tifffile.imwrite(path, raw, photometric=32803, metadata=None, extratags=[(*tag, True) for tag in tags])
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, -1), (8, 1)])
+def test_raw_files_are_cropped_and_turned_as_they_say(tmp_path, orientation, turns):
+    rows, columns = np.mgrid[0:120, 0:160]
+    raw = (2000 + 100 * columns + 300 * rows).astype(np.uint16)  # brighter to the right and below
+    write_dng(tmp_path / "whole.dng", raw, orientation=1, crop=((0, 0), (160, 120)))
+    write_dng(tmp_path / "cropped.dng", raw, orientation=orientation, crop=((7, 5), (140, 100)))
+    whole, cropped = read_dng(tmp_path / "whole.dng"), read_dng(tmp_path / "cropped.dng")
+    assert whole.shape == (120, 160, 3)
+    assert whole[100, 150].min() > 2 * whole[10, 10].max()
+    assert np.array_equal(cropped, np.rot90(whole[5:105, 7:147], turns))
+
+
 @pytest.mark.skipif(not RAW.exists(), reason="needs the raw files of ../shared/raw")
 def test_a_fivek_raw_file_is_cropped_turned_and_coloured():
     import rawpy

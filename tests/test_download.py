@@ -2,12 +2,14 @@
 
 import errno
 import threading
+import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from restoration.datasets.decode import BadPhoto
+from restoration.datasets import download
 from restoration.datasets.download import PNG, TIFF, DownloadFailed, Downloads
 from restoration.datasets.manifest import Manifest
 from restoration.errors import UserError
@@ -31,14 +33,16 @@ def quick(**options) -> Downloads:
     return Downloads(**{"pause": 0.01, "timeout": 0.5, "attempts": 3, **options})
 
 
-def fetched(server: Server, folder: Path, downloads: Downloads | None = None, **options) -> bytes:
+def fetched(server: Server, folder: Path, **options) -> bytes:
     """Fetches /a.tif the way the data sets do."""
-    manifest, path = Manifest(folder / "seen.csv"), folder / "a.tif"
-    (downloads or quick()).each(
-        lambda name: (downloads or quick()).fetch(f"{server.url}/{name}", path, manifest, begins=TIFF, **options),
-        ["a.tif"],
-        title="files",
-    )
+    manifest, path, downloads = Manifest(folder / "seen.csv"), folder / "a.tif", quick()
+
+    def fetch(name: str) -> None:
+        if not path.exists() or manifest.objection(path, path):
+            objection = partial(manifest.objection, path)
+            downloads.fetch(f"{server.url}/{name}", path, begins=TIFF, **{"objection": objection, **options})
+
+    downloads.each(fetch, ["a.tif"], title="files")
     manifest.record(path)
     return path.read_bytes()
 
@@ -156,12 +160,9 @@ def test_a_finished_part_of_a_killed_process_is_used(server, file, content, tmp_
     assert server.sent[file] == SIZE - 1 + len(b"<!doctype html><title>sorry</title>")
 
 
-def test_a_check_can_refuse_a_file(server, file, content, tmp_path):
-    def refuse(part: Path) -> None:
-        raise BadPhoto("shows a cat")
-
-    with pytest.raises(UserError, match="shows a cat"):
-        fetched(server, tmp_path, check=refuse)
+def test_what_is_objected_to_is_not_put_in_place(server, file, content, tmp_path):
+    with pytest.raises(UserError, match="shows a cat, 3 times"):
+        fetched(server, tmp_path, objection=lambda part: "shows a cat")
     assert list(tmp_path.iterdir()) == []
     assert fetched(server, tmp_path) == content
 
@@ -169,11 +170,10 @@ def test_a_check_can_refuse_a_file(server, file, content, tmp_path):
 def test_failures_leave_the_others_in_place_and_are_all_named(server, content, tmp_path):
     names = [f"{number}.tif" for number in range(30)]
     server.files = {f"/{name}": content[:1000] for name in names[:5]}
-    manifest = Manifest(tmp_path / "seen.csv")
     downloads = quick(jobs=7)
 
     def fetch(name: str) -> None:
-        downloads.fetch(f"{server.url}/{name}", tmp_path / name, manifest, begins=TIFF)
+        downloads.fetch(f"{server.url}/{name}", tmp_path / name, begins=TIFF)
 
     with pytest.raises(UserError) as caught:
         downloads.each(fetch, names, title="files")
@@ -183,12 +183,58 @@ def test_failures_leave_the_others_in_place_and_are_all_named(server, content, t
     assert sorted(path.name for path in tmp_path.glob("*.tif")) == sorted(names[:5])
 
 
+def test_many_missing_files_do_not_keep_the_others_back(server, content, tmp_path):
+    names = [f"{number:02}.tif" for number in range(30)]
+    server.files = {f"/{name}": content[:1000] for name in names[20:]}
+    for jobs in (1, 4):
+        downloads = quick(jobs=jobs)
+        with pytest.raises(UserError, match="20 of 30 files could not be had"):
+            downloads.each(
+                lambda name, downloads=downloads: downloads.fetch(f"{server.url}/{name}", tmp_path / name, begins=TIFF),
+                names,
+                title="files",
+            )
+        assert sorted(path.name for path in tmp_path.glob("*.tif")) == names[20:]
+        for path in tmp_path.glob("*.tif"):
+            path.unlink()
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(range_from=0), Fault(range_from=9), Fault(range_until=20_000), Fault(status_206_without_range=True)]
+)
+def test_another_part_than_asked_for_is_not_believed(server, file, content, tmp_path, fault):
+    server.faults[file] = [Fault(dropped_after=10_000), fault]
+    assert fetched(server, tmp_path) == content
+
+
+def test_an_answer_that_does_not_tell_its_end_is_refused(server, file, content, tmp_path):
+    server.faults[file] = [Fault(no_length=True)]
+    with pytest.raises(UserError, match="does not say how long the file is"):
+        fetched(server, tmp_path)
+    server.faults[file] = [Fault(chunked=True)]
+    assert fetched(server, tmp_path) == content
+
+
+def test_a_server_says_when_to_come_back(server, file, content, tmp_path):
+    server.faults[file] = [Fault(status=503, retry_after=1)]
+    start = time.monotonic()
+    assert fetched(server, tmp_path) == content
+    assert time.monotonic() - start > 1
+
+
+def test_endless_files_are_given_up_and_leave_nothing(server, file, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "MAX_BYTES", 500_000)
+    with pytest.raises(UserError, match=r"a\.tif: more than"):
+        fetched(server, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_a_network_most_are_not_even_tried(tmp_path):
     tried = []
 
     def fetch(name: str) -> None:
         tried.append(name)
-        quick().fetch(f"http://127.0.0.1:9/{name}", tmp_path / name, Manifest(tmp_path / "seen.csv"), begins=TIFF)
+        quick().fetch(f"http://127.0.0.1:9/{name}", tmp_path / name, begins=TIFF)
 
     with pytest.raises(UserError, match=r"(?s)8 of 700 files could not be had:.*connection.*The other 692 were not"):
         quick().each(fetch, [f"{number}.tif" for number in range(700)], title="files")
@@ -229,4 +275,4 @@ def test_a_full_disk_stops_everything_at_once():
 
 def test_another_kind_of_file_is_refused(server, file, tmp_path):
     with pytest.raises(DownloadFailed, match="begins with"):
-        quick().fetch(server.url + file, tmp_path / "a.tif", Manifest(tmp_path / "seen.csv"), begins=PNG)
+        quick().fetch(server.url + file, tmp_path / "a.tif", begins=PNG)

@@ -73,6 +73,12 @@ def few(server: Server, tmp_path: Path) -> list[str]:
     return names
 
 
+def seen(home: Path) -> dict[str, int]:
+    """What is remembered of originals: their sizes by name."""
+    with open(home / "seen.csv", newline="") as file:
+        return {row["file"]: int(row["bytes"]) for row in csv.DictReader(file)}
+
+
 def requests(server: Server) -> int:
     return sum(len(asked) for asked in server.ranges.values())
 
@@ -104,9 +110,7 @@ def test_photographs_are_fetched_developed_and_kept(home, server, few):
         assert found.shape == (666, 999, 3)
         expected = Reduction()(np.round(photograph(number) * 65535).astype(np.uint16))
         assert np.abs(found.astype(int) - expected).max() <= 1
-    with open(home / "seen.csv", newline="") as file:
-        seen = {row["file"]: int(row["bytes"]) for row in csv.DictReader(file)}
-    assert seen == {f"originals{path}": len(content) for path, content in server.files.items()}
+    assert seen(home) == {f"originals{path}": len(content) for path, content in server.files.items()}
     assert made(home, server) == photos
     assert requests(server) == 6  # each once
 
@@ -179,6 +183,16 @@ def test_originals_need_not_be_kept(home, server, few):
     asked = requests(server)
     assert made(home, server, keep_originals=False) == photos
     assert requests(server) == asked
+    assert seen(home) == {f"originals{path}": len(content) for path, content in server.files.items()}
+
+
+def test_originals_that_were_kept_can_be_dropped_later(home, server, few):
+    made(home, server)
+    assert len(list((home / "originals").rglob("*.tif"))) == 6
+    made(home, server, keep_originals=False, n=2)
+    assert len(list((home / "originals").rglob("*.tif"))) == 1  # of a photograph that was not asked for
+    made(home, server, keep_originals=False)
+    assert not list((home / "originals").rglob("*.tif"))
 
 
 def test_renderings_and_reductions_have_places_of_their_own(home, server, few, tmp_path):
@@ -200,10 +214,10 @@ def test_files_that_the_user_has_are_used_and_left_alone(home, server, few, tmp_
     own.mkdir(parents=True)
     for name in few:
         (own / f"{name}.tif").write_bytes(server.files[f"/tiff16_c/{name}.tif"])
-    if layout:
-        other = own.parent / "tiff16_d"
-        other.mkdir()
-        (other / f"{few[0]}.tif").write_bytes(b"another retoucher's")
+    for other in ("tiff16_d", "tiff16_d/part1", "Expert_A", "expertE/a"):
+        if layout:
+            (own.parent / other).mkdir(parents=True, exist_ok=True)
+            (own.parent / other / f"{few[0]}.tif").write_bytes(b"another retoucher's")
     before = {path: path.read_bytes() for path in own.rglob("*.tif")}
     photos = made(home, server, root=str(tmp_path / "own"), keep_originals=False)
     assert requests(server) == 0
@@ -280,17 +294,24 @@ def test_from_the_server_to_a_trained_network(home, server, few):
     assert all(name in page for name in few)
 
 
-def test_two_processes_at_once_share_the_work(home, server, few):
-    for name in few:
-        server.faults[f"/tiff16_c/{name}.tif"] = [Fault(slow=0.002)]
+def test_processes_at_once_share_the_work(home, server, few, tmp_path):
+    serve(server, tmp_path, few, "tiff16_a")
+    for path in server.files:
+        server.faults[path] = [Fault(slow=0.005)]
     processes = [
-        subprocess.Popen(command("prepare_data", home, server), cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
+        subprocess.Popen(
+            command("prepare_data", home, server, f"data.rendering={rendering}"),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rendering in ("expert_c", "expert_c", "expert_a")
     ]
     printed = [process.communicate(timeout=120)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0]
-    assert requests(server) == 6
-    assert sum("waiting for another process" in text for text in printed) >= 1
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert requests(server) == 12
+    assert sum("waiting for another process" in text for text in printed) >= 2
+    assert seen(home) == {f"originals{path}": len(content) for path, content in server.files.items()}
     assert left_over(home.parent) == []
 
 
@@ -307,6 +328,7 @@ def test_killed_at_any_moment_a_rerun_completes(home, server, few, tmp_path):
     whole = run(command("prepare_data", home, server))
     assert whole.returncode == 0, whole.stderr
     expected = packs(tmp_path)
+    remembered = seen(home)
     for folder in (home / "originals", home / "photographs", tmp_path / "packs"):
         shutil.rmtree(folder)
     (home / "seen.csv").unlink()
@@ -331,14 +353,18 @@ def test_killed_at_any_moment_a_rerun_completes(home, server, few, tmp_path):
     result = run(command("prepare_data", home, server))
     assert result.returncode == 0, result.stderr
     assert packs(tmp_path) == expected
+    assert seen(home) == remembered
     assert left_over(tmp_path) == []
 
 
-def test_a_full_disk_says_so_and_loses_nothing(home, server, few, tmp_path):
-    prepare = command("prepare_data", home, server)
-    result = run(["bash", "-c", 'ulimit -f 2000; exec "$@"', "bash", *prepare])  # 2 MB a file: less than a pack
+@pytest.mark.parametrize(("kilobytes", "full"), [(1000, "no room for photographs of FiveK"), (5000, "packed")])
+def test_a_full_disk_says_so_and_loses_nothing(home, server, few, tmp_path, kilobytes, full):
+    """An original has about 2 MB, a pack at least 6."""
+    prepare = command("prepare_data", home, server, "data.n_test=3")
+    serve(server, tmp_path, [*few, lines("test")[2]])
+    result = run(["bash", "-c", f'ulimit -f {kilobytes}; exec "$@"', "bash", *prepare])
     assert result.returncode == 1
-    assert "File too large" in result.stderr
+    assert full in result.stderr
     assert "Traceback" not in result.stderr
     there = {path: path.read_bytes() for path in home.rglob("*.tif")}
     result = run(prepare)

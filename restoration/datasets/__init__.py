@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from restoration.errors import UserError
+
 
 @dataclass(frozen=True)
 class PhotoSet:
@@ -21,3 +23,10 @@ class PhotoSet:
     val: tuple[Path, ...]
     test: dict[str, tuple[Path, ...]] = field(default_factory=dict)
     skip_bad: bool = False
+
+    def __post_init__(self) -> None:
+        for name in (self.name, *self.test):
+            if "/" in name or name in ("", ".", ".."):
+                raise UserError(
+                    f"{name!r} cannot name a data set or a test set: it would stand in the names of folders"
+                )

@@ -18,6 +18,7 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"}
 MIN_SIDE = 48  # a 31 x 31 patch with the margin of every degradation, and room to move
 ORIENTATION = 0x0112
+SIZED_BY_THE_PAGE = {1, 5, 8, 32773, 32946}  # TIFF compressions: none, LZW, Deflate, PackBits, Deflate
 END_OF_JPEG = b"\xff\xd9"
 
 
@@ -41,7 +42,7 @@ def decode(path: Path, memory: np.ndarray | None = None) -> np.ndarray:
             pixels = _plain_jpeg(image, encoded, memory)
             if pixels is None:
                 pixels = np.array(_flat_rgb(ImageOps.exif_transpose(_eight_bit(image, encoded))))
-    except BadPhoto:
+    except (BadPhoto, MemoryError):
         raise
     except Image.UnidentifiedImageError:
         raise BadPhoto("not an image" if encoded else "empty file") from None
@@ -76,16 +77,29 @@ def _eight_bit(image: Image.Image, encoded: bytes) -> Image.Image:
             raise BadPhoto(f"{image.mode} pixels (float or 32-bit integer); save it with 8 or 16 bits a channel")
         image.load()
         return image
-    pixels = (
-        tifffile.imread(BytesIO(encoded), key=0)
-        if isinstance(image, TiffImageFile)
-        else imagecodecs.png_decode(encoded)
-    )
+    pixels = _tiff_pixels(encoded) if isinstance(image, TiffImageFile) else imagecodecs.png_decode(encoded)
     if pixels.dtype != np.uint16:
         raise BadPhoto(f"16-bit integers expected, {pixels.dtype} found")
     rounded = Image.fromarray(((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8))
     rounded.getexif()[ORIENTATION] = image.getexif().get(ORIENTATION, 1)
     return rounded
+
+
+def _tiff_pixels(encoded: bytes) -> np.ndarray:
+    with tifffile.TiffFile(BytesIO(encoded)) as file:
+        page = file.pages.first
+        check_compression(page)
+        return page.asarray()
+
+
+def check_compression(page: tifffile.TiffPage) -> None:
+    """Refuses compressions whose data bring a size of their own, which may be another than the page's.
+
+    Raises:
+        BadPhoto: the page is not stored plainly, by LZW, Deflate or PackBits.
+    """
+    if page.compression not in SIZED_BY_THE_PAGE:
+        raise BadPhoto(f"16-bit TIFF of compression {page.compression!s}; save it plainly or with LZW or Deflate")
 
 
 def _has_16_bits(image: Image.Image) -> bool:

@@ -14,17 +14,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 
 import imagecodecs
 import numpy as np
 import tifffile
 from PIL import Image
 
-from restoration.datasets.decode import ORIENTATION, BadPhoto
+from restoration.datasets.decode import ORIENTATION, BadPhoto, check_compression
 from restoration.errors import UserError
 
 LONG, SHORT = 999, 666
-MAX_PIXELS = 2**28  # of anything larger the size is not believed
+MAX_PIXELS = 2**26  # more than any camera of FiveK has: a larger size is not believed
 FILTERS = {"lanczos": Image.Resampling.LANCZOS, "area": Image.Resampling.BOX}
 PROFILE, DEFAULT_CROP_ORIGIN, DEFAULT_CROP_SIZE = 34675, 50719, 50720
 SRGB_CURVE = (2.4, 12.92)  # exponent and slope at black, as LibRaw wants them
@@ -100,7 +101,7 @@ def read_dng(path: Path) -> np.ndarray:
 def _read(path: Path, reader: Callable[[Path], np.ndarray]) -> np.ndarray:
     try:
         return reader(path)
-    except (BadPhoto, UserError):
+    except (BadPhoto, UserError, MemoryError):
         raise
     except Exception as error:  # decoders of damaged files raise whatever they trip over
         raise BadPhoto(f"{type(error).__name__}: {error}".splitlines()[0]) from error
@@ -114,6 +115,7 @@ def _tiff(path: Path) -> np.ndarray:
                 f"16-bit RGB expected, found {page.dtype} in {page.axes} with {page.samplesperpixel} channels"
             )
         _believable(page.imagelength, page.imagewidth)
+        check_compression(page)
         if PROFILE not in page.tags:
             raise BadPhoto("no colour profile is embedded, so its colours are not known")
         profile = page.tags[PROFILE].value
@@ -142,13 +144,21 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return np.rot90(pixels, {3: 2, 4: 2, 5: 1, 6: -1, 7: -1, 8: 1}.get(orientation, 0))
 
 
-def _dng(path: Path) -> np.ndarray:
+def raw_library() -> ModuleType:
+    """rawpy, which develops raw files.
+
+    Raises:
+        UserError: it is not installed.
+    """
     try:
         import rawpy
     except ImportError:
-        raise UserError(
-            "rawpy, which develops raw files, is missing; install it with .venv/bin/pip install '.[fivek]'"
-        ) from None
+        raise UserError("raw files need rawpy; install it with .venv/bin/pip install '.[fivek]'") from None
+    return rawpy
+
+
+def _dng(path: Path) -> np.ndarray:
+    rawpy = raw_library()
     with rawpy.imread(str(path)) as raw:
         active, flip = (raw.sizes.height, raw.sizes.width), raw.sizes.flip  # postprocess sets flip to user_flip
         _believable(*active)
@@ -185,7 +195,7 @@ def _rationals(value: tuple[int, ...]) -> tuple[int, int]:
 
 def _believable(height: int, width: int) -> None:
     if height * width > MAX_PIXELS:
-        raise BadPhoto(f"claims {width}x{height} pixels, more than any camera of the set has")
+        raise BadPhoto(f"claims {width}x{height} pixels, more than any camera of FiveK has")
 
 
 _UNIT = np.arange(2**16, dtype=np.float32) / (2**16 - 1)

@@ -8,19 +8,16 @@ import os
 import re
 import sys
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import requests
 import urllib3
-from rich.progress import BarColumn, Progress, TextColumn
 
 from restoration.datasets.decode import BadPhoto
-from restoration.datasets.manifest import Manifest
+from restoration.datasets.meter import Meter
 from restoration.errors import UserError
 from restoration.files import NO_ROOM
 
@@ -39,8 +36,17 @@ class DownloadFailed(Exception):
     """A file could not be had; the message says why."""
 
 
+class _Unreachable(DownloadFailed):
+    """No answer came."""
+
+
 class _TryAgain(Exception):
-    """What a later attempt may mend."""
+    """What a later attempt may mend, after so many seconds."""
+
+    def __init__(self, reason: str, *, after: float = 0.0, unreachable: bool = False):
+        super().__init__(reason)
+        self.after = after
+        self.unreachable = unreachable
 
 
 class Downloads:
@@ -59,7 +65,7 @@ class Downloads:
         self.timeout = timeout
         self.pause = pause
         self.stopping = threading.Event()
-        self.meter = _Meter("", 0)
+        self.meter = Meter("", 0)
 
     def each(self, work: Callable[[Item], None], items: Sequence[Item], *, title: str) -> None:
         """Does `work`, which may `fetch`, for every item, and shows how far it is; one that fails stops no other.
@@ -69,7 +75,8 @@ class Downloads:
         """
         failures: list[str] = []
         succeeded = 0
-        with _Meter(title, len(items)) as self.meter, ThreadPoolExecutor(self.jobs) as pool:
+        hopeless = True  # nothing was ever answered
+        with Meter(title, len(items)) as self.meter, ThreadPoolExecutor(self.jobs) as pool:
             futures = {pool.submit(work, item): item for item in items}
             try:
                 for future in as_completed(futures):
@@ -78,8 +85,9 @@ class Downloads:
                         succeeded += 1
                     except (DownloadFailed, BadPhoto) as error:
                         failures.append(f"  {futures[future]}: {error}")
+                        hopeless &= isinstance(error, _Unreachable)
                     self.meter.finished()
-                    if not succeeded and len(failures) == HOPELESS:
+                    if hopeless and len(failures) == HOPELESS and not succeeded and not self.meter.bytes:
                         self._end(pool)
                         break
             except OSError as error:
@@ -90,6 +98,7 @@ class Downloads:
                     f"no room for {title}: {error.strerror}. What came so far stays; the same command goes on."
                 ) from error
             except BaseException:
+                print(f"stopping; a silent connection may take {self.timeout:.0f} s", file=sys.stderr, flush=True)
                 self._end(pool)
                 raise
         if failures:
@@ -101,34 +110,28 @@ class Downloads:
         pool.shutdown(cancel_futures=True)
 
     def fetch(
-        self,
-        url: str,
-        path: Path,
-        manifest: Manifest,
-        *,
-        begins: tuple[bytes, ...],
-        check: Callable[[Path], None] = lambda part: None,
+        self, url: str, path: Path, *, begins: tuple[bytes, ...], objection: Callable[[Path], str] = lambda part: ""
     ) -> None:
-        """Puts the file at `url` in place, unless it is there already and as it was first seen.
+        """Puts the file at `url` in place of `path`.
 
         Args:
             begins: the first bytes of such a file, any of them.
-            check: looks at the whole file before it is put in place, and raises `DownloadFailed` or `BadPhoto`.
+            objection: looks at the whole file before it is put in place, and says what is wrong with it, or nothing.
 
         Raises:
-            DownloadFailed: the server has no such file, or another than was first seen, or cannot be reached.
+            DownloadFailed: the server has no such file, or sends another one, or cannot be reached.
             OSError: the disk is full.
         """
-        if path.exists() and manifest.accepts(path, path):
-            return
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.part")
         furthest, attempt = 0, 0
         while True:
             try:
                 self._transfer(url, part)
-                _check(url, part, path, manifest, begins)
-                check(part)
+                _check(url, part, begins)
+                if reason := objection(part):
+                    _discard(part)
+                    raise _TryAgain(reason)
                 part.replace(path)
                 _mark(part).unlink(missing_ok=True)
                 return
@@ -136,12 +139,10 @@ class Downloads:
                 reached = part.stat().st_size if part.exists() else 0
                 attempt = 1 if reached > furthest else attempt + 1
                 furthest = max(furthest, reached)
-                if attempt >= self.attempts or self.stopping.is_set():
-                    raise DownloadFailed(f"{url}: {error}, {attempt} times") from error
-                self.stopping.wait(min(self.pause * 2 ** (attempt - 1), LONGEST_PAUSE))
-            except BadPhoto:
-                _discard(part)
-                raise
+                pause = min(max(error.after, self.pause * 2 ** (attempt - 1)), LONGEST_PAUSE)
+                if attempt >= self.attempts or self.stopping.wait(pause):
+                    failed = _Unreachable if error.unreachable else DownloadFailed
+                    raise failed(f"{url}: {error}, {attempt} times") from error
 
     def _transfer(self, url: str, part: Path) -> None:
         """Completes `part`."""
@@ -151,27 +152,32 @@ class Downloads:
             headers |= {"Range": f"bytes={start}-", "If-Range": _mark(part).read_text()}
         try:
             with requests.get(url, headers=headers, stream=True, timeout=self.timeout) as response:
-                if response.status_code == requests.codes.requested_range_not_satisfiable:
-                    if response.headers.get("Content-Range") == f"bytes */{start}":
-                        return  # it was complete, only not yet in place
-                    _discard(part)
-                    raise _TryAgain("the file has changed on the server")
-                if response.status_code in TRANSIENT:
-                    raise _TryAgain(f"the server answers {response.status_code} {response.reason}")
-                if response.status_code not in (200, 206):
-                    raise DownloadFailed(f"{url}: the server answers {response.status_code} {response.reason}")
-                if "html" in response.headers.get("Content-Type", ""):
-                    raise DownloadFailed(f"{url}: the server answers with a web page, not with the file")
-                self._receive(response, part, start if response.status_code == 206 else 0)
+                self._receive(url, response, part, start)
         except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
-            raise _TryAgain(f"the connection broke: {_cause(error)}") from error
+            unreachable = not isinstance(error, urllib3.exceptions.HTTPError)  # those come with the body
+            raise _TryAgain(f"the connection broke: {_cause(error)}", unreachable=unreachable) from error
         except requests.RequestException as error:
             raise DownloadFailed(f"{url}: {error}") from error
 
-    def _receive(self, response: requests.Response, part: Path, start: int) -> None:
-        """Appends an answer to `part`, from byte `start` on."""
-        length = response.headers.get("Content-Length")
-        size = start + int(length) if length else None
+    def _receive(self, url: str, response: requests.Response, part: Path, start: int) -> None:
+        """Writes an answer into `part`: behind its `start` bytes, if that is what the server sends, else anew."""
+        status = response.status_code
+        if status == 416 and response.headers.get("Content-Range") == f"bytes */{start}":
+            return  # it was complete, only not yet in place
+        if status == 416:
+            _discard(part)
+            raise _TryAgain("the file has changed on the server")
+        if status not in (200, 206):
+            answer = f"the server answers {status} {response.reason}"
+            if status in TRANSIENT:
+                after = response.headers.get("Retry-After", "")
+                raise _TryAgain(answer, after=float(after) if after.isdecimal() else 0.0)
+            raise DownloadFailed(f"{url}: {answer}")
+        if "html" in response.headers.get("Content-Type", ""):
+            raise DownloadFailed(f"{url}: the server answers with a web page, not with the file")
+        if status == 200:
+            start = 0
+        size = _announced_size(response, part, start)
         with open(part, "ab" if start else "wb") as file:
             if not start:
                 _remember_version(response, part)
@@ -179,13 +185,30 @@ class Downloads:
                 if self.stopping.is_set():
                     raise DownloadFailed("stopped")
                 file.write(chunk)
-                self.meter.received(response.url, len(chunk), file.tell(), size)
+                self.meter.received(url, len(chunk), file.tell(), size)
                 if file.tell() > MAX_BYTES:
-                    raise DownloadFailed(f"{response.url}: more than {MAX_BYTES / 1e6:.0f} MB")
+                    _discard(part)
+                    raise DownloadFailed(f"{url}: more than {MAX_BYTES / 1e6:.0f} MB")
             file.flush()
             os.fsync(file.fileno())
             if size is not None and file.tell() != size:
                 raise _TryAgain(f"the connection closed after {file.tell()} of {size} bytes")
+
+
+def _announced_size(response: requests.Response, part: Path, start: int) -> int | None:
+    """The size that the whole file will have; None where it comes in pieces that tell their end."""
+    headers = response.headers
+    if response.status_code == 206:
+        found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", headers.get("Content-Range", ""))
+        if not found or int(found[1]) != start:
+            _discard(part)
+            raise _TryAgain("the server sends another part of the file than it was asked for")
+        return int(found[3])
+    if headers.get("Content-Length", "").isdecimal():
+        return int(headers["Content-Length"])
+    if headers.get("Transfer-Encoding") == "chunked":
+        return None
+    raise DownloadFailed(f"{response.url}: the server does not say how long the file is")
 
 
 def _cause(error: Exception) -> str:
@@ -197,13 +220,15 @@ def _cause(error: Exception) -> str:
 
 
 def _report(failures: list[str], succeeded: int, items: int, title: str) -> str:
-    more = [f"  and {len(failures) - SHOWN} more"] if len(failures) > SHOWN else []
+    shown = failures[:SHOWN] + [f"  and {len(failures) - SHOWN} more"] * (len(failures) > SHOWN)
     untried = items - succeeded - len(failures)
-    rest = f"The other {untried} were not tried" if untried else "The others are in place"
+    others = "The others are in place; " if succeeded else ""
+    if untried:
+        others = f"The other {untried} were not tried; "
     return (
         f"{len(failures)} of {items} {title} could not be had:\n"
-        + "\n".join(failures[:SHOWN] + more)
-        + f"\n{rest}; the same command goes on with what is missing."
+        + "\n".join(shown)
+        + f"\n{others}the same command goes on with what is missing."
     )
 
 
@@ -221,70 +246,15 @@ def _remember_version(response: requests.Response, part: Path) -> None:
         _mark(part).unlink(missing_ok=True)
 
 
-def _check(url: str, part: Path, path: Path, manifest: Manifest, begins: tuple[bytes, ...]) -> None:
-    """Discards a complete part that is not the file, and says so."""
+def _check(url: str, part: Path, begins: tuple[bytes, ...]) -> None:
+    """Discards a complete part that is another kind of file, and says so."""
     with open(part, "rb") as file:
         head = file.read(16)
     if not head.startswith(begins):
         _discard(part)
         raise DownloadFailed(f"{url}: not such a file; it begins with {head!r}")
-    if not manifest.accepts(path, part):
-        _discard(part)
-        raise _TryAgain(f"size or sha256 differ from those in {manifest.path}")
 
 
 def _discard(part: Path) -> None:
     _mark(part).unlink(missing_ok=True)
     part.unlink(missing_ok=True)
-
-
-class _Meter:
-    """How many items are done, how many bytes came and how much time is left: a bar, or a line now and then."""
-
-    SECONDS_BETWEEN_LINES = 30
-
-    def __init__(self, title: str, items: int):
-        self.title = title
-        self.items = items
-        self.done = 0
-        self.bytes = 0
-        self.shares: dict[str, float] = {}  # of the files under way
-        self.lock = threading.Lock()
-        self.started = self.shown = time.monotonic()
-        self.bar = Progress(BarColumn(), TextColumn("{task.description}"), transient=True)
-        self.task = self.bar.add_task(title, total=items)
-
-    def __enter__(self) -> "_Meter":
-        if sys.stdout.isatty():
-            self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if sys.stdout.isatty():
-            self.bar.stop()
-
-    def received(self, url: str, count: int, position: int, size: int | None) -> None:
-        with self.lock:
-            self.bytes += count
-            self.shares[url] = position / size if size else 0.0
-            if self.shares[url] == 1:  # what is left to do with it counts as nothing
-                del self.shares[url]
-            self._show()
-
-    def finished(self) -> None:
-        with self.lock:
-            self.done += 1
-            self._show()
-
-    def _show(self) -> None:
-        seconds = time.monotonic() - self.started
-        progress = min(self.done + sum(self.shares.values()), self.items)
-        left = timedelta(seconds=round(seconds / progress * (self.items - progress))) if progress else "?"
-        text = (
-            f"{self.title}: {self.done} of {self.items}, {self.bytes / 1e6:,.0f} MB, "
-            f"{self.bytes / 1e6 / max(seconds, 1e-9):.1f} MB/s, {left} left"
-        )
-        self.bar.update(self.task, completed=progress, description=text)
-        if not sys.stdout.isatty() and time.monotonic() - self.shown > self.SECONDS_BETWEEN_LINES:
-            self.shown = time.monotonic()
-            print(text, flush=True)

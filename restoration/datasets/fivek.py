@@ -11,6 +11,9 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,14 +21,15 @@ from PIL import Image
 
 from restoration.datasets import PhotoSet
 from restoration.datasets.decode import BadPhoto
-from restoration.datasets.develop import Reduction, TooSmall, read_dng, read_tiff
+from restoration.datasets.develop import Reduction, TooSmall, raw_library, read_dng, read_tiff
 from restoration.datasets.download import TIFF, Downloads
 from restoration.datasets.folder import existing_folder, files_below
 from restoration.datasets.manifest import Manifest
 from restoration.errors import UserError
 from restoration.files import alone_in, replacing
 
-URL = "https://data.csail.mit.edu/graphics/fivek/img"
+EXPERT = re.compile(r"(?:tiff16|expert)_?([a-e])", re.IGNORECASE)  # folders of a retoucher's files
+CORES = threading.Semaphore(os.cpu_count() or 1)  # photographs are developed on, however many are fetched at a time
 MEGABYTES = {".tif": 60, ".dng": 12}  # of an original, roughly
 
 
@@ -38,8 +42,8 @@ def fivek(
     n: int = 700,
     n_val: int = 8,
     n_test: int = 40,
+    url: str,
     root: str | None = None,
-    url: str = URL,
     keep_originals: bool = True,
 ) -> PhotoSet:
     """FiveK at 999 x 666, fetched, developed and kept as PNG files in `folder`/photographs.
@@ -59,11 +63,20 @@ def fivek(
     """
     home = Path(folder)
     orders = photograph_orders(home)
-    preparation = _Preparation(home, downloads, reduction, _Source(rendering), root, url, keep_originals)
+    preparation = _Preparation(
+        home=home,
+        downloads=downloads,
+        reduction=reduction,
+        source=_Source(rendering),
+        root=None if root is None else existing_folder(root, "data.root"),
+        url=url,
+        keep_originals=keep_originals,
+    )
     counts = {"train": n, "val": n_val, "test": n_test}
     while missing := preparation.missing(chosen := preparation.chosen(orders, counts)):
         with alone_in(home):
             preparation.make(missing)
+    preparation.drop_originals(chosen)
     train, val, test = ([preparation.target(name) for name in chosen[role]] for role in counts)
     name = "fivek" if rendering == "expert_c" else f"fivek-{rendering}"
     return PhotoSet(name, tuple(train), tuple(val), {name: tuple(test)})
@@ -101,48 +114,45 @@ class _Source:
     def __init__(self, rendering: str):
         if not re.fullmatch("raw|expert_[a-e]", rendering):
             raise ValueError(f"rendering is raw or expert_a to expert_e, got {rendering}")
-        raw = rendering == "raw"
         self.rendering = rendering
-        self.folder = "dng" if raw else f"tiff16_{rendering[-1]}"
-        self.suffix = ".dng" if raw else ".tif"
+        self.expert = rendering[-1]
+        raw = rendering == "raw"
+        self.folder = "dng" if raw else f"tiff16_{self.expert}"
+        self.suffixes = (".dng",) if raw else (".tif", ".tiff")
         self.read = read_dng if raw else read_tiff
+        if raw:
+            raw_library()  # before anything is downloaded
 
     def found_below(self, root: Path) -> dict[str, list[Path]]:
         """The files of this rendering in any of the layouts that people have, by photograph."""
         found: dict[str, list[Path]] = defaultdict(list)
         for path in files_below(root):
-            another = path.parent.name.startswith("tiff16_") and path.parent.name != self.folder
-            if path.suffix.lower() in (self.suffix, f"{self.suffix}f") and not another:
+            folders = (root.name, *path.parent.relative_to(root).parts)
+            experts = {match[1].lower() for folder in folders if (match := EXPERT.fullmatch(folder))}
+            if path.suffix.lower() in self.suffixes and experts <= {self.expert}:
                 found[path.stem].append(path)
         return found
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Preparation:
-    """Makes the PNG files of one rendering and reduction; what is done lies on the disk, nothing else is remembered."""
+    """Makes the PNG files of one rendering and reduction; what is done lies on the disk, nothing is remembered here."""
 
-    def __init__(
-        self,
-        home: Path,
-        downloads: Downloads,
-        reduction: Reduction,
-        source: _Source,
-        root: str | None,
-        url: str,
-        keep_originals: bool,
-    ):
-        self.downloads = downloads
-        self.reduction = reduction
-        self.source = source
-        self.url = url
-        self.keep_originals = keep_originals
-        self.originals = home / "originals" / source.folder
-        self.manifest = Manifest(home / "seen.csv")
-        self.own = None if root is None else source.found_below(existing_folder(root, "data.root"))
-        recipe = f"{source.rendering}-{reduction}"
-        if root is not None:  # somebody's files of these names need not be those of the server
-            recipe += f"-{hashlib.sha256(str(Path(root).resolve()).encode()).hexdigest()[:8]}"
-        self.photographs = home / "photographs" / recipe
-        self.cores = threading.Semaphore(os.cpu_count() or 1)
+    home: Path
+    downloads: Downloads
+    reduction: Reduction
+    source: _Source
+    root: Path | None
+    url: str
+    keep_originals: bool
+
+    @cached_property
+    def photographs(self) -> Path:
+        """Where the PNG files lie."""
+        recipe = f"{self.source.rendering}-{self.reduction}"
+        if self.root is not None:  # somebody's files of these names need not be those of the server
+            recipe += f"-{hashlib.sha256(str(self.root.resolve()).encode()).hexdigest()[:8]}"
+        return self.home / "photographs" / recipe
 
     def target(self, name: str) -> Path:
         return self.photographs / f"{name}.png"
@@ -161,16 +171,54 @@ class _Preparation:
         return [name for names in chosen.values() for name in names if not self.target(name).exists()]
 
     def make(self, names: list[str]) -> None:
-        """Fetches and develops photographs; a too small one leaves a mark instead."""
+        """Makes photographs, while nobody else does; a too small one leaves a mark instead."""
         self.photographs.mkdir(parents=True, exist_ok=True)
-        for abandoned in self.photographs.glob(".*.png"):  # by a killed process
-            abandoned.unlink()
-        if self.own is None:
-            print(self._announcement(len(names)))
-        self.downloads.each(self._make_one, names, title="photographs of FiveK")
+        names = [name for name in names if not self.target(name).exists() and not self._too_small(name).exists()]
+        if not names:  # another process was quicker
+            return
+        if self.root is None:
+            print(self._announcement(len(names)), flush=True)
+            work = partial(self._fetch_and_develop, manifest=Manifest(self.home / "seen.csv"))
+        else:
+            work = partial(self._develop_own, found=self.source.found_below(self.root))
+        self.downloads.each(work, names, title="photographs of FiveK")
+
+    def _fetch_and_develop(self, name: str, manifest: Manifest) -> None:
+        original = self._original(name)
+        if not original.exists() or manifest.objection(original, original):
+            url = f"{self.url}/{self.source.folder}/{quote(original.name)}"
+            self.downloads.fetch(url, original, begins=TIFF, objection=partial(manifest.objection, original))
+        try:
+            self._develop(name, original, manifest)
+        except BadPhoto:
+            if not manifest.knows(original):
+                original.unlink()  # whole and yet no photograph: the next attempt may bring another
+            raise
+        if not self.keep_originals:
+            original.unlink()
+
+    def _develop_own(self, name: str, found: dict[str, list[Path]]) -> None:
+        self._develop(name, _only(found.get(name, [])))
+
+    def _develop(self, name: str, original: Path, manifest: Manifest | None = None) -> None:
+        """Makes the PNG file; an original that can be read is remembered before the PNG is in place."""
+        try:
+            with CORES, replacing(self.target(name)) as temporary:
+                pixels = self.source.read(original)
+                if manifest is not None:
+                    manifest.record(original)
+                Image.fromarray(self.reduction(pixels)).save(temporary, "PNG", compress_level=4)
+        except TooSmall:
+            self._too_small(name).touch()
+
+    def drop_originals(self, chosen: dict[str, list[str]]) -> None:
+        """Deletes the downloaded originals of photographs that are there, unless they are to be kept."""
+        if not self.keep_originals and self.root is None:
+            for name in chain.from_iterable(chosen.values()):
+                self._original(name).unlink(missing_ok=True)
 
     def _announcement(self, count: int) -> str:
-        megabytes = count * MEGABYTES[self.source.suffix]
+        megabytes = count * MEGABYTES[self.source.suffixes[0]]
         originals = f"{megabytes / 1000:.0f} GB" if megabytes > 9999 else f"{megabytes} MB"
         fate = "kept" if self.keep_originals else "each deleted once developed"
         return (
@@ -178,30 +226,8 @@ class _Preparation:
             "They are for research only, under LicenseAdobe or LicenseAdobeMIT: see data/fivek/README.md"
         )
 
-    def _make_one(self, name: str) -> None:
-        if self.target(name).exists() or self._too_small(name).exists():  # by another process
-            return
-        original = self._fetched(name) if self.own is None else _only(self.own.get(name, []))
-        try:
-            with self.cores, replacing(self.target(name)) as temporary:
-                pixels = self.reduction(self.source.read(original))
-                Image.fromarray(pixels).save(temporary, compress_level=4)
-        except TooSmall:
-            self._too_small(name).touch()
-        except BadPhoto:
-            if self.own is None and not self.manifest.knows(original):
-                original.unlink()  # it was whole and yet no photograph: the next attempt may bring another
-            raise
-        if self.own is None:
-            self.manifest.record(original)
-            if not self.keep_originals:
-                original.unlink()
-
-    def _fetched(self, name: str) -> Path:
-        original = self.originals / f"{name}{self.source.suffix}"
-        url = f"{self.url}/{self.source.folder}/{quote(original.name)}"
-        self.downloads.fetch(url, original, self.manifest, begins=TIFF)
-        return original
+    def _original(self, name: str) -> Path:
+        return self.home / "originals" / self.source.folder / f"{name}{self.source.suffixes[0]}"
 
     def _too_small(self, name: str) -> Path:
         return self.photographs / f"{name}.too_small"

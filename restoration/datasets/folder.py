@@ -3,6 +3,7 @@
 import glob
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
@@ -23,7 +24,7 @@ def folder(
     """A photo set from PNG, JPEG, TIFF, WebP or BMP files of at least 48 x 48 pixels.
 
     Photographs are named by a folder, which is searched with its subfolders; by a text file with one path a line,
-    relative ones from where the list lies, "#" before remarks; by a pattern such as "photos/**/*.png"; or by one file.
+    relative ones from where the list lies, remarks after " #"; by a pattern such as "photos/**/*.png"; or by one file.
 
     Args:
         train: photographs to draw patches from.
@@ -64,8 +65,15 @@ def _photographs(given: str, option: str) -> tuple[Path, ...]:
     if path.is_file():
         return (path,) if path.suffix.lower() in SUFFIXES else _listed(path, option)
     if glob.has_magic(given):
-        return _of_kind([Path(found) for found in sorted(glob.glob(str(path), recursive=True))], path, option)
+        return _of_kind(_matching(path), path, option)
     raise UserError(f"{option}: there is no {path}; give a folder, a list of files, a pattern or a photograph")
+
+
+def _matching(pattern: Path) -> list[Path]:
+    """The files of a pattern but hidden ones; "**" does not go through links, which may lead in circles."""
+    fixed = Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts))
+    found = fixed.glob(str(pattern.relative_to(fixed)))
+    return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
 
 
 def _of_kind(files: list[Path], where: Path, option: str) -> tuple[Path, ...]:
@@ -82,7 +90,7 @@ def _of_kind(files: list[Path], where: Path, option: str) -> tuple[Path, ...]:
 
 def _listed(path: Path, option: str) -> tuple[Path, ...]:
     try:
-        lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except UnicodeDecodeError:
         raise UserError(f"{option}: {path} is neither a photograph of a known kind nor a list of files") from None
     photographs = dict.fromkeys(path.parent / Path(line).expanduser() for line in lines if line)
@@ -94,9 +102,11 @@ def _listed(path: Path, option: str) -> tuple[Path, ...]:
 def _plain_parts(given: str) -> list[str]:
     """The parts of a path to name things by: up to the first wildcard, without a list's suffix."""
     path = Path(given).expanduser().resolve()
+    parts = [part for part in path.parts if part != path.anchor]
     if path.is_file():
-        return [*path.parts[:-1], path.stem]
-    return list(path.parts) if path.exists() else list(takewhile(lambda part: not glob.has_magic(part), path.parts))
+        return [*parts[:-1], path.stem]
+    plain = parts if path.exists() else list(takewhile(lambda part: not glob.has_magic(part), parts))
+    return plain or ["photographs"]
 
 
 def existing_folder(path: str, option: str) -> Path:

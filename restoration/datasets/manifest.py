@@ -23,11 +23,14 @@ class Manifest:
     def knows(self, path: Path) -> bool:
         return self._name(path) in self.files
 
-    def accepts(self, path: Path, content: Path) -> bool:
-        """Whether the file `content` is what was first seen at `path`, or nothing was."""
-        return not self.knows(path) or self.files[self._name(path)] == _size_and_sha256(content)
+    def objection(self, path: Path, content: Path) -> str:
+        """What is wrong with the file `content`, if something else was first seen at `path`."""
+        if self.knows(path) and self.files[self._name(path)] != _size_and_sha256(content):
+            return f"size or sha256 differ from those in {self.path}"
+        return ""
 
     def record(self, path: Path) -> None:
+        """Remembers the file at `path`."""
         with self.lock:
             self.files[self._name(path)] = _size_and_sha256(path)
             text = StringIO()

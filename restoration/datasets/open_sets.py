@@ -17,10 +17,8 @@ from restoration.datasets.manifest import Manifest
 from restoration.errors import UserError
 from restoration.files import alone_in, replacing
 
-BSDS500 = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/BSR/BSR_bsds500.tgz"
-KODAK24 = "https://r0k.us/graphics/kodak/kodak"
 BSDS500_PHOTOGRAPHS = {"train": 200, "val": 100, "test": 200}
-UNPACKED = 2**30  # an archive that holds more is none of ours
+LARGEST_ARCHIVE, LARGEST_MEMBER = 2**30, 2**24  # bytes; what holds more is none of ours
 MEMBER = re.compile(r"(?:\./)?BSR/BSDS500/data/images/(train|val|test)/(\w+\.jpg)")
 
 
@@ -31,8 +29,8 @@ def open_set(
     bsds500: str,
     kodak24: str,
     downloads: Downloads,
-    bsds500_url: str = BSDS500,
-    kodak24_url: str = KODAK24,
+    bsds500_url: str,
+    kodak24_url: str,
 ) -> PhotoSet:
     """The 300 photographs that BSDS500 calls train and val, 8 of them held out to validate with; and test sets.
 
@@ -58,10 +56,11 @@ def open_set(
 def _bsds500(folder: Path, downloads: Downloads, url: str) -> dict[str, tuple[Path, ...]]:
     """The photographs of each of BSDS500's own roles."""
     archive = folder / "originals" / "BSR_bsds500.tgz"
-    manifest = Manifest(folder / "seen.csv")
 
     def make(_: str) -> None:
-        downloads.fetch(url, archive, manifest, begins=GZIP)
+        manifest = Manifest(folder / "seen.csv")
+        if not archive.exists() or manifest.objection(archive, archive):
+            downloads.fetch(url, archive, begins=GZIP, objection=lambda part: manifest.objection(archive, part))
         try:
             _unpack(archive, folder / "photographs")
         except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -74,6 +73,11 @@ def _bsds500(folder: Path, downloads: Downloads, url: str) -> dict[str, tuple[Pa
         with alone_in(folder):
             downloads.each(make, [archive.name], title="archives of BSDS500")
         photographs = _unpacked(folder / "photographs")
+    if _counts(photographs) != BSDS500_PHOTOGRAPHS:
+        raise UserError(
+            f"{folder}/photographs holds {_counts(photographs)} photographs, BSDS500 has {BSDS500_PHOTOGRAPHS}; "
+            "take away what is none of its files"
+        )
     return photographs
 
 
@@ -85,22 +89,33 @@ def _counts(photographs: dict[str, tuple[Path, ...]]) -> dict[str, int]:
     return {role: len(paths) for role, paths in photographs.items()}
 
 
+class _Unpacked(gzip.GzipFile):
+    """What a gzip file holds, as long as nobody wants too much of it at once, such as a name of a gigabyte."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or not 0 <= size <= LARGEST_MEMBER:
+            raise tarfile.TarError(f"it holds a piece of {size} bytes")
+        return super().read(size)
+
+
 def _unpack(archive: Path, folder: Path) -> None:
     """Takes the photographs out of the archive and nothing else, to places that it has no say in.
 
     Raises:
         TarError: it is too large, or does not hold the photographs of BSDS500.
     """
-    with tarfile.open(archive) as files:
+    found = dict.fromkeys(BSDS500_PHOTOGRAPHS, 0)
+    with _Unpacked(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as files:
         for member in files:
-            if member.offset_data + member.size > UNPACKED:
-                raise tarfile.TarError(f"it unpacks to more than {UNPACKED / 1e9:.0f} GB")
+            if member.offset_data + member.size > LARGEST_ARCHIVE:
+                raise tarfile.TarError(f"it unpacks to more than {LARGEST_ARCHIVE / 1e9:.0f} GB")
             match = MEMBER.fullmatch(member.name)
             content = files.extractfile(member) if match and member.isreg() else None
             if match and content:
                 with replacing(folder / match[1] / match[2]) as temporary:
-                    temporary.write_bytes(content.read())
-    if (found := _counts(_unpacked(folder))) != BSDS500_PHOTOGRAPHS:
+                    temporary.write_bytes(content.read(LARGEST_MEMBER))
+                found[match[1]] += 1
+    if found != BSDS500_PHOTOGRAPHS:
         raise tarfile.TarError(f"it holds {found} photographs instead of {BSDS500_PHOTOGRAPHS}")
 
 
@@ -108,17 +123,18 @@ def _kodak24(folder: Path, downloads: Downloads, url: str) -> tuple[Path, ...]:
     """Kodak's photographs, each recognised by its pixels."""
     with open(folder / "pixels.csv", newline="") as file:
         pixels = {folder / "photographs" / row["file"]: row["sha256"] for row in csv.DictReader(file)}
-    manifest = Manifest(folder / "seen.csv")
+
+    def objection(path: Path, content: Path) -> str:
+        try:
+            known = hashlib.sha256(decode(content).data).hexdigest() == pixels[path]
+        except BadPhoto as error:
+            return str(error)
+        return "" if known else "shows other pixels than Kodak's photograph"
 
     def make(path: Path) -> None:
-        def check(part: Path) -> None:
-            if hashlib.sha256(decode(part).data).hexdigest() != pixels[path]:
-                raise BadPhoto(f"{url}/{path.name} shows other pixels than Kodak's photograph")
+        downloads.fetch(f"{url}/{path.name}", path, begins=PNG, objection=lambda part: objection(path, part))
 
-        downloads.fetch(f"{url}/{path.name}", path, manifest, begins=PNG, check=check)
-        manifest.record(path)
-
-    if missing := [path for path in pixels if not path.exists() or not manifest.accepts(path, path)]:
+    if missing := [path for path in pixels if not path.exists() or objection(path, path)]:
         with alone_in(folder):
             downloads.each(make, missing, title="photographs of Kodak")
     return tuple(pixels)

@@ -1,6 +1,6 @@
 """Photographs decoded once, on all cores, into a file that is called after a hash of everything that went into it.
 
-So it is made again exactly when an input changes. Never more than a few photographs are in memory.
+So it is made again exactly when an input changes. Only the photographs that are being decoded are in memory.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from restoration.errors import UserError
 from restoration.photographs import PackedPhotos
 
 FORMAT = "photographs 1"  # changes whenever the same inputs would give other bytes
-GROUP_BYTES = 2**20
+GROUP_BYTES, GROUP_FILES = 2**20, 16
 
 
 @dataclass(frozen=True)
@@ -125,13 +125,13 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterat
 
 
 def _grouped(paths: Sequence[Path]) -> Iterator[list[Path]]:
-    """Paths in order, about a megabyte together: to hand small files over one by one takes as long as to read them."""
+    """Paths in order, small files together: to hand them over one by one takes as long as to read them."""
     group: list[Path] = []
     size = 0
     for path in paths:
         group.append(path)
         size += path.stat().st_size if path.exists() else 0
-        if size > GROUP_BYTES:
+        if size > GROUP_BYTES or len(group) == GROUP_FILES:
             yield group
             group, size = [], 0
     yield group
@@ -184,7 +184,7 @@ def _decode_all(
     if bad and (not skip_bad or not kept):
         raise UserError(
             f"{len(bad)} of {len(paths)} {title} cannot be used:\n" + "\n".join(bad) + "\n"
-            "Mend or remove them, or leave them out with data.skip_bad=true."
+            "Mend or remove them (downloads are then made again), or leave a folder's out with data.skip_bad=true."
         )
     if bad:
         print(f"Left out {len(bad)} of {len(paths)} {title}:\n" + "\n".join(bad))

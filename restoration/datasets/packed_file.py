@@ -65,8 +65,6 @@ def write(file: BinaryIO, photos: Iterable[np.ndarray], sources: list[tuple[str,
 def _make(path: Path, make: Callable[[BinaryIO], None]) -> None:
     try:
         with alone_in(path.parent):
-            for abandoned in path.parent.glob(f".*{path.suffix}"):  # by a killed process
-                abandoned.unlink()
             if not path.exists():  # another process may just have made it
                 with replacing(path) as temporary, open(temporary, "wb") as file:
                     make(file)
