@@ -6,6 +6,7 @@ folder (photos=DIR).
 """
 
 import multiprocessing
+import os
 import resource
 import shutil
 import statistics
@@ -22,7 +23,8 @@ import torch
 from omegaconf import DictConfig
 from PIL import Image, ImageOps
 
-from restoration.datasets.folder import files_below
+from restoration.datasets.decode import SUFFIXES
+from restoration.datasets.folder import existing_folder, files_below
 from restoration.datasets.pack import in_parallel, pack
 from restoration.patches import PatchSampler
 from restoration.photographs import PackedPhotos
@@ -38,9 +40,8 @@ CROPS, LARGE = (336, 224), (999, 666)  # sizes of the photographs that are made,
 def main(config: DictConfig) -> None:
     with clear_errors(), tempfile.TemporaryDirectory(dir=config.scratch) as scratch:
         folder = Path(scratch)
-        photos = sorted(files_below(Path(config.photos))) if config.photos else made(500, CROPS, folder / "crops")
+        photos = photographs_of(config.photos) if config.photos else made(500, CROPS, folder / "crops")
         packing = [packing_row(photos, config.repeats, folder / "packs")]
-        shutil.rmtree(folder / "packs")
         machine = f"on {hardware(torch.device('cpu'))}"
         write_benchmark(
             f"Packing {len(photos)} JPEG files {machine}; medians of {config.repeats} repeats in turn",
@@ -58,19 +59,28 @@ def main(config: DictConfig) -> None:
         )
 
 
+def photographs_of(folder: str) -> list[Path]:
+    found = files_below(existing_folder(folder, "photos"))
+    return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
+
+
 def packing_row(photos: list[Path], repeats: int, packs: Path) -> tuple[str, ...]:
     """Photographs a second of the loop and of `pack`, and their ratio."""
     rates = []
-    for repeat in range(repeats):
+    for _ in range(repeats):
+        os.sync()  # neither waits for what the other has left to write
         start = time.perf_counter()
         with open(packs.with_suffix(".loop"), "wb") as file:
             for path in photos:
                 with Image.open(path) as image:
                     file.write(np.asarray(ImageOps.exif_transpose(image).convert("RGB")).data)
-        middle = time.perf_counter()
-        pack(photos, packs / str(repeat), title="photographs")
-        end = time.perf_counter()
-        rates.append((len(photos) / (middle - start), len(photos) / (end - middle)))
+        loop_seconds = time.perf_counter() - start
+        packs.with_suffix(".loop").unlink()
+        os.sync()
+        start = time.perf_counter()
+        pack(photos, packs, title="photographs")
+        rates.append((len(photos) / loop_seconds, len(photos) / (time.perf_counter() - start)))
+        shutil.rmtree(packs)
     ratios = sorted(packed / loop for loop, packed in rates)
     loop, packed = (statistics.median(values) for values in zip(*rates, strict=True))
     return (

@@ -66,7 +66,7 @@ def main(config: DictConfig) -> None:
         rows = [row for race in races() for row in raced(race, device, config.seconds)]
         libraries = ", ".join(f"{name} {version(name)}" for name in (*PEERS, "torch"))
         write_benchmark(
-            f"Losses, forward and backward, fp32, on {hardware(device)}, {torch.get_num_threads()} threads; {libraries}",
+            f"Losses, forward and backward, fp32, on {hardware(device)}; {libraries}",
             ("loss", "images", "whose", "ms, median", "ms, middle half", "times ours", "value"),
             rows,
             config.report,

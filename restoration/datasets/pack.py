@@ -3,6 +3,7 @@
 So it is made again exactly when an input changes. Only the photographs that are being decoded are in memory.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -85,11 +86,12 @@ def pack(paths: Sequence[Path], cache: Path, *, title: str, skip_bad: bool = Fal
     Raises:
         UserError: naming every file that cannot be used, with the reason.
     """
-    digests = list(chain.from_iterable(in_parallel(_digests, _grouped(paths))))
+    groups = list(_grouped(paths))
+    digests = list(chain.from_iterable(in_parallel(_digests, groups)))
     names = _short_names(paths)
     key = hashlib.sha256(json.dumps([FORMAT, skip_bad, names, digests]).encode()).hexdigest()
     sources = list(zip(names, digests, strict=True))
-    return opened_or_made(cache, key, lambda file: _decode_all(file, paths, sources, title, skip_bad))
+    return opened_or_made(cache, key, lambda file: _decode_all(file, groups, sources, title, skip_bad))
 
 
 def pack_recorded(
@@ -130,7 +132,8 @@ def _grouped(paths: Sequence[Path]) -> Iterator[list[Path]]:
     size = 0
     for path in paths:
         group.append(path)
-        size += path.stat().st_size if path.exists() else 0
+        with contextlib.suppress(OSError):  # decoding will say what is wrong with it
+            size += os.stat(path).st_size
         if size > GROUP_BYTES or len(group) == GROUP_FILES:
             yield group
             group, size = [], 0
@@ -158,8 +161,9 @@ def _short_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _decode_all(
-    file: BinaryIO, paths: Sequence[Path], sources: list[tuple[str, str]], title: str, skip_bad: bool
+    file: BinaryIO, groups: Sequence[list[Path]], sources: list[tuple[str, str]], title: str, skip_bad: bool
 ) -> None:
+    paths = list(chain.from_iterable(groups))
     bad: list[str] = []
     kept: list[tuple[str, str]] = []
     memory: SimpleQueue[np.ndarray] = SimpleQueue()  # of photographs that were written, to decode into again
@@ -171,7 +175,7 @@ def _decode_all(
             return error
 
     def good() -> Iterator[np.ndarray]:
-        decoded = chain.from_iterable(in_parallel(lambda group: [attempt(path) for path in group], _grouped(paths)))
+        decoded = chain.from_iterable(in_parallel(lambda group: [attempt(path) for path in group], groups))
         for path, source, photo in zip(paths, sources, _with_progress(decoded, len(paths), title), strict=True):
             if isinstance(photo, BadPhoto):
                 bad.append(f"  {path}: {photo}")

@@ -20,7 +20,7 @@ from restoration.files import NO_ROOM, alone_in, replacing
 from restoration.photographs import PackedPhotos
 
 HEADER_BYTES = 512
-SYNC_BYTES = 2**25  # so much goes to the disk at a time, while the next photographs are decoded
+SYNC_BYTES = 2**23  # so much goes to the disk at a time, while the next photographs are decoded
 
 
 def opened_or_made(cache: Path, key: str, make: Callable[[BinaryIO], None]) -> PackedPhotos:
@@ -84,15 +84,15 @@ def _synced(file: BinaryIO, photos: Iterable[np.ndarray]) -> Iterable[np.ndarray
     """The same photographs; what was written of them goes to the disk meanwhile, not all of it at the end."""
     with ThreadPoolExecutor(1) as disk:
         syncing: Future[None] | None = None
-        synced = 0
+        unsynced = 0
         for photo in photos:
             yield photo
-            if file.tell() - synced > SYNC_BYTES and (syncing is None or syncing.done()):
+            unsynced += photo.nbytes
+            if unsynced > SYNC_BYTES and (syncing is None or syncing.done()):
                 if syncing is not None:
                     syncing.result()
                 file.flush()
-                synced = file.tell()
-                syncing = disk.submit(os.fsync, file.fileno())
+                syncing, unsynced = disk.submit(os.fsync, file.fileno()), 0
         if syncing is not None:
             syncing.result()
 
