@@ -1,30 +1,65 @@
-"""The rows of the paper's tables, computed by piq on what `protocol.prepare` returns.
+"""The rows of the paper's tables, computed on what `protocol.prepare` returns.
 
-Every metric takes (1, C, H, W) restored and target in [0, 1] and gives one number. In float32, piq's SSIM of an
-ordinary photograph is within 1e-5 of float64; large flat bright areas cost more (5e-5 on Kodak's kodim20, a white sky).
+Every metric compares N restored versions of one photograph with it, on their device, and gives (N,) values.
+
+SSIM (Wang et al. 2004) and MS-SSIM (Wang et al. 2003) are defined as in piq: an 11 x 11 Gaussian of sigma 1.5 at the
+positions where it lies inside the image, statistics per channel, means over positions, then over channels.
 """
 
-import math
-import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from functools import cached_property
 
-import piq
+import torch
 from torch import Tensor
+from torch.nn import functional
 
-WANG = {"kernel_size": 11, "kernel_sigma": 1.5, "data_range": 1.0}
-LARGE = 4_000_000  # pixels
-MS_SSIM_MIN_SIDE = 161  # four halvings of less would leave no room for the 11 x 11 window
+WINDOW = 11  # pixels
+SIGMA = 1.5
+C1, C2 = 0.01**2, 0.03**2
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang's exponents, finest scale first
+MS_SSIM_MIN_SIDE = 161  # four halvings of less would leave no room for the window
+TILE = 128  # window positions a side that are computed at once: bounds the memory, and stays in the cache
+
+
+class Comparison:
+    """Restored versions of one photograph beside it, and what several metrics of them share.
+
+    Args:
+        restored: (N, C, H, W) in [0, 1], at least 11 x 11 pixels.
+        target: (1, C, H, W) in [0, 1].
+    """
+
+    def __init__(self, restored: Tensor, target: Tensor):
+        if min(target.shape[2:]) < WINDOW:
+            size = "x".join(str(length) for length in target.shape[2:])
+            raise ValueError(f"SSIM needs {WINDOW}x{WINDOW} pixels or more, got {size}; is protocol.border too wide?")
+        self.restored = restored
+        self.target = target
+
+    @cached_property
+    def squared_error(self) -> Tensor:
+        """Its mean over the image, (N,)."""
+        return torch.stack([functional.mse_loss(image, self.target[0]) for image in self.restored])
+
+    @cached_property
+    def similarity(self) -> Tensor:
+        """Means of SSIM and of its factor cs, (scales, 2, N, C): five scales, or one where they do not fit."""
+        restored, target = self.restored, self.target
+        scales = [_similarity(restored, target)]
+        if min(target.shape[2:]) >= MS_SSIM_MIN_SIDE:
+            for _ in SCALE_WEIGHTS[1:]:
+                restored, target = _halved(restored), _halved(target)
+                scales.append(_similarity(restored, target))
+        return torch.stack(scales)
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A row of a table: `value` of a pair, shown times `shown_times` with `digits` decimals."""
+    """A row of a table: `value` of a comparison, shown times `shown_times` with `digits` decimals."""
 
     title: str
-    value: Callable[[Tensor, Tensor], float]
+    value: Callable[[Comparison], Tensor]
     higher_is_better: bool
     digits: int
     shown_times: float = 1.0
@@ -34,37 +69,30 @@ class Metric:
         return f"{value * self.shown_times:.{self.digits}f}"
 
 
-def psnr(restored: Tensor, target: Tensor) -> float:
+def mean_squared_error(images: Comparison) -> Tensor:
+    return images.squared_error
+
+
+def psnr(images: Comparison) -> Tensor:
     """Peak signal-to-noise ratio in dB, infinite for equal images."""
-    error = mean_squared_error(restored, target)
-    return -10 * math.log10(error) if error else math.inf
+    return -10 * images.squared_error.log10()
 
 
-def mean_squared_error(restored: Tensor, target: Tensor) -> float:
-    return float((restored - target).square().mean())
+def mean_absolute_error(images: Comparison) -> Tensor:
+    return torch.stack([functional.l1_loss(image, images.target[0]) for image in images.restored])
 
 
-def mean_absolute_error(restored: Tensor, target: Tensor) -> float:
-    return float((restored - target).abs().mean())
+def ssim(images: Comparison) -> Tensor:
+    """SSIM at full resolution."""
+    return images.similarity[0, 0].mean(dim=1)
 
 
-def ssim(restored: Tensor, target: Tensor) -> float:
-    """SSIM with an 11 x 11 Gaussian of sigma 1.5 at full resolution."""
-    return _mean_over_channels(partial(piq.ssim, **WANG, downsample=False), restored, target)
-
-
-def ms_ssim(restored: Tensor, target: Tensor) -> float:
-    """Wang's five-scale MS-SSIM; not a number where the image is smaller than 161 pixels."""
-    if min(restored.shape[-2:]) < MS_SSIM_MIN_SIDE:
-        return math.nan
-    return _mean_over_channels(partial(piq.multi_scale_ssim, **WANG), restored, target)
-
-
-def _mean_over_channels(metric: Callable[[Tensor, Tensor], Any], restored: Tensor, target: Tensor) -> float:
-    """piq's own mean over channels; of large images one channel after the other, with a third of the memory."""
-    at_once = 1 if restored[0, 0].numel() > LARGE else restored.shape[1]
-    pairs = zip(restored.split(at_once, dim=1), target.split(at_once, dim=1), strict=True)
-    return statistics.mean(float(metric(x, y)) for x, y in pairs)
+def ms_ssim(images: Comparison) -> Tensor:
+    """Wang's five-scale MS-SSIM; not a number where a side of the image is shorter than 161 pixels."""
+    if len(images.similarity) < len(SCALE_WEIGHTS):
+        return torch.full_like(images.squared_error, torch.nan)
+    factors = torch.cat([images.similarity[:-1, 1], images.similarity[-1:, 0]]).clamp_min(0)
+    return torch.stack([factor**weight for factor, weight in zip(factors, SCALE_WEIGHTS, strict=True)]).prod(0).mean(1)
 
 
 METRICS = {
@@ -76,6 +104,58 @@ METRICS = {
 }
 
 
-def score(restored: Tensor, target: Tensor) -> dict[str, float]:
-    """Every metric of a prepared pair by name."""
-    return {name: metric.value(restored, target) for name, metric in METRICS.items()}
+def score(restored: Tensor, target: Tensor) -> list[dict[str, float]]:
+    """Every metric by name, for each of (N, C, H, W) prepared versions of a prepared photograph (1, C, H, W)."""
+    images = Comparison(restored, target)
+    values = torch.stack([metric.value(images).to(images.similarity.dtype) for metric in METRICS.values()])
+    return [dict(zip(METRICS, column, strict=True)) for column in values.T.tolist()]
+
+
+def _similarity(restored: Tensor, target: Tensor) -> Tensor:
+    """Means over all window positions of SSIM and of its factor cs, (2, N, C)."""
+    # In float32, E[y²] - μy² of a bright flat region is wrong by C2 / 1000; MPS, which has no other type, loses 1e-6.
+    dtype = torch.float32 if target.device.type == "mps" else torch.float64
+    rows, columns = (length - WINDOW + 1 for length in target.shape[2:])
+    window = _window_matrix(TILE, dtype, target.device)
+    sums = torch.zeros(2, *restored.shape[:2], dtype=dtype, device=target.device)
+    for top in range(0, rows, TILE):
+        for left in range(0, columns, TILE):
+            tile = (..., slice(top, top + TILE + WINDOW - 1), slice(left, left + TILE + WINDOW - 1))
+            y = target[tile].to(dtype)
+            sums += _summed_similarity(restored[tile].to(dtype) - y, y, window)
+    return sums / (rows * columns)
+
+
+def _summed_similarity(d: Tensor, y: Tensor, window: Tensor) -> Tensor:
+    """Sums over a tile's window positions of SSIM and of its factor cs, (2, N, C).
+
+    With the difference d = x - y, both factors of SSIM are 1 minus what vanishes with d, so that equal images give
+    exactly 1: l = 1 - μd² / (μx² + μy² + C1) and cs = 1 - σd² / (σx² + σy² + C2), where σx² = σy² + 2 σyd + σd².
+    """
+    height, width = (length - WINDOW + 1 for length in y.shape[2:])
+    down, across = window[:height, : height + WINDOW - 1], window[:width, : width + WINDOW - 1].T
+
+    def mean(image: Tensor) -> Tensor:
+        return down @ image @ across
+
+    mu_y, mu_d = mean(y), mean(d)
+    var_y, var_d = mean(y.square()) - mu_y.square(), mean(d.square()) - mu_d.square()
+    cov_yd = mean(y * d) - mu_y * mu_d
+    luminance = 1 - mu_d.square() / ((mu_y + mu_d).square() + mu_y.square() + C1)
+    cs = 1 - var_d / (2 * (var_y + cov_yd) + var_d + C2)
+    return torch.stack([(luminance * cs).sum(dim=(2, 3)), cs.sum(dim=(2, 3))])
+
+
+def _window_matrix(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(size, size + 10): row i holds the Gaussian's weights, of sum 1, from column i on."""
+    start = torch.arange(size, device=device)[:, None]
+    offset = torch.arange(size + WINDOW - 1, device=device) - start - WINDOW // 2
+    weights = (-offset.to(dtype).square() / (2 * SIGMA**2)).exp() * (offset.abs() <= WINDOW // 2)
+    return weights / weights.sum(dim=1, keepdim=True)
+
+
+def _halved(images: Tensor) -> Tensor:
+    """Means of 2 x 2 pixels; where a side is odd, piq first repeats the top row and the left column of any image."""
+    odd = max(length % 2 for length in images.shape[2:])
+    padded = functional.pad(images, (odd, 0, odd, 0), mode="replicate") if odd else images
+    return functional.avg_pool2d(padded, 2)

@@ -3,14 +3,16 @@
 import math
 
 import numpy as np
+import piq
 import pytest
 import skimage.data
 import skimage.metrics
 import torch
 import torchmetrics.functional.image as torchmetrics_image
 
+from restoration import evaluate as evaluation
 from restoration import metrics
-from restoration.evaluate import INPUT, Validation, evaluate, restore
+from restoration.evaluate import INPUT, Validation, evaluate, restore, scores_of
 from restoration.metrics import METRICS, score
 from restoration.network import RECEPTIVE_RADIUS, RestorationCNN
 from restoration.protocol import Protocol
@@ -58,39 +60,174 @@ def test_network_has_the_papers_size_and_starts_as_asked(pair):
     assert not torch.equal(restore(RestorationCNN(identity_start=False), degraded), degraded)
 
 
+def prepared(image: torch.Tensor) -> torch.Tensor:
+    return Protocol().prepare(image)
+
+
+def noisy(target: torch.Tensor, amount: float, seed: int = 0) -> torch.Tensor:
+    """The same rounded to 8 bits after noise, in the form that metrics take."""
+    noise = torch.randn(target.shape, generator=torch.Generator().manual_seed(seed))
+    return prepared(target[0] + amount * noise[0])
+
+
+def brute_force(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """SSIM and its factor cs of one channel, from the weighted sums over every 11 x 11 window."""
+    offsets = np.arange(-5, 6)
+    weights = np.exp(-(offsets[:, None] ** 2 + offsets**2) / (2 * 1.5**2))
+    weights /= weights.sum()
+    x, y = (np.lib.stride_tricks.sliding_window_view(image, (11, 11)) for image in (x, y))
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return (weights * values).sum(axis=(2, 3))
+
+    mu_x, mu_y = mean(x), mean(y)
+    centred_x, centred_y = x - mu_x[..., None, None], y - mu_y[..., None, None]
+    variances = mean(centred_x**2) + mean(centred_y**2)
+    luminance = (2 * mu_x * mu_y + 0.01**2) / (mu_x**2 + mu_y**2 + 0.01**2)
+    cs = (2 * mean(centred_x * centred_y) + 0.03**2) / (variances + 0.03**2)
+    return float((luminance * cs).mean()), float(cs.mean())
+
+
+def brute_force_pyramid(x: np.ndarray, y: np.ndarray) -> float:
+    """MS-SSIM of one channel; an odd side lets both images begin with their first row and column twice, as in piq."""
+    value = 1.0
+    for scale, weight in enumerate((0.0448, 0.2856, 0.3001, 0.2363, 0.1333)):
+        if scale > 0:
+            odd = max(length % 2 for length in x.shape)
+            x, y = (np.pad(image, ((odd, 0), (odd, 0)), mode="edge") for image in (x, y))
+            height, width = (length // 2 * 2 for length in x.shape)
+            x, y = (image[:height, :width].reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3)) for image in (x, y))
+        ssim, cs = brute_force(x, y)
+        value *= max(ssim if scale == 4 else cs, 0) ** weight
+    return value
+
+
+def test_ssim_and_ms_ssim_equal_the_sums_over_every_window(pair):
+    target = prepared(pair[1][:, 20:184, 30:205])  # 164 x 175
+    restored = torch.cat([prepared(pair[0][:, 20:184, 30:205]), noisy(target, 0.1), 1 - target])
+    for image, values in zip(restored, score(restored, target), strict=True):
+        channels = list(zip(image.double().numpy(), target[0].double().numpy(), strict=True))
+        assert values["ssim"] == pytest.approx(np.mean([brute_force(x, y)[0] for x, y in channels]), abs=1e-9)
+        expected = np.mean([brute_force_pyramid(x, y) for x, y in channels])
+        assert values["ms_ssim"] == pytest.approx(expected, abs=1e-7)  # halved in float32
+
+
+def white(target: torch.Tensor) -> torch.Tensor:
+    """White above, the picture below."""
+    image = target.clone()
+    image[..., :100, :] = 1
+    return image
+
+
+@pytest.mark.parametrize(("height", "width"), [(161, 161), (162, 300), (163, 290), (200, 301)])
+def test_ssim_and_ms_ssim_equal_piq_in_float64(pair, height, width):
+    degraded, target = (prepared(image[:, :height, :width])[:, 1:2] for image in pair)
+    flat = torch.full_like(target, 0.5)
+    cases = [
+        (degraded, target),
+        (1 - target, target),
+        (noisy(target, 0.02), target),
+        (noisy(white(target), 0.01), white(target)),
+        (flat + 0.2, flat),
+        (torch.ones_like(flat), torch.zeros_like(flat)),
+        (torch.ones_like(flat), flat + 0.49),
+        (noisy(flat + 0.5, 0.003, seed=1), noisy(flat + 0.5, 0.003, seed=2)),
+    ]
+    for restored, truth in cases:
+        (values,) = score(restored, truth)
+        doubles = (restored.double(), truth.double())
+        assert values["ssim"] == pytest.approx(float(piq.ssim(*doubles, downsample=False)), abs=1e-7)
+        assert values["ms_ssim"] == pytest.approx(float(piq.multi_scale_ssim(*doubles)), abs=1e-6)
+
+
 def test_metrics_equal_other_libraries(pair):
-    restored, target = (Protocol().prepare(image) for image in pair)
-    values = score(restored, target)
+    restored, target = (prepared(image) for image in pair)
+    (values,) = score(restored, target)
     x, y = (image[0].permute(1, 2, 0).double().numpy() for image in (restored, target))
-    assert values["l2"] == pytest.approx(np.mean((x - y) ** 2), rel=1e-5)
-    assert values["l1"] == pytest.approx(np.mean(np.abs(x - y)), rel=1e-5)
-    assert values["psnr"] == pytest.approx(skimage.metrics.peak_signal_noise_ratio(y, x, data_range=1), abs=1e-3)
+    assert values["l2"] == pytest.approx(np.mean((x - y) ** 2), rel=1e-6)
+    assert values["l1"] == pytest.approx(np.mean(np.abs(x - y)), rel=1e-6)
+    assert values["psnr"] == pytest.approx(skimage.metrics.peak_signal_noise_ratio(y, x, data_range=1), abs=1e-5)
     wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1, "channel_axis": 2}
     _, ssim_map = skimage.metrics.structural_similarity(x, y, full=True, **wang)
-    assert values["ssim"] == pytest.approx(ssim_map[5:-5, 5:-5].mean(), abs=1e-4)
-    theirs = torchmetrics_image.multiscale_structural_similarity_index_measure(
-        restored.double(), target.double(), data_range=1.0, gaussian_kernel=True, sigma=1.5, kernel_size=11
-    )
-    assert values["ms_ssim"] == pytest.approx(float(theirs), abs=2e-3)  # they pad, piq does not
+    assert values["ssim"] == pytest.approx(ssim_map[5:-5, 5:-5].mean(), abs=1e-9)
+    settings = {"data_range": 1.0, "gaussian_kernel": True, "sigma": 1.5, "kernel_size": 11}
+    even = (restored[..., :288, :448].double(), target[..., :288, :448].double())  # odd sides they drop, piq repeats
+    theirs = torchmetrics_image.multiscale_structural_similarity_index_measure(*even, **settings)
+    (values,) = score(*(image.float() for image in even))
+    assert values["ms_ssim"] == pytest.approx(float(theirs), abs=2e-3)  # they extend the image by reflection
 
 
-def test_large_images_are_measured_channel_by_channel_with_the_same_result(pair, monkeypatch):
-    restored, target = (Protocol().prepare(image) for image in pair)
-    at_once = score(restored, target)
-    monkeypatch.setattr(metrics, "LARGE", 1000)
-    assert score(restored, target) == pytest.approx(at_once, abs=1e-6)
+def test_equal_images_are_perfect(pair):
+    for target in (prepared(pair[1]), torch.ones(1, 3, 170, 170), torch.zeros(1, 1, 161, 200)):
+        (values,) = score(target, target)
+        assert values == {"l2": 0, "psnr": math.inf, "l1": 0, "ssim": 1, "ms_ssim": 1}
+
+
+def test_metrics_are_symmetric_and_below_one(pair):
+    degraded, target = (prepared(image) for image in pair)
+    (there,), (back,) = score(degraded, target), score(target, degraded)
+    assert there == pytest.approx(back, rel=1e-9)
+    assert there["ssim"] < 1
+    assert there["ms_ssim"] < 1
+
+
+def test_images_are_scored_alike_alone_and_together(pair):
+    degraded, target = (prepared(image) for image in pair)
+    restored = torch.cat([degraded, noisy(target, 0.1), target])
+    together = score(restored, target)
+    assert len(together) == 3
+    for values, image in zip(together, restored, strict=True):
+        assert values == pytest.approx(score(image[None], target)[0], rel=1e-12)
+
+
+@pytest.mark.parametrize("tile", [1, 7, 50, 128, 500])
+def test_tiles_of_the_window_positions_cover_each_once(pair, monkeypatch, tile):
+    restored, target = (prepared(image[:, :45, :38]) for image in pair)
+    (whole,) = score(restored, target)
+    monkeypatch.setattr(metrics, "TILE", tile)
+    assert score(restored, target)[0] == pytest.approx(whole, rel=1e-12, nan_ok=True)
+
+
+def test_a_channel_alone_counts_as_one_of_three(pair):
+    restored, target = (prepared(image) for image in pair)
+    alone = [score(restored[:, c : c + 1], target[:, c : c + 1])[0] for c in range(3)]
+    (together,) = score(restored, target)
+    for metric in ("l2", "l1", "ssim", "ms_ssim"):
+        assert together[metric] == pytest.approx(np.mean([values[metric] for values in alone]), rel=1e-6)
 
 
 def test_metrics_of_known_differences():
     target = torch.full((1, 3, 200, 200), 0.5)
-    values = score(target + 0.1, target)
+    (values,) = score(target + 0.1, target)
     assert values["psnr"] == pytest.approx(20, abs=1e-4)
     assert values["l1"] == pytest.approx(0.1)
     # flat images: contrast and structure are 1, so that SSIM is the luminance term alone
-    assert values["ssim"] == pytest.approx((2 * 0.5 * 0.6 + 1e-4) / (0.5**2 + 0.6**2 + 1e-4), abs=3e-4)  # in float32
-    assert score(target, target)["psnr"] == math.inf
+    assert values["ssim"] == pytest.approx((2 * 0.5 * 0.6 + 1e-4) / (0.5**2 + 0.6**2 + 1e-4), abs=1e-7)
+
+
+def test_small_images_have_no_ms_ssim_and_tiny_ones_are_refused():
     small = torch.rand(1, 3, 160, 300)
-    assert math.isnan(score(small, small)["ms_ssim"])
+    (values,) = score(small, small)
+    assert math.isnan(values["ms_ssim"])
+    assert values["ssim"] == 1
+    assert score(small[..., :11, :11], small[..., :11, :11])[0]["ssim"] == 1
+    with pytest.raises(ValueError, match=r"11x11 pixels or more, got 10x300.*border"):
+        score(small[..., :10, :], small[..., :10, :])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_metrics_on_a_gpu_equal_those_on_the_cpu(pair):
+    restored, target = (prepared(image) for image in pair)
+    (there,) = score(restored.cuda(), target.cuda())
+    assert there == pytest.approx(score(restored, target)[0], rel=1e-5)
+
+
+def test_few_large_images_at_once_score_alike(pair, network, monkeypatch):
+    degraded, target = pair
+    images = [degraded, target, restore(network, degraded)]
+    together = scores_of(images, target, Protocol())
+    monkeypatch.setattr(evaluation, "AT_ONCE", 1000)
+    assert scores_of(iter(images), target, Protocol()) == [pytest.approx(values, rel=1e-12) for values in together]
 
 
 def test_protocol_clamps_rounds_crops_and_converts():
@@ -120,6 +257,19 @@ def test_every_loss_meets_the_same_noisy_input(photo, network):
         assert together[loss, image, metric] == pytest.approx(value, nan_ok=True)
         assert value == pytest.approx(alone[INPUT, image, metric], nan_ok=True)
     assert alone[INPUT, "0.png", "psnr"] != alone[INPUT, "1.png", "psnr"]
+
+
+def test_a_photograph_is_degraded_once_for_all_models(photo, network):
+    class Counting(JPEG):
+        calls = 0
+
+        def degrade(self, image, generator):
+            Counting.calls += 1
+            return super().degrade(image, generator)
+
+    models = {"net": network, "same": torch.nn.Identity(), "again": network}
+    list(evaluate(models, Counting(), packed(photo, photo), protocol=Protocol(), device=CPU))
+    assert Counting.calls == 2
 
 
 def test_validation_is_the_mean_of_the_evaluation(photo, network):
