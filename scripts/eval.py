@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import hydra
+import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
@@ -10,9 +11,9 @@ from rich.console import Console
 from restoration.checkpoint import load_weights
 from restoration.datasets.pack import pack_set
 from restoration.errors import UserError
-from restoration.runs import find_runs
+from restoration.runs import Run, find_runs
 from scripts.cli import chosen_device, clear_errors
-from scripts.train import score_run, show_tables
+from scripts.train import score_runs, show_tables
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="eval")
@@ -24,15 +25,30 @@ def main(config: DictConfig) -> None:
         if not runs:
             raise UserError(_nothing_found(Path(config.runs), asked))
         device = chosen_device(config.device)
-        for run in runs:
-            console.print(f"scoring {run.folder}", highlight=False)
-            trained = OmegaConf.load(run.folder / "config.yaml")
-            model = instantiate(trained.model)
-            load_weights(run.folder / "model.safetensors", model)
+        protocol = instantiate(config.protocol)
+        for alike in scored_together(runs):
+            for run in alike:
+                console.print(f"scoring {run.folder}", highlight=False)
+            trained = OmegaConf.load(alike[0].folder / "config.yaml")
             photos = pack_set(instantiate(trained.data), Path(config.packs))
-            protocol = instantiate(config.protocol)
-            score_run(run, model.to(device), instantiate(trained.task), photos, protocol, device)
+            models = {run: trained_network(run, device) for run in alike}
+            score_runs(models, instantiate(trained.task), photos, protocol, device)
         show_tables(runs, config, console)
+
+
+def scored_together(runs: list[Run]) -> list[list[Run]]:
+    """The runs in groups of the same task and data: their networks meet the same degraded photographs."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        trained = OmegaConf.load(run.folder / "config.yaml")
+        groups.setdefault(OmegaConf.to_yaml([trained.task, trained.data]), []).append(run)
+    return list(groups.values())
+
+
+def trained_network(run: Run, device: torch.device) -> torch.nn.Module:
+    model = instantiate(OmegaConf.load(run.folder / "config.yaml").model)
+    load_weights(run.folder / "model.safetensors", model)
+    return model.to(device, memory_format=torch.channels_last)
 
 
 def _nothing_found(root: Path, asked: dict[str, str | None]) -> str:

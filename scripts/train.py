@@ -4,6 +4,8 @@ On several machines, on each of them: torchrun --nnodes 2 --nproc-per-node 8 --r
 --rdzv-endpoint HOST:29500 -m scripts.train task=sr loss=mix
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from restoration.checkpoint import save_weights
 from restoration.datasets.pack import PackedSet, pack_recorded, pack_set
 from restoration.distributed import ALONE, World, joined
 from restoration.errors import UserError
-from restoration.evaluate import Validation, evaluate
+from restoration.evaluate import INPUT, Validation, evaluate
 from restoration.files import write_text
 from restoration.patches import PatchSampler
 from restoration.protocol import Protocol
@@ -85,7 +87,7 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
         return run  # nothing that its scores depend on has changed
     if not run.is_complete():
         write_provenance(run, photos, budget, seconds=seconds, device=device, bf16=bf16, processes=world.size)
-    score_run(run, model, task, photos, protocol, device)
+    score_runs({run: model}, task, photos, protocol, device)
     write_text(run.folder / "config.yaml", resolved)
     save_weights(run.folder / "model.safetensors", model)
     return run
@@ -109,15 +111,22 @@ def training_sampler(config: DictConfig, photos: PackedSet, device: torch.device
     return PatchSampler(task, clean, recorded, world.share(config.budget.batch), generator)
 
 
-def score_run(
-    run: Run, model: torch.nn.Module, task: Task, photos: PackedSet, protocol: Protocol, device: torch.device
+def score_runs(
+    models: Mapping[Run, torch.nn.Module], task: Task, photos: PackedSet, protocol: Protocol, device: torch.device
 ) -> None:
-    """Scores the network and its degraded input on every test set and writes the records."""
+    """Scores networks and the degraded input that they share on every test set; each run gets both records."""
+    by_name = {str(run.folder): model for run, model in models.items()}
     scores = {
-        name: chain.from_iterable(evaluate({run.loss: model}, task, test, protocol=protocol, device=device))
+        name: list(chain.from_iterable(evaluate(by_name, task, test, protocol=protocol, device=device)))
         for name, test in photos.test.items()
     }
-    write_scores(run, scores, scoring(task, photos, protocol))
+    for run in models:
+        names = {INPUT: INPUT, str(run.folder): run.loss}
+        own = {
+            test: [replace(score, loss=names[score.loss]) for score in records if score.loss in names]
+            for test, records in scores.items()
+        }
+        write_scores(run, own, scoring(task, photos, protocol))
 
 
 def scoring(task: Task, photos: PackedSet, protocol: Protocol) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas
 import piq
 import pytest
 import skimage.data
@@ -12,11 +13,14 @@ import torchmetrics.functional.image as torchmetrics_image
 
 from restoration import evaluate as evaluation
 from restoration import metrics
+from restoration.datasets.pack import PackedSet
 from restoration.evaluate import INPUT, Validation, evaluate, restore, scores_of
 from restoration.metrics import METRICS, score
 from restoration.network import RECEPTIVE_RADIUS, RestorationCNN
 from restoration.protocol import Protocol
+from restoration.runs import Run, read_scores
 from restoration.tasks import JPEG, Demosaic
+from scripts.train import score_runs
 from tests.conftest import packed
 
 CPU = torch.device("cpu")
@@ -270,6 +274,21 @@ def test_a_photograph_is_degraded_once_for_all_models(photo, network):
     models = {"net": network, "same": torch.nn.Identity(), "again": network}
     list(evaluate(models, Counting(), packed(photo, photo), protocol=Protocol(), device=CPU))
     assert Counting.calls == 2
+
+
+def test_runs_scored_together_leave_what_each_would_leave_alone(photo, network, tmp_path):
+    photos = packed(photo)
+    photo_set = PackedSet(photos, photos, {"one": photos, "two": packed(photo[::-1], photo[:, ::-1])})
+    runs = [Run(tmp_path, "data", "quick", "demosaic", *name) for name in (("l1", 0), ("l1", 1), ("mix", 0))]
+    models = dict(zip(runs, (network, torch.nn.Identity(), network), strict=True))
+    score_runs(models, Demosaic(), photo_set, Protocol(), CPU)
+    together = [read_scores([run]) for run in runs]
+    for run, rows in zip(runs, together, strict=True):
+        score_runs({run: models[run]}, Demosaic(), photo_set, Protocol(), CPU)
+        pandas.testing.assert_frame_equal(rows, read_scores([run]))
+        assert set(rows["loss"]) == {INPUT, run.loss}
+        assert set(rows["seed"]) == {run.seed}
+        assert len(rows) == 3 * 2 * len(METRICS)
 
 
 def test_validation_is_the_mean_of_the_evaluation(photo, network):
