@@ -69,6 +69,7 @@ def evaluate(
     """
     for index, name in enumerate(photos.names):
         degraded, target = degraded_photo(task, photos, index, device)
+        target = protocol.prepare(target)
         images = chain([degraded], (restore(model, degraded) for model in models.values()))
         all_values = scores_of(images, target, protocol)
         yield [
@@ -80,13 +81,16 @@ def evaluate(
 
 @torch.inference_mode()
 def scores_of(images: Iterable[Tensor], target: Tensor, protocol: Protocol) -> list[dict[str, float]]:
-    """Every metric of versions of one photograph, (3, H, W) each; few of a large one at once, to bound the memory."""
-    truth = protocol.prepare(target)
+    """Every metric of versions of one photograph, (3, H, W) each; few of a large one at once, to bound the memory.
+
+    Args:
+        target: the photograph, prepared.
+    """
     prepared = (protocol.prepare(image) for image in images)
-    at_once = max(1, AT_ONCE // truth[0, 0].numel())
+    at_once = max(1, AT_ONCE // target[0, 0].numel())
     scores = []
     while group := list(islice(prepared, at_once)):
-        scores += score(torch.cat(group), truth)
+        scores += score(group[0] if len(group) == 1 else torch.cat(group), target)
     return scores
 
 
@@ -103,7 +107,10 @@ class Validation:
 
     def scores(self, model: nn.Module) -> dict[str, float]:
         """The mean of every metric over the photographs."""
-        values = [scores_of([restore(model, degraded)], target, self.protocol)[0] for degraded, target in self.pairs]
+        values = [
+            scores_of([restore(model, degraded)], self.protocol.prepare(target), self.protocol)[0]
+            for degraded, target in self.pairs
+        ]
         return {metric: sum(value[metric] for value in values) / len(values) for metric in METRICS}
 
     def crops(self, model: nn.Module, *, count: int = 2, side: int = 160) -> Iterator[Tensor]:

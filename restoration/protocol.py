@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 LUMA = (0.299, 0.587, 0.114)  # BT.601, full range
@@ -27,7 +28,7 @@ class Protocol:
 
     def prepare(self, image: Tensor) -> Tensor:
         """(3, H, W) of any range -> (1, C, h, w) in [0, 1], as a metric compares it."""
-        image = (image.clamp(0, 1) * 255).round() / 255
+        image = image.clone(memory_format=torch.contiguous_format).clamp_(0, 1).mul_(255).round_().div_(255)
         if self.colour == "y":
             image = (image * image.new_tensor(LUMA)[:, None, None]).sum(dim=0, keepdim=True)
         height, width = image.shape[1:]

@@ -150,5 +150,6 @@ def test_a_loss_does_not_grade_itself():
 
     assert "restoration.metrics" not in reached("restoration.losses")
     assert "restoration.losses" not in reached("restoration.metrics")
+    assert not reached("restoration.losses") & reached("restoration.metrics")  # nor do they share a Gaussian
     assert "restoration.losses" not in reached("restoration.evaluate")  # the walk does find more than one step:
     assert "restoration.photographs" in reached("restoration.evaluate")

@@ -229,9 +229,11 @@ def test_metrics_on_a_gpu_equal_those_on_the_cpu(pair):
 def test_few_large_images_at_once_score_alike(pair, network, monkeypatch):
     degraded, target = pair
     images = [degraded, target, restore(network, degraded)]
-    together = scores_of(images, target, Protocol())
+    together = scores_of(images, prepared(target), Protocol())
     monkeypatch.setattr(evaluation, "AT_ONCE", 1000)
-    assert scores_of(iter(images), target, Protocol()) == [pytest.approx(values, rel=1e-12) for values in together]
+    assert scores_of(iter(images), prepared(target), Protocol()) == [
+        pytest.approx(values, rel=1e-12) for values in together
+    ]
 
 
 def test_protocol_clamps_rounds_crops_and_converts():
