@@ -89,6 +89,15 @@ def test_data_and_bench_print_their_tables(command, tmp_path):
     assert "| sr | mix |" in report.read_text()
 
 
+def test_the_bench_of_evaluation_prints_its_table(tmp_path):
+    report = tmp_path / "evaluation.md"
+    small = ["count=2", "width=200", "height=180", "networks=2", "large=0.3", f"report={report}"]
+    bench = run([sys.executable, "-m", "scripts.bench_evaluation", *small])
+    assert bench.returncode == 0, bench.stderr
+    assert re.search(r"^\| forward passes \| 0\.\d+ s \| 1\.00 \(", report.read_text(), flags=re.MULTILINE)
+    assert "| peak memory at 0.3 MP, " in report.read_text()
+
+
 def test_killed_at_any_moment_a_run_ends_with_the_same_weights(command, tmp_path):
     options = ("task=jpeg", "loss=ms_ssim", "budget.patches=800", "checkpoint_seconds=0")
     assert run(command("train", *options, f"runs={tmp_path}/whole")).returncode == 0
