@@ -42,7 +42,7 @@ figure: $(BIN)/.ready ## crops of a test photograph after every trained network:
 tensorboard: $(BIN)/.ready ## the curves of all runs, in a browser
 	@$(BIN)/tensorboard --logdir results/runs
 
-bench: $(BIN)/.ready-dev ## what a training step costs; BENCH=losses: against other libraries; BENCH=data: packing, larger sets
+bench: $(BIN)/.ready-dev ## what a training step costs; or BENCH=losses (beside other libraries), evaluation, data
 	@$(BIN)/python -m scripts.bench$(addprefix _,$(BENCH)) $(ARGS)
 
 recipe: $(READY) ## train candidates for optimiser, batch and schedule side by side: [TASK= LOSS= DATA= BUDGET= ARGS=]

@@ -12,6 +12,7 @@ import shutil
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from io import BytesIO
 from pathlib import Path
@@ -23,8 +24,7 @@ import torch
 from omegaconf import DictConfig
 from PIL import Image, ImageOps
 
-from restoration.datasets.decode import SUFFIXES
-from restoration.datasets.folder import existing_folder, files_below
+from restoration.datasets.folder import photographs_in
 from restoration.datasets.pack import in_parallel, pack
 from restoration.patches import PatchSampler
 from restoration.photographs import PackedPhotos
@@ -40,7 +40,7 @@ CROPS, LARGE = (336, 224), (999, 666)  # sizes of the photographs that are made,
 def main(config: DictConfig) -> None:
     with clear_errors(), tempfile.TemporaryDirectory(dir=config.scratch) as scratch:
         folder = Path(scratch)
-        photos = photographs_of(config.photos) if config.photos else made(500, CROPS, folder / "crops")
+        photos = photographs_in(config.photos, "photos") if config.photos else made(500, CROPS, folder / "crops")
         packing = [packing_row(photos, config.repeats, folder / "packs")]
         machine = f"on {hardware(torch.device('cpu'))}"
         write_benchmark(
@@ -59,12 +59,7 @@ def main(config: DictConfig) -> None:
         )
 
 
-def photographs_of(folder: str) -> list[Path]:
-    found = files_below(existing_folder(folder, "photos"))
-    return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
-
-
-def packing_row(photos: list[Path], repeats: int, packs: Path) -> tuple[str, ...]:
+def packing_row(photos: Sequence[Path], repeats: int, packs: Path) -> tuple[str, ...]:
     """Photographs a second of the loop and of `pack`, and their ratio."""
     rates = []
     for _ in range(repeats):
@@ -101,8 +96,8 @@ def growth_rows(counts: list[int], seconds: float, folder: Path) -> list[tuple[s
         packed.append(pack(photos[:count], folder / "sets", title="photographs"))
         megabytes = packed[-1].pixels.numel() / 1e6
         facts.append((f"{count:,}", f"{megabytes:,.0f}", f"{taken:.1f}", f"{count / taken:.0f}", f"{peak:,.0f}"))
-    rates = sampling_rates(packed, seconds)
-    return [(*row, *(f"{rate:,.0f}" for rate in its_rates)) for row, its_rates in zip(facts, rates, strict=True)]
+    small, large = (sampling_rates(packed, batch, seconds) for batch in (8, 512))
+    return [(*row, *rates) for row, *rates in zip(facts, small, large, strict=True)]
 
 
 def pack_alone(photos: list[Path], cache: Path) -> tuple[float, float]:
@@ -112,16 +107,11 @@ def pack_alone(photos: list[Path], cache: Path) -> tuple[float, float]:
     return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
-def sampling_rates(sets: list[PackedPhotos], seconds: float) -> list[list[float]]:
-    """Patches a second of demosaicking batches of 8 and of 512, for each set."""
-    samplers = {
-        f"{number} {batch}": PatchSampler(Demosaic(), photos, photos, batch, torch.Generator())
-        for number, photos in enumerate(sets)
-        for batch in (8, 512)
-    }
-    times = timed_in_turn({name: sampler.sample for name, sampler in samplers.items()}, seconds=seconds)
-    rates = [sampler.batch / statistics.median(times[name]) for name, sampler in samplers.items()]
-    return [rates[start : start + 2] for start in range(0, len(rates), 2)]
+def sampling_rates(sets: list[PackedPhotos], batch: int, seconds: float) -> list[str]:
+    """Patches a second of demosaicking batches, for each set."""
+    samplers = {photos.key: PatchSampler(Demosaic(), photos, photos, batch, torch.Generator()) for photos in sets}
+    times = timed_in_turn({key: sampler.sample for key, sampler in samplers.items()}, seconds=seconds)
+    return [f"{batch / statistics.median(values):,.0f}" for values in times.values()]
 
 
 def made(count: int, size: tuple[int, int], folder: Path) -> list[Path]:

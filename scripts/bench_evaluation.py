@@ -1,4 +1,4 @@
-"""What evaluation costs beside the networks' forward passes: python -m scripts.bench_evaluation [photos=DIR]
+"""What evaluation costs beside the networks' forward passes: make bench BENCH=evaluation [ARGS="photos=DIR"]
 
 Photograph by photograph, everything is timed in turn, so that a noisy machine disturbs all alike.
 """
@@ -7,7 +7,6 @@ import multiprocessing
 import resource
 import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -22,19 +21,18 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from PIL import Image
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 from torch import Tensor, nn
 
-from restoration.datasets.decode import SUFFIXES, decode
+from restoration.datasets.decode import decode
+from restoration.datasets.folder import photographs_in
 from restoration.evaluate import degraded_photo, evaluate, restore, scores_of
-from restoration.files import write_text
 from restoration.photographs import PackedPhotos
 from restoration.protocol import Protocol
 from restoration.runs import hardware
 from restoration.tasks import Task
 from scripts.cli import chosen_device, clear_errors
+from scripts.measure import timed, timed_in_turn, write_benchmark
 
 TILES = {"tiles of 128": 128, "tiles of 256": 256, "tiles of 512": 512, "the whole photograph": 10**6}
 FORWARD, EVALUATION = "forward passes", "evaluation"
@@ -64,7 +62,8 @@ def main(config: DictConfig) -> None:
         rows += [("one forward pass, " + name, f"{value:.3f} s", "") for name, value in tile_times.items()]
         if device.type == "cpu":
             rows += memory_rows(config.large)
-        show(title, rows, Path(config.report))
+        titles = ("", "median", "of the forward passes (quartiles)")
+        write_benchmark(title, titles, rows, config.report, "make bench BENCH=evaluation")
 
 
 def photographs(config: DictConfig) -> list[PackedPhotos]:
@@ -74,7 +73,7 @@ def photographs(config: DictConfig) -> list[PackedPhotos]:
         pictures = [np.array(picture.resize((config.width, config.height))) for picture in pictures]
         pictures = [np.roll(pictures[number % 2], 8 * number, axis=1) for number in range(config.count)]
     else:
-        pictures = [decode(path) for path in sorted(Path(config.photos).iterdir()) if path.suffix.lower() in SUFFIXES]
+        pictures = [decode(path) for path in photographs_in(config.photos, "photos")]
     return [alone(picture) for picture in pictures]
 
 
@@ -86,8 +85,8 @@ def alone(picture: np.ndarray) -> PackedPhotos:
 def forward_times(model: nn.Module, degraded: Tensor) -> dict[str, float]:
     """Median seconds of one network's forward pass by the size of its tiles."""
     ways = {name: partial(restore, model, degraded, tile=tile) for name, tile in TILES.items()}
-    rounds = [{name: seconds(way) for name, way in ways.items()} for _ in range(6)]
-    return {name: statistics.median(times[name] for times in rounds[1:]) for name in ways}  # the first one warms up
+    times = timed_in_turn(ways, seconds=0, least=5, device=degraded.device)
+    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def photo_times(
@@ -102,7 +101,7 @@ def photo_times(
         OURS: lambda: scores_of(images, Protocol().prepare(target), Protocol()),
         PIQ: lambda: piq_scores(images, target),
     }
-    return {name: seconds(way) for name, way in ways.items()}
+    return {name: timed(way, device) for name, way in ways.items()}
 
 
 @torch.inference_mode()
@@ -113,14 +112,6 @@ def piq_scores(images: Sequence[Tensor], target: Tensor) -> list[Tensor]:
     metrics: list[Callable[..., Any]] = [partial(piq.ssim, downsample=False), piq.multi_scale_ssim]
     pairs = [zip(Protocol().prepare(image).split(at_once, 1), truth.split(at_once, 1), strict=True) for image in images]
     return [metric(x, y) for pair in pairs for x, y in pair for metric in metrics]
-
-
-def seconds(way: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    way()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 def time_rows(times: list[dict[str, float]]) -> list[tuple[str, str, str]]:
@@ -155,18 +146,6 @@ def peak_gigabytes(name: str, megapixels: float) -> float:
         piq_scores([degraded], target)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1e9 if sys.platform == "darwin" else 1e6)  # in bytes, or in kB
-
-
-def show(title: str, rows: list[tuple[str, str, str]], path: Path) -> None:
-    """Prints the table and keeps it as Markdown."""
-    titles = ("", "median", "of the forward passes (quartiles)")
-    table = Table(*titles)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(title, table, sep="\n", highlight=False)
-    lines = ["| " + " | ".join(cells) + " |" for cells in (titles, ["---"] * len(titles), *rows)]
-    write_text(path, "\n".join([f"**{title}** (`python -m scripts.bench_evaluation`)", "", *lines]) + "\n")
-    print(f"written to {path}")
 
 
 if __name__ == "__main__":

@@ -25,16 +25,21 @@ def timed_in_turn(
     rounds, end = -1, 0.0
     while rounds < least or time.perf_counter() < end:
         for name, work in works.items():
-            start = time.perf_counter()
-            work()
-            if device is not None and device.type == "cuda":
-                torch.cuda.synchronize(device)
-            times[name].append(time.perf_counter() - start)
+            times[name].append(timed(work, device))
         rounds += 1
         if rounds == 0:
             times = {name: [] for name in works}
             end = time.perf_counter() + seconds
     return times
+
+
+def timed(work: Callable[[], object], device: torch.device | None = None) -> float:
+    """Seconds that it takes, until a GPU is done too."""
+    start = time.perf_counter()
+    work()
+    if device is not None and device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
 
 
 def write_benchmark(

@@ -43,22 +43,29 @@ def folder(
             f"or a pattern will do as well), got data.train={train} and data.test={test}"
         )
     tests = dict(test) if isinstance(test, Mapping) else {_plain_parts(test)[-1]: test}
-    training = _photographs(train, "data.train")
+    training = photographs_in(train, "data.train")
     if isinstance(val, int):
         training, validation = held_out(training, val, "data.train")
     else:
-        validation = _photographs(val, "data.val")
+        validation = photographs_in(val, "data.val")
     return PhotoSet(
         name or "-".join(_plain_parts(train)[-2:]),
         training,
         validation,
-        {title: _photographs(path, f"data.test ({title})") for title, path in tests.items()},
+        {title: photographs_in(path, f"data.test ({title})") for title, path in tests.items()},
         skip_bad,
     )
 
 
-def _photographs(given: str, option: str) -> tuple[Path, ...]:
-    """The files that a folder, a list, a pattern or a file's own name stands for."""
+def photographs_in(given: str, option: str) -> tuple[Path, ...]:
+    """The files that a folder, a list, a pattern or a file's own name stands for.
+
+    Args:
+        option: what the user gave it as.
+
+    Raises:
+        UserError: it holds no photographs.
+    """
     path = Path(given).expanduser()
     if path.is_dir():
         return _of_kind(sorted(files_below(path)), path, option)
