@@ -37,7 +37,8 @@ def decode(path: Path, memory: np.ndarray | None = None) -> np.ndarray:
     """
     encoded = b""
     try:
-        encoded = path.read_bytes()
+        with open(path, "rb") as file:
+            encoded = file.read()
         with Image.open(BytesIO(encoded)) as image:
             pixels = _plain_jpeg(image, encoded, memory)
             if pixels is None:
