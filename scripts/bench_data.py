@@ -1,8 +1,8 @@
 """How fast photographs are packed, and what a larger set costs: make bench BENCH=data [ARGS="counts=[100,1000,5000]"]
 
 Packing is compared with what one would write oneself: a loop that decodes with Pillow, turns by EXIF, converts to RGB
-and appends the pixels to one file. Both leave it on the disk (fsync); in turn, medians. Photographs are made from those of
-scikit-image, or are those of a folder (photos=DIR).
+and appends the pixels to one file. Both leave it on the disk (fsync); in turn, medians. Photographs are made from
+those of scikit-image, or are those of a folder (photos=DIR).
 """
 
 import multiprocessing
@@ -40,7 +40,7 @@ CROPS, LARGE = (336, 224), (999, 666)  # sizes of the photographs that are made,
 def main(config: DictConfig) -> None:
     with clear_errors(), tempfile.TemporaryDirectory(dir=config.scratch) as scratch:
         folder = Path(scratch)
-        photos = photographs_in(config.photos, "photos") if config.photos else made(500, CROPS, folder / "crops")
+        photos = list(photographs_in(config.photos, "photos")) if config.photos else made(500, CROPS, folder / "crops")
         packing = [packing_row(photos, config.repeats, folder / "packs")]
         machine = f"on {hardware(torch.device('cpu'))}"
         write_benchmark(
