@@ -202,5 +202,8 @@ def _any_of(queue: SimpleQueue[Item]) -> Item | None:
 
 
 def _with_progress(results: Iterable[Result], total: int, title: str) -> Iterator[Result]:
-    with Progress(transient=True, disable=not sys.stdout.isatty()) as progress:
+    if not sys.stdout.isatty():
+        yield from results
+        return
+    with Progress(transient=True) as progress:
         yield from progress.track(results, total=total, description=f"packing {title}")
