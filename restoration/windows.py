@@ -1,42 +1,67 @@
 """Gaussian windows: what the structural losses see of an image."""
 
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+TILE = 64  # centres that one matrix product of the dense form gives along an axis
+
 
 class GaussianWindows:
     """Gaussian means around every centre of an image, and the transpose of that map.
 
+    Both are matrix products: of the patch form one with whole windows, of the dense form two with bands of weights,
+    along the rows and along the columns, TILE centres at a time, so that the work grows with the image and no faster.
+
     Args:
         weights: (scales, side) 1-D Gaussians; a window is the product of one along the rows and one along the columns.
-        dense: False: images are as large as the window and have one centre, so that all scales are one matrix product.
+        dense: False: images are as large as the window and have one centre.
     """
 
     def __init__(self, weights: Tensor, *, dense: bool):
         self.scales, self.side = weights.shape
         self.dense = dense
-        self.columns = weights.view(self.scales, 1, self.side, 1)
-        self.rows = weights.view(self.scales, 1, 1, self.side)
-        self.planes = (self.columns * self.rows).view(self.scales, -1)
+        self.planes = (weights[:, :, None] * weights[:, None, :]).flatten(1)
+        self.bands = functional.pad(weights, (0, TILE)).repeat(1, TILE)[:, : TILE * (TILE + self.side - 1)]
+        self.bands = self.bands.view(self.scales, TILE, -1)  # row i: the weights, from column i on
 
     def means(self, images: Tensor) -> Tensor:
         """(..., H, W) -> (..., scales, h, w), h = H - side + 1."""
         if not self.dense:
             return (images.flatten(-2) @ self.planes.T)[..., None, None]
-        means = functional.conv2d(images.reshape(-1, 1, *images.shape[-2:]), self.columns)
-        means = functional.conv2d(means, self.rows, groups=self.scales)
-        return means.view(*images.shape[:-2], *means.shape[1:])
+        return torch.stack([self._across(self._across(images, band).mT, band).mT for band in self.bands], dim=-3)
 
     def spread(self, values: Tensor) -> Tensor:
         """(..., scales, h, w) -> (..., H, W): each centre's value times its window, summed."""
         if not self.dense:
             return (values[..., 0, 0] @ self.planes).unflatten(-1, (self.side, self.side))
-        images = functional.conv_transpose2d(values.flatten(0, -4), self.rows, groups=self.scales)
-        images = functional.conv_transpose2d(images, self.columns)
-        return images.view(*values.shape[:-3], *images.shape[-2:])
+        scales = zip(values.unbind(-3), self.bands, strict=True)
+        return reduce(
+            torch.add, (self._back_across(self._back_across(value, band).mT, band).mT for value, band in scales)
+        )
+
+    def _across(self, images: Tensor, band: Tensor) -> Tensor:
+        """(..., W) -> (..., W - side + 1), the means along each row."""
+        centres = images.shape[-1] - self.side + 1
+        means = images.new_empty(*images.shape[:-1], centres)
+        for start in range(0, centres, TILE):
+            count = min(TILE, centres - start)
+            pixels = slice(start, start + count + self.side - 1)
+            means[..., start : start + count] = images[..., pixels] @ band[:count, : count + self.side - 1].T
+        return means
+
+    def _back_across(self, values: Tensor, band: Tensor) -> Tensor:
+        """(..., w) -> (..., w + side - 1), the transpose of `_across`."""
+        centres = values.shape[-1]
+        images = values.new_zeros(*values.shape[:-1], centres + self.side - 1)
+        for start in range(0, centres, TILE):
+            count = min(TILE, centres - start)
+            images[..., start : start + count + self.side - 1] += (
+                values[..., start : start + count] @ band[:count, : count + self.side - 1]
+            )
+        return images
 
 
 def windows_for(images: Tensor, sigmas: tuple[float, ...], window: int | None) -> GaussianWindows:

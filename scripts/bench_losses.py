@@ -52,9 +52,9 @@ def races() -> list[Race]:
     dense_mix = losses.MixLoss(0.84 / (0.84 + 0.16 * 255), 1.0, dense=True, window=33)
     dense_ssim = losses.SSIMLoss(1.5, dense=True, window=11)
     return [
-        Race("Mix", PATCHES, {"ours": unit_mix, "plain L1": nn.L1Loss(), **kornia_mix}),
+        Race("Mix", PATCHES, {"ours, of the centres": unit_mix, "plain L1": nn.L1Loss(), **kornia_mix}),
         Race("Mix", IMAGES, {"ours, dense": dense_mix, "plain L1": nn.L1Loss(), **kornia_mix}),
-        Race("SSIM", PATCHES, {"ours, of the centre": losses.SSIMLoss(), "ours, dense": dense_ssim, **ssim_peers}),
+        Race("SSIM", PATCHES, {"ours, of the centres": losses.SSIMLoss(), "ours, dense": dense_ssim, **ssim_peers}),
         Race("SSIM", IMAGES, {"ours, dense": dense_ssim, **ssim_peers}),
     ]
 

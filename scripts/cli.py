@@ -24,12 +24,18 @@ def clear_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit(130)
     except Elsewhere:
-        sys.stdout.flush()
-        os._exit(1)  # at once: threads of the broken connection would disturb an orderly end
+        end_at_once(1)
     except Interrupted as error:
         if os.environ.get("RANK", "0") == "0":  # torchrun's other processes stop alike
             print(f"{error}: stopped with a checkpoint; the same command goes on from there.", file=sys.stderr)
         sys.exit(128 + error.number)
+
+
+def end_at_once(status: int) -> None:
+    """Ends one of several processes: in an orderly end, threads of their connection might still abort it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def explained(error: Exception) -> str:

@@ -28,7 +28,7 @@ from restoration.runs import Run, find_runs, read_scoring, write_provenance, wri
 from restoration.tables import build_tables, write_tables
 from restoration.tasks import Task
 from restoration.train import train
-from scripts.cli import chosen_bf16, chosen_device, clear_errors
+from scripts.cli import chosen_bf16, chosen_device, clear_errors, end_at_once
 
 IDENTITY = ("task", "loss", "model", "optimizer", "budget")  # with the seed, what makes two trainings the same one
 
@@ -38,12 +38,13 @@ def main(config: DictConfig) -> None:
     with clear_errors(), joined() as world:
         console = Console(quiet=not world.first)
         run = train_and_score(config, console, world)
-        if not world.first:
-            return
-        show_tables([run], config, console)
-        console.print(
-            f"curves: make tensorboard   weights: {run.folder}/model.safetensors", highlight=False, soft_wrap=True
-        )
+        if world.first:
+            show_tables([run], config, console)
+            console.print(
+                f"curves: make tensorboard   weights: {run.folder}/model.safetensors", highlight=False, soft_wrap=True
+            )
+    if world.size > 1:
+        end_at_once(0)
 
 
 def train_and_score(config: DictConfig, console: Console, world: World = ALONE) -> Run:

@@ -13,7 +13,7 @@ from restoration.distributed import World, joined
 from restoration.losses import L1Loss, MixLoss
 from restoration.network import RestorationCNN
 from restoration.train import Budget, Interrupted
-from scripts.cli import clear_errors
+from scripts.cli import clear_errors, end_at_once
 from tests.conftest import crop
 from tests.test_train import StopAfter, run, weights
 
@@ -98,3 +98,4 @@ if __name__ == "__main__":
     with clear_errors(), joined() as world:
         assert world.size == int(os.environ["WORLD_SIZE"])
         globals()[sys.argv[1]](world, Path(sys.argv[2]))
+    end_at_once(0)

@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -78,6 +79,7 @@ def test_a_signal_leaves_a_checkpoint_from_which_the_same_weights_come(photo, tm
     for calls in (3, 4):
         with pytest.raises(Interrupted, match=number.name):
             run(photo, tmp_path / "cut", loss=StopAfter(calls, number))
+        time.sleep(1.01)  # TensorBoard puts the files of one process in order by the second that they were begun in
     resumed = run(photo, tmp_path / "cut")
     assert torch.equal(weights(resumed), weights(whole))
     for tag in ("train/loss", "val/psnr"):
