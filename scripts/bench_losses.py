@@ -84,7 +84,7 @@ def raced(race: Race, device: torch.device, seconds: float) -> list[tuple[str, .
     works = {
         name: lambda loss=loss: torch.autograd.grad(loss(restored, target), restored) for name, loss in entries.items()
     }
-    times = timed_in_turn(works, seconds=seconds, device=device)
+    times = timed_in_turn(works, seconds=seconds, turn=0.1, device=device)
     ours = statistics.median(next(iter(times.values())))
     rows = []
     for name, loss in entries.items():

@@ -12,20 +12,29 @@ from restoration.files import write_text
 
 
 def timed_in_turn(
-    works: Mapping[str, Callable[[], object]], *, seconds: float, least: int = 3, device: torch.device | None = None
+    works: Mapping[str, Callable[[], object]],
+    *,
+    seconds: float,
+    least: int = 3,
+    turn: float = 0.0,
+    device: torch.device | None = None,
 ) -> dict[str, list[float]]:
-    """Seconds of each repetition of every work, by name; all are repeated in turn, after one round to warm up.
+    """Seconds that each work took in each of its turns, by name, after one turn of all to warm up.
 
     Args:
         seconds: how long to measure all of them together.
-        least: repetitions, however long they take.
+        least: turns, however long they take.
+        turn: a work is repeated for so many seconds in each turn, so that it is not measured with cold caches alone.
         device: waited for after each work, if it is a GPU.
     """
     times: dict[str, list[float]] = {name: [] for name in works}
     rounds, end = -1, 0.0
     while rounds < least or time.perf_counter() < end:
         for name, work in works.items():
-            times[name].append(timed(work, device))
+            repeated = [timed(work, device)]
+            while sum(repeated) < turn:
+                repeated.append(timed(work, device))
+            times[name].append(sum(repeated) / len(repeated))
         rounds += 1
         if rounds == 0:
             times = {name: [] for name in works}
