@@ -1,6 +1,8 @@
 """BSDS500 and Kodak from a server, and archives that mean harm."""
 
+import csv
 import gzip
+import hashlib
 import io
 import shutil
 import tarfile
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 from restoration.datasets import PhotoSet
+from restoration.datasets.decode import decode
 from restoration.datasets.download import Downloads
 from restoration.datasets.open_sets import open_set
 from restoration.errors import UserError
@@ -167,17 +170,29 @@ def test_other_test_sets_are_refused(server, places):
 
 
 @pytest.fixture
-def kodak(server: Server) -> Server:
-    """A server with BSDS500 and Kodak's photographs, as PNG files."""
-    if not KODAK.exists():
-        pytest.skip("needs the Kodak photographs of ../shared/photos")
+def kodak(server: Server, places: dict[str, str]) -> Server:
+    """A server with BSDS500 and 24 small pictures under Kodak's names, whose pixels the list knows."""
     server.files["/BSR_bsds500.tgz"] = archive()
-    for path in KODAK.iterdir():
+    rows = ["file,width,height,sha256"]
+    for number in range(1, 25):
+        pixels = np.random.default_rng(number).integers(0, 256, (50, 60, 3), dtype=np.uint8)
         encoded = io.BytesIO()
-        with Image.open(path) as image:
-            image.save(encoded, "PNG", compress_level=1)
-        server.files[f"/kodak/{path.stem}.png"] = encoded.getvalue()
+        Image.fromarray(pixels).save(encoded, "PNG")
+        server.files[f"/kodak/kodim{number:02}.png"] = encoded.getvalue()
+        rows.append(f"kodim{number:02}.png,60,50,{hashlib.sha256(pixels.data).hexdigest()}")
+    (Path(places["kodak24"]) / "pixels.csv").write_text("\n".join(rows) + "\n")
     return server
+
+
+@pytest.mark.skipif(not KODAK.exists(), reason="needs the Kodak photographs of ../shared/photos")
+def test_the_committed_list_knows_kodaks_pixels():
+    with open(ROOT / "data" / "kodak24" / "pixels.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == [f"kodim{number:02}.png" for number in range(1, 25)]
+    for row in rows:
+        pixels = decode(KODAK / row["file"].replace(".png", ".webp"))
+        assert hashlib.sha256(pixels.data).hexdigest() == row["sha256"]
+        assert pixels.shape == (int(row["height"]), int(row["width"]), 3)
 
 
 def test_kodaks_photographs_are_known_by_their_pixels(kodak, places):
@@ -198,7 +213,7 @@ def test_what_lies_under_kodaks_names_is_looked_at(kodak, places):
         (folder / f"kodim{number:02}.png").write_text("these are not pixels")
     photos = made(kodak, places, "kodak24")
     with Image.open(photos.test["kodak24"][0]) as image:
-        assert image.size == (768, 512)
+        assert image.size == (60, 50)
 
 
 def test_the_first_kodak_photograph_of_a_set_is_checked_too(kodak, places):

@@ -25,7 +25,7 @@ CHUNK = 2**18
 MAX_BYTES = 2**30  # of one file
 LONGEST_PAUSE = 60.0
 SHOWN = 20  # failures in one message
-HOPELESS = 8  # so many failures before the first success, and the others are not tried
+HOPELESS = 8  # so many items without an answer to any, and the others are not tried
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 TIFF, PNG, GZIP = (b"II*\0", b"MM\0*"), (b"\x89PNG",), (b"\x1f\x8b",)  # how such files begin
 
