@@ -6,7 +6,6 @@ Whatever the loss, the same budget, optimiser and schedule; only the gradients d
 import copy
 import math
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -15,17 +14,16 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from restoration.checkpoint import Resumable, load_checkpoint, save_checkpoint
+from restoration.display import Display
 from restoration.distributed import ALONE, World
 from restoration.errors import UserError
 from restoration.evaluate import Validation
 from restoration.files import replacing
-from restoration.metrics import METRICS
 from restoration.patches import PatchSampler
 
 
@@ -144,7 +142,7 @@ def train(
     with (
         SummaryWriter(str(folder), purge_step=run.step * budget.batch + 1) if world.first else nullcontext() as board,
         _signals(alone=world.size == 1) as received,
-        _Display(budget, run.step, shown=world.first) as display,
+        Display(budget.steps, budget.batch, run.step, shown=world.first) as display,
     ):
         while True:
             if board and run.step in validation_steps:
@@ -287,41 +285,3 @@ def _signals(*, alone: bool) -> Iterator[list[int]]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-class _Display:
-    """A progress bar with patches/s and time left, and a line for every validation."""
-
-    def __init__(self, budget: Budget, step: int, *, shown: bool):
-        columns = (
-            BarColumn(),
-            TextColumn("{task.completed:,}/{task.total:,} patches"),
-            TextColumn("{task.fields[rate]}"),
-        )
-        self.progress = Progress(
-            *columns,
-            TimeRemainingColumn(),
-            TextColumn("left"),
-            transient=True,
-            disable=not (shown and sys.stdout.isatty()),
-        )
-        self.batch = budget.batch
-        self.first = step
-        self.started = time.perf_counter()
-        self.bar = self.progress.add_task("", total=budget.steps * budget.batch, completed=step * budget.batch, rate="")
-
-    def __enter__(self) -> "_Display":
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.stop()
-
-    def advance(self, step: int) -> None:
-        if step % 10 == 0:
-            rate = (step - self.first) * self.batch / (time.perf_counter() - self.started)
-            self.progress.update(self.bar, completed=step * self.batch, rate=f"{rate:,.0f} patches/s")
-
-    def validated(self, step: int, scores: dict[str, float]) -> None:
-        shown = "  ".join(f"{METRICS[name].title} {METRICS[name].shown(value)}" for name, value in scores.items())
-        self.progress.console.print(f"{step * self.batch:>12,} patches  {shown}", highlight=False, soft_wrap=True)
