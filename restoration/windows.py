@@ -1,6 +1,6 @@
 """Gaussian windows: what the structural losses see of an image."""
 
-from functools import lru_cache, reduce
+from functools import cached_property, lru_cache, reduce
 
 import torch
 from torch import Tensor
@@ -21,11 +21,17 @@ class GaussianWindows:
     """
 
     def __init__(self, weights: Tensor, *, dense: bool):
-        self.scales, self.side = weights.shape
+        self.weights = weights
+        self.side = weights.shape[1]
         self.dense = dense
         self.planes = (weights[:, :, None] * weights[:, None, :]).flatten(1)
         self.bands = functional.pad(weights, (0, TILE)).repeat(1, TILE)[:, : TILE * (TILE + self.side - 1)]
-        self.bands = self.bands.view(self.scales, TILE, -1)  # row i: the weights, from column i on
+        self.bands = self.bands.view(len(weights), TILE, -1)  # row i: the weights, from column i on
+
+    @cached_property
+    def widest(self) -> "GaussianWindows":
+        """The Gaussian of the last scale alone."""
+        return GaussianWindows(self.weights[-1:], dense=self.dense)
 
     def means(self, images: Tensor) -> Tensor:
         """(..., H, W) -> (..., scales, h, w), h = H - side + 1."""

@@ -43,7 +43,7 @@ def run(
         Validation(task, photos, protocol=Protocol(), device=torch.device("cpu")),
         budget,
         world=world,
-        **{"folder": folder, "identity": {"seed": 0}, "bf16": False, "log_steps": 4, **options},
+        **{"folder": folder, "identity": {"seed": 0}, "bf16": False, "log_steps": 4, "check_steps": 1, **options},
     )
     return model
 
@@ -127,6 +127,9 @@ class NotFinite(MixLoss):
         if abs(float(target.sum()) - self.sum_of_target) < 1e-3:
             terms["l1"] = terms["l1"] * self.value
         return terms
+
+    def forward(self, restored, target):
+        return torch.stack(list(self.terms(restored, target).values())).sum()
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -246,3 +249,41 @@ def test_budgets_that_cannot_be_are_refused():
         Budget(patches=4, batch=8, learning_rate=1e-3)
     with pytest.raises(ValueError, match="at least one validation"):
         Budget(patches=8, batch=8, learning_rate=1e-3, validations=0)
+
+
+def test_a_stream_of_batches_goes_on_from_any_place(photo):
+    """Batches are drawn some at a time; a place may lie between two of them, or before the first."""
+    photos = packed(photo)
+
+    def sampler(seed: int) -> PatchSampler:
+        return PatchSampler(Demosaic(), photos, photos, 24, torch.Generator().manual_seed(seed))
+
+    whole = sampler(0)
+    for taken in range(6):
+        other = sampler(1)
+        other.sample()
+        other.load(whole.state())
+        expected, again = whole.sample(), other.sample()
+        assert torch.equal(expected[0], again[0])
+        assert torch.equal(expected[1], again[1])
+        assert other.state()["taken"] == whole.state()["taken"] == (taken + 1) % 2
+    other.begin(7)
+    assert torch.equal(other.sample()[0], sampler(7).sample()[0])
+
+
+class Slow(L1Loss):
+    """Interrupts at its second call; a check is fifty steps away."""
+
+    calls = 0
+
+    def forward(self, restored, target):
+        self.calls += 1
+        if self.calls == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return super().forward(restored, target)
+
+
+def test_an_interruption_does_not_wait_for_the_next_check(photo, tmp_path):
+    with pytest.raises(Interrupted):
+        run(photo, tmp_path, loss=Slow(), check_steps=50)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 2
