@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
 from restoration.distributed import World
 from restoration.errors import UserError
 from restoration.files import replacing
+from restoration.patches import PatchSampler
 
 
 @dataclass
@@ -22,7 +23,7 @@ class Resumable:
     model: nn.Module
     loss: nn.Module
     optimizer: torch.optim.Optimizer
-    generator: torch.Generator
+    sampler: PatchSampler
     step: int = 0
     seconds: float = 0.0
 
@@ -32,7 +33,7 @@ class Resumable:
             "model": self.model.state_dict(),
             "loss": self.loss.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "generator": self.generator.get_state(),
+            "sampler": self.sampler.state(),
             "global_generator": torch.get_rng_state(),
             "step": self.step,
             "seconds": self.seconds,
@@ -43,15 +44,15 @@ class Resumable:
         self.model.load_state_dict(state["model"])
         self.loss.load_state_dict(state["loss"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.generator.set_state(state["generator"])
+        self.sampler.load(state["sampler"])
         torch.set_rng_state(state["global_generator"])
         self.step, self.seconds = state["step"], state["seconds"]
 
-    def streams(self) -> list[Tensor]:
-        """The states of this process's generators; those of the others lie beside `state` in a checkpoint."""
-        return [self.generator.get_state(), torch.get_rng_state()]
+    def streams(self) -> list[Any]:
+        """Where this process's random numbers are; those of the others lie beside `state` in a checkpoint."""
+        return [self.sampler.state(), torch.get_rng_state()]
 
-    def continue_streams(self, others: list[list[Tensor]], world: World, seed: int) -> None:
+    def continue_streams(self, others: list[list[Any]], world: World, seed: int) -> None:
         """Goes on with this process's random numbers, or begins new ones where the number of processes is another.
 
         Args:
@@ -60,11 +61,11 @@ class Resumable:
         """
         streams = [self.streams(), *others]
         if len(streams) == world.size:
-            generator, global_generator = streams[world.rank]
-            self.generator.set_state(generator)
+            sampler, global_generator = streams[world.rank]
+            self.sampler.load(sampler)
             torch.set_rng_state(global_generator)
         else:
-            self.generator.manual_seed(world.seed(seed, self.step))
+            self.sampler.begin(world.seed(seed, self.step))
             torch.manual_seed(world.seed(seed, self.step))
 
 
@@ -92,7 +93,7 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
         return None
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
-        found = state["identity"]
+        found, _ = state["identity"], state["sampler"]
     except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError, TypeError) as error:
         raise UserError(
             f"{path} is not a checkpoint of this program or is damaged; move its folder away to start anew"

@@ -79,7 +79,7 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
         bf16=bf16,
         world=world,
         checkpoint_seconds=config.checkpoint_seconds,
-        check_steps=1 if device.type == "cpu" else 50,
+        compiled=config.compile,
     )
     if not world.first:
         return run
