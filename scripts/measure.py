@@ -1,14 +1,29 @@
 """Measuring on a noisy machine: everything in turn, medians, and a table that says where and how."""
 
+import io
+import multiprocessing
+import resource
+import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stdout
+from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor, nn
 
+from restoration.evaluate import Validation
 from restoration.files import write_text
+from restoration.patches import PatchSampler
+from restoration.train import Budget, train
+
+Result = TypeVar("Result")
 
 
 def timed_in_turn(
@@ -49,6 +64,63 @@ def timed(work: Callable[[], object], device: torch.device | None = None) -> flo
     if device is not None and device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter() - start
+
+
+class LoopClock(Validation):
+    """In the place of a training's validation: scores nothing, notes the time of every call."""
+
+    def __init__(self, device: torch.device):
+        self.device = device
+        self.times: list[float] = []
+
+    def scores(self, model: nn.Module) -> dict[str, float]:
+        """Nothing."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        self.times.append(time.perf_counter())
+        return {}
+
+    def crops(self, model: nn.Module, *, count: int = 2, side: int = 160) -> Iterator[Tensor]:
+        """Nothing."""
+        return iter(())
+
+
+def loop_seconds(
+    model: nn.Module,
+    loss: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    sampler: PatchSampler,
+    *,
+    bf16: bool,
+    steps: int,
+    intervals: int,
+) -> list[float]:
+    """Seconds of each of `intervals` times `steps` steps of the real training loop, after one interval to warm up."""
+    device = sampler.clean.pixels.device
+    clock = LoopClock(device)
+    patches = (1 + intervals) * steps * sampler.batch
+    budget = Budget(patches=patches, batch=sampler.batch, learning_rate=1e-3, validations=1 + intervals)
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):  # nothing on the terminal
+        check_steps = 1 if device.type == "cpu" else 50
+        parts = (model, loss, optimizer, sampler, clock, budget)
+        train(*parts, folder=Path(folder), identity={}, bf16=bf16, check_steps=check_steps)
+    return [after - before for before, after in pairwise(clock.times)][1:]
+
+
+def in_fresh_process(work: Callable[..., Result], *arguments: object) -> Result:
+    """What `work`, a function of a module, returns in a process that has done nothing else."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(work, *arguments).result()
+
+
+def peak_megabytes() -> float:
+    """The most memory that this process has ever had."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux counts in ru_maxrss what the process had that started this one
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1e3
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)  # in bytes, or in kB
 
 
 def write_benchmark(
