@@ -10,7 +10,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -154,7 +154,6 @@ def growth_rows(growth: Growth, costs: Sequence[Cost]) -> list[tuple[str, ...]]:
     """A row for each size, then the exponents."""
     rows = [
         (
-            growth.title,
             f"{size:g} {growth.unit}",
             f"{cost.seconds:.3g}",
             f"{cost.whole:.1f}",
@@ -169,8 +168,8 @@ def growth_rows(growth: Growth, costs: Sequence[Cost]) -> list[tuple[str, ...]]:
     ends = [marked(exponent((growth.sizes[0], growth.sizes[-1]), (y[0], y[-1]))) for y in (seconds, memory)]
     steepest = [marked(max(map(exponent, pairwise(growth.sizes), pairwise(y)))) for y in (seconds, memory)]
     for name, (of_time, of_memory) in {"first to last": ends, "steepest": steepest}.items():
-        rows.append((growth.title, f"exponent, {name}", of_time, "", "", "", of_memory))
-    return rows
+        rows.append((f"exponent, {name}", of_time, "", "", "", of_memory))
+    return [(title, *row) for title, row in zip_longest([growth.title], rows, fillvalue="")]
 
 
 def exponent(sizes: tuple[float, float], values: tuple[float, float]) -> float:
@@ -179,7 +178,7 @@ def exponent(sizes: tuple[float, float], values: tuple[float, float]) -> float:
 
 
 def marked(exponent: float) -> str:
-    return f"{exponent:.2f}" + (f" {MARK}" if exponent > SUPERLINEAR else "")
+    return f"{exponent:z.2f}" + (f" {MARK}" if exponent > SUPERLINEAR else "")
 
 
 if __name__ == "__main__":

@@ -79,8 +79,9 @@ def main(config: DictConfig) -> None:
         pixels = statistics.mean(Image.open(path).size[0] * Image.open(path).size[1] for path in pngs)
         versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "kornia", "pillow"))
         title = (
-            f"Training ({task}, Mix, batch {config.budget.batch}) from {len(pngs)} photographs of {pixels / 1e6:.2f} MP, "
-            f"on {hardware(device)}; {versions}; {len(rates[OURS])} turns of {config.steps} steps, ours of 5 times as many"
+            f"Training ({task}, Mix, batch {config.budget.batch}) from {len(pngs)} photographs of "
+            f"{pixels / 1e6:.2f} MP, on {hardware(device)}; {versions}; {len(rates[OURS])} turns of "
+            f"{config.steps} steps, of ours five times as many"
         )
         columns = ("", "patches/s, median", "least and most", "ours is faster by", "least and most")
         write_benchmark(title, columns, rate_rows(rates), config.report, "make bench BENCH=pipeline")
