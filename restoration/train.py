@@ -7,7 +7,7 @@ import copy
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +77,13 @@ class HasTerms(Protocol):
     def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]: ...
 
 
+@runtime_checkable
+class FollowsTraining(Protocol):
+    """A loss that changes as the training goes on; `progress` is the share of the steps that are done, in [0, 1)."""
+
+    progress: float
+
+
 class Interrupted(Exception):
     """SIGINT or SIGTERM came; the checkpoint has been written."""
 
@@ -96,6 +103,7 @@ def train(
     folder: Path,
     identity: dict[str, Any],
     bf16: bool,
+    tracked: Mapping[str, Validation] | None = None,
     world: World = ALONE,
     checkpoint_seconds: float = 30.0,
     log_steps: int = 50,
@@ -109,6 +117,7 @@ def train(
             they were; with another number each process begins a stream seeded by (seed, processes, rank, step).
         identity: nested plain values that say what this run is; a checkpoint of another run is refused.
         bf16: autocast the network (not the loss) to bfloat16.
+        tracked: test sets whose curves are drawn beside the validation's: to look at, never to choose anything by.
         world: the processes that train together; the loss must be a mean over its patches.
         check_steps: look for non-finite values every so many steps, and before every checkpoint, for a GPU must be
             waited for. When a look fails, the steps since the last are repeated one by one to find the batch.
@@ -151,6 +160,7 @@ def train(
         while True:
             if board and run.step in validation_steps:
                 display.validated(run.step, _log_validation(board, validation, model, run.step * budget.batch))
+                _log_tracked(board, tracked or {}, model, run.step * budget.batch)
             run.seconds = time.perf_counter() - started
             if due or stop or run.step == budget.steps:
                 other_streams = world.gathered(run.streams())[1:]
@@ -169,6 +179,8 @@ def train(
 
             for group in optimizer.param_groups:
                 group["lr"] = budget.learning_rate_at(run.step)
+            if isinstance(loss, FollowsTraining):
+                loss.progress = run.step / budget.steps
             batch = _backward(model, objective, sampler)
             run.step += 1
             stop = due = 0
@@ -245,6 +257,12 @@ def _log_validation(board: SummaryWriter, validation: Validation, model: nn.Modu
     for index, crop in enumerate(validation.crops(model)):
         board.add_image(f"validation crops: degraded, restored, truth/{index}", crop, patches)
     return scores
+
+
+def _log_tracked(board: SummaryWriter, tracked: Mapping[str, Validation], model: nn.Module, patches: int) -> None:
+    for name, test in tracked.items():
+        for metric, value in test.scores(model).items():
+            board.add_scalar(f"test/{name}/{metric}", value, patches)
 
 
 def _log_loss(board: SummaryWriter, loss: nn.Module, batch: Batch, mean: Tensor, patches: int) -> None:
