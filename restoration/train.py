@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -103,7 +104,7 @@ def train(
     folder: Path,
     identity: dict[str, Any],
     bf16: bool,
-    tracked: Mapping[str, Validation] | None = None,
+    tracked: Mapping[str, Validation] = MappingProxyType({}),
     world: World = ALONE,
     checkpoint_seconds: float = 30.0,
     log_steps: int = 50,
@@ -160,7 +161,7 @@ def train(
         while True:
             if board and run.step in validation_steps:
                 display.validated(run.step, _log_validation(board, validation, model, run.step * budget.batch))
-                _log_tracked(board, tracked or {}, model, run.step * budget.batch)
+                _log_tracked(board, tracked, model, run.step * budget.batch)
             run.seconds = time.perf_counter() - started
             if due or stop or run.step == budget.steps:
                 other_streams = world.gathered(run.streams())[1:]

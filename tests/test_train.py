@@ -17,10 +17,11 @@ from restoration import checkpoint
 from restoration.distributed import ALONE, World
 from restoration.errors import UserError
 from restoration.evaluate import Validation
-from restoration.losses import L1Loss, MixLoss
+from restoration.losses import L1Loss, L2Loss, MixLoss
 from restoration.network import RestorationCNN
 from restoration.patches import PatchSampler
 from restoration.protocol import Protocol
+from restoration.switching import SwitchedLoss
 from restoration.tasks import Demosaic
 from restoration.train import Budget, Interrupted, train
 from tests.conftest import packed
@@ -202,6 +203,27 @@ def test_a_loss_with_a_state_resumes_too(photo, tmp_path):
     with pytest.raises(Interrupted):
         run(photo, tmp_path / "cut", loss=Stop())
     assert torch.equal(weights(run(photo, tmp_path / "cut", loss=Switching())), weights(whole))
+
+
+def test_losses_switch_at_the_same_step_after_an_interruption(photo, tmp_path):
+    """After 3 of 12 steps."""
+    whole = run(photo, tmp_path / "whole", loss=SwitchedLoss(L1Loss(), L2Loss(), at=0.25))
+    assert torch.equal(weights(whole), weights(run(photo, tmp_path / "counted", loss=Switching())))
+    with pytest.raises(Interrupted):
+        run(photo, tmp_path / "cut", loss=SwitchedLoss(StopAfter(2), L2Loss(), at=0.25))
+    resumed = run(photo, tmp_path / "cut", loss=SwitchedLoss(L1Loss(), L2Loss(), at=0.25))
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_test_sets_are_tracked_and_change_nothing(photo, tmp_path):
+    photos = packed(photo)
+    kodak = Validation(Demosaic(), photos, protocol=Protocol(), device=torch.device("cpu"))  # run's own, again
+    tracked = run(photo, tmp_path / "tracked", tracked={"kodak24": kodak})
+    assert torch.equal(weights(tracked), weights(run(photo, tmp_path / "plain")))
+    for metric in ("psnr", "ssim", "l1", "l2"):
+        curve = scalars(tmp_path / "tracked", f"test/kodak24/{metric}")
+        assert list(curve) == [0, 16, 32, 48]
+        assert curve == scalars(tmp_path / "tracked", f"val/{metric}")
 
 
 def test_looking_rarely_changes_nothing(photo, tmp_path):
