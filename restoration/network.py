@@ -22,10 +22,12 @@ class RestorationCNN(nn.Module):
     Args:
         identity_start: begin as the identity map: a colour passes through one feature of each layer; the other features
             begin as He et al. draw them, with no weight in the output yet. False: PyTorch's default start.
+        residual: the layers learn what is to be added to the input, at the start nothing. Not the paper's network.
     """
 
-    def __init__(self, *, identity_start: bool = True):
+    def __init__(self, *, identity_start: bool = True, residual: bool = False):
         super().__init__()
+        self.residual = residual
         self.layers = nn.Sequential(
             nn.Conv2d(3, 64, kernel_size=9, padding=4),
             nn.PReLU(64, init=PRELU_START),
@@ -37,14 +39,20 @@ class RestorationCNN(nn.Module):
             self._start_as_identity()
 
     def forward(self, degraded: Tensor) -> Tensor:
-        return self.layers(degraded)
+        output = self.layers(degraded)
+        return degraded + output if self.residual else output
 
     @torch.no_grad()
     def _start_as_identity(self) -> None:
-        for convolution in (layer for layer in self.layers if isinstance(layer, nn.Conv2d)):
+        convolutions = [layer for layer in self.layers if isinstance(layer, nn.Conv2d)]
+        for convolution in convolutions:
             nn.init.kaiming_normal_(convolution.weight, a=PRELU_START)
             if convolution.bias is not None:
                 nn.init.zeros_(convolution.bias)
+        if self.residual:
+            nn.init.zeros_(convolutions[-1].weight)
+            return
+        for convolution in convolutions:
             centre = convolution.kernel_size[0] // 2
             for colour in range(3):
                 convolution.weight[colour] = 0
