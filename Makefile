@@ -19,6 +19,7 @@ help: ## this list
 	@echo "  DATA: $(notdir $(basename $(wildcard configs/data/*)))   BUDGET: $(notdir $(basename $(wildcard configs/budget/*)))"
 	@echo '  TRAIN, TEST: with DATA=folder: folders of photographs, lists of files or "patterns/**/*.png"'
 	@echo '  GPUS: how many of this machine train one network together'
+	@echo '  EXPERIMENT: what a study trains: $(notdir $(basename $(wildcard configs/experiment/*)))'
 	@echo '  LAUNCHER: every run of a study as a job: $(notdir $(basename $(wildcard configs/hydra/launcher/*)))'
 	@echo '  ARGS: any configuration value, as in make train ARGS="seed=1 budget.batch=32"'
 
@@ -33,8 +34,8 @@ train: $(READY) ## train one network, or go on with it, and score it: TASK= LOSS
 eval: $(BIN)/.ready ## score trained runs again, write their tables: [TASK= LOSS= DATA=its name BUDGET= ARGS=]
 	@$(BIN)/python -m scripts.eval $(ONLY) $(ARGS)
 
-study: $(READY) ## train every loss x task not yet trained, write all tables: [BUDGET= DATA= LAUNCHER= ARGS=]
-	@$(BIN)/python -m scripts.study $(if $(LAUNCHER),hydra/launcher=$(LAUNCHER)) $(HYDRA)
+study: $(READY) ## train every loss x task not yet trained, write all tables: [EXPERIMENT= BUDGET= DATA= LAUNCHER= ARGS=]
+	@$(BIN)/python -m scripts.study $(if $(EXPERIMENT),experiment=$(EXPERIMENT)) $(if $(LAUNCHER),hydra/launcher=$(LAUNCHER)) $(HYDRA)
 
 figure: $(BIN)/.ready ## crops of a test photograph after every trained network: [TASK= LOSS= DATA= BUDGET= ARGS=]
 	@$(BIN)/python -m scripts.figure $(ONLY) $(ARGS)

@@ -17,8 +17,8 @@ from omegaconf import DictConfig
 from restoration.datasets.pack import PackedSet, pack_set
 from restoration.runs import hardware
 from scripts.cli import chosen_bf16, chosen_device, clear_errors
+from scripts.experiment import composed
 from scripts.measure import timed_in_turn, write_benchmark
-from scripts.study import composed
 from scripts.train import training_sampler
 
 OWN = ("tasks", "losses", "seconds", "report")

@@ -1,4 +1,4 @@
-"""Trains a grid of runs as jobs, by Hydra's multirun; make study LAUNCHER=slurm calls it and writes the tables."""
+"""Trains runs as jobs, by Hydra's multirun; make study LAUNCHER=slurm calls it and writes the tables."""
 
 from pathlib import Path
 

@@ -15,7 +15,7 @@ from restoration.files import write_text
 from restoration.metrics import METRICS
 from restoration.runs import Run, read_provenance
 from scripts.cli import clear_errors
-from scripts.study import composed
+from scripts.experiment import composed
 from scripts.train import train_and_score
 
 

@@ -1,13 +1,15 @@
-"""Trains every loss x task x seed that is not trained yet, then writes the tables: make study BUDGET=quick
+"""Trains every run of an experiment that is not trained yet, then writes the tables: make study BUDGET=quick
 
-One after the other in this process; with LAUNCHER=slurm as jobs of a cluster (see configs/hydra/launcher). A run that
-fails does not keep the others from being trained; it is named at the end.
+An experiment is a file of configs/experiment/. One run after the other in this process; with LAUNCHER=slurm as jobs of
+a cluster (see configs/hydra/launcher). A run that fails does not keep the others from being trained; it is named at
+the end.
 """
 
+import json
 import subprocess
 import sys
-from itertools import product
 from pathlib import Path
+from typing import Any
 
 import hydra
 import torch
@@ -18,13 +20,15 @@ from rich.console import Console
 
 from restoration.datasets.pack import pack_set
 from restoration.errors import UserError
+from restoration.files import write_text
 from restoration.runs import Run
 from restoration.train import Interrupted
 from scripts.cli import clear_errors, explained
+from scripts.experiment import Planned, key_of, planned
 from scripts.job import FAILURE, LOG
-from scripts.train import run_of, show_tables, train_and_score, training_sampler
+from scripts.train import is_done, show_tables, train_and_score, training_sampler
 
-GRID = {"tasks": "task", "losses": "loss", "seeds": "seed"}
+OWN = ("tasks", "losses", "seeds", "parts", "experiment", "hydra.mode")  # what a study has and a training has not
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="study")
@@ -32,36 +36,44 @@ def main(config: DictConfig) -> None:
     with clear_errors():
         console = Console()
         typed, launcher = HydraConfig.get().overrides, HydraConfig.get().runtime.choices["hydra/launcher"]
-        shared = [text for text in [*typed.hydra, *typed.task] if text.split("=")[0] not in (*GRID, "hydra.mode")]
+        shared = [text for text in [*typed.hydra, *typed.task] if not is_own(text)]
         photo_set = instantiate(config.data)
         photos = pack_set(photo_set, Path(config.packs))  # before all runs, so that bad photographs are named once
-        grid = {}
-        for task, seed, loss in product(config.tasks, config.seeds, config.losses):
-            one = composed([*shared, f"task={task}", f"loss={loss}", f"seed={seed}"])
-            grid[run_of(one, photo_set.name)] = one
+        parts: Any = OmegaConf.to_container(config.parts, resolve=True)
+        grid = planned(parts, shared, photo_set.name)
+        missing = {run: plan for run, plan in grid.items() if not is_done(run, plan.config, photos)}
+        console.print(f"{len(grid) - len(missing)} of {len(grid)} runs are complete", highlight=False)
 
         if launcher == "basic":
-            failures = train_here(grid, console)
+            failures = train_here(missing, console)
         else:
-            for one in {run.task: one for run, one in grid.items()}.values():
-                training_sampler(one, photos, torch.device("cpu"))  # packs what the task makes of them
-            failures = train_as_jobs(grid, [*shared, *_sweep(config)], console)
+            for plan in {run.task: plan for run, plan in missing.items()}.values():
+                training_sampler(plan.config, photos, torch.device("cpu"))  # packs what the task makes of them
+            failures = train_as_jobs(missing, shared, console)
         show_tables([run for run in grid if run.is_complete()], config, console)
         if failures:
             raise UserError(
                 f"{len(failures)} of {len(grid)} runs failed or are missing:\n"
-                + "\n".join(f"  {run.task} with {run.loss}, seed {run.seed}: {why}" for run, why in failures.items())
+                + "\n".join(
+                    f"  {run.task} with {run.loss}, seed {run.seed}, {run.variant}: {why}"
+                    for run, why in failures.items()
+                )
                 + "\nThe tables hold what is complete; the same command trains the rest."
             )
 
 
-def train_here(grid: dict[Run, DictConfig], console: Console) -> dict[Run, str]:
+def is_own(override: str) -> bool:
+    """Whether a study's override is none of its runs'."""
+    return key_of(override) in OWN or key_of(override).startswith("parts.")
+
+
+def train_here(grid: dict[Run, Planned], console: Console) -> dict[Run, str]:
     """Trains one run after the other; why those failed that did."""
     failures = {}
-    for number, (run, config) in enumerate(grid.items(), start=1):
+    for number, (run, plan) in enumerate(grid.items(), start=1):
         console.rule(f"{number} of {len(grid)}")
         try:
-            train_and_score(config, console)
+            train_and_score(plan.config, console)
         except Interrupted:
             raise
         except Exception as error:  # whatever it is, the others do not depend on it
@@ -70,16 +82,21 @@ def train_here(grid: dict[Run, DictConfig], console: Console) -> dict[Run, str]:
     return failures
 
 
-def train_as_jobs(grid: dict[Run, DictConfig], overrides: list[str], console: Console) -> dict[Run, str]:
+def train_as_jobs(grid: dict[Run, Planned], shared: list[str], console: Console) -> dict[Run, str]:
     """Trains all runs as jobs and waits for them; why those failed that did."""
-    folder = next(iter(grid)).folder.parents[2]
+    if not grid:
+        return {}
+    folder = next(iter(grid)).folder.parents[3]
     console.print(
-        f"{len(grid)} jobs; each one's output is {folder}/TASK/LOSS/seedK/{LOG}. This command waits for them; where it "
-        "is interrupted, the cluster goes on with them: cancel them before you start it again.",
+        f"{len(grid)} jobs; each one's output is {folder}/VARIANT/TASK/LOSS/seedK/{LOG}. This command waits for them; "
+        "where it is interrupted, the cluster goes on with them: cancel them before you start it again.",
         highlight=False,
         soft_wrap=True,
     )
-    command = [sys.executable, "-m", "scripts.grid", "--multirun", f"hydra.sweep.dir='{folder}'", *overrides]
+    jobs = folder / "jobs.json"
+    write_text(jobs, json.dumps([plan.of_job for plan in grid.values()], indent=0) + "\n")
+    sweep = ["hydra/sweeper=listed", f"hydra.sweeper.jobs='{jobs}'", f"hydra.sweep.dir='{folder}'"]
+    command = [sys.executable, "-m", "scripts.grid", "--multirun", *sweep, *shared]
     launched = subprocess.run(command, check=False).returncode == 0
     silent = f"its job left no result; see {LOG} in its folder and {folder}/.submitit"
     if not launched:
@@ -91,19 +108,6 @@ def _failure(run: Run) -> str:
     """Why the job of a run gave up; empty where it did not."""
     path = run.folder / FAILURE
     return path.read_text().strip() if path.exists() else ""
-
-
-def _sweep(config: DictConfig) -> list[str]:
-    return [f"{name}={','.join(str(value) for value in config[names])}" for names, name in GRID.items()]
-
-
-def composed(overrides: list[str]) -> DictConfig:
-    """The training configuration that a command line with these overrides would have, resolved."""
-    config = hydra.compose("train", overrides, return_hydra_config=True)
-    HydraConfig.instance().set_config(config)
-    del config.hydra
-    OmegaConf.resolve(config)  # before the next one takes its place in HydraConfig
-    return config
 
 
 if __name__ == "__main__":

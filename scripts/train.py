@@ -24,7 +24,7 @@ from restoration.evaluate import INPUT, Validation, evaluate
 from restoration.files import write_text
 from restoration.patches import PatchSampler
 from restoration.protocol import Protocol
-from restoration.runs import Run, find_runs, read_scoring, write_provenance, write_scores
+from restoration.runs import Run, find_runs, read_provenance, read_scoring, write_provenance, write_scores
 from restoration.tables import build_tables, write_tables
 from restoration.tasks import Task
 from restoration.train import train
@@ -77,6 +77,7 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
         folder=run.folder,
         identity={**_identity(config), "device": device.type, "bf16": bf16, "photographs": photos.train.key},
         bf16=bf16,
+        tracked=_tracked(photos, task, protocol, device) if config.track and world.first else {},
         world=world,
         checkpoint_seconds=config.checkpoint_seconds,
         compiled=config.compile,
@@ -98,6 +99,18 @@ def run_of(config: DictConfig, data: str) -> Run:
     """The run that `config` composes, on a data set of this name."""
     names = config.names
     return Run(Path(config.runs), str(data), str(config.variant), names.task, names.loss, config.seed)
+
+
+def is_done(run: Run, config: DictConfig, photos: PackedSet) -> bool:
+    """Whether `train_and_score` of the resolved `config` would find nothing to do: a quick look."""
+    if not run.is_complete():
+        return False
+    trained = OmegaConf.load(run.folder / "config.yaml")
+    return (
+        all(OmegaConf.select(trained, name) == config[name] for name in (*IDENTITY, "seed", "precision"))
+        and read_provenance(run)["training_photographs_hash"] == photos.train.key
+        and read_scoring(run) == scoring(instantiate(config.task), photos, instantiate(config.protocol))
+    )
 
 
 def training_sampler(config: DictConfig, photos: PackedSet, device: torch.device, world: World = ALONE) -> PatchSampler:
@@ -148,6 +161,10 @@ def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
     for table in tables:
         table.show(console)
         console.print(f"written to {config.tables}/{table.name}.md, .csv and .tex\n", highlight=False, soft_wrap=True)
+
+
+def _tracked(photos: PackedSet, task: Task, protocol: Protocol, device: torch.device) -> dict[str, Validation]:
+    return {name: Validation(task, test, protocol=protocol, device=device) for name, test in photos.test.items()}
 
 
 def _identity(config: DictConfig) -> dict[str, Any]:

@@ -47,21 +47,24 @@ def test_a_run_that_fails_is_named_and_the_others_are_trained(study, tmp_path):
     table = tmp_path / "tables" / "tiny" / "quick" / "sr-test.md"
     here = study("losses=[broken,wrong,l1]")
     assert here.returncode == 1
-    message = "2 of 3 runs failed or are missing:\n  sr with broken, seed 0: the loss is not finite at step 3"
+    message = "2 of 3 runs failed or are missing:\n  sr with broken, seed 0, quick: the loss is not finite at step 3"
     assert message in here.stderr
-    assert "\n  sr with wrong, seed 0: RuntimeError: " in here.stderr
+    assert "\n  sr with wrong, seed 0, quick: RuntimeError: " in here.stderr
     assert here.stderr.count("Traceback") == 1  # of what no user can mend
     assert "| Bilinear | L1 |" in table.read_text()
     expected = (folder / "l1" / "seed0" / "model.safetensors").read_bytes()
 
     jobs = study("losses=[broken,killed,preempted]", "hydra/launcher=local")
     assert jobs.returncode == 1
-    assert "1 of 3 runs failed or are missing:\n  sr with broken, seed 0: the loss is not finite at step" in jobs.stderr
+    assert (
+        "1 of 3 runs failed or are missing:\n  sr with broken, seed 0, quick: the loss is not finite at step"
+        in jobs.stderr
+    )
     assert "| Bilinear | L1 | killed | preempted |" in table.read_text()
     for name in ("killed", "preempted"):  # both went on from their checkpoints
         assert (tmp_path / name).exists()
         assert (folder / name / "seed0" / "model.safetensors").read_bytes() == expected
         assert len(list((folder / name / "seed0").glob("events.out.*"))) == 2
         assert torch.load(folder / name / "seed0" / "checkpoint.pt", weights_only=True)["step"] == 6
-    starts = [path.read_text().count("Starting with") for path in folder.parent.glob(".submitit/*/*.out")]
+    starts = [path.read_text().count("Starting with") for path in folder.parents[1].glob(".submitit/*/*.out")]
     assert sorted(starts) == [1, 1, 2]  # the preempted job came back from the queue

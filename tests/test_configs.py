@@ -103,7 +103,7 @@ def test_every_data_set_is_tested():
 def test_launchers(launcher):
     config = composed(f"hydra/launcher={launcher}")
     assert isinstance(instantiate(config.hydra.launcher), Launcher)
-    assert config.hydra.sweep.subdir == "demosaic/mix/seed0"
+    assert config.hydra.sweep.subdir == "quick/demosaic/mix/seed0"
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in (ROOT / "configs").glob("*.yaml")))
