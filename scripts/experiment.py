@@ -14,7 +14,7 @@ from restoration.errors import UserError
 from restoration.runs import Run
 from scripts.train import run_of
 
-OmegaConf.register_new_resolver("third", lambda number: number // 3, replace=True)
+OmegaConf.register_new_resolver("third", lambda number: max(1, number // 3), replace=True)
 
 
 class Planned(NamedTuple):

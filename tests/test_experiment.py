@@ -48,6 +48,7 @@ def test_the_paper_is_all_its_runs_and_the_main_ones_come_first():
     by_name = {names(run): plan.config for run, plan in grid.items()}
     assert by_name["long", "sr", "ms_ssim_l2", 0].budget.patches == 300_000
     assert {config.budget.patches for name, config in by_name.items() if name[0] != "long"} == {100_000}
+    assert {name[0] for name, config in by_name.items() if config.budget.validations != 4} == {"long", "long-switching"}
     assert {name[0] for name, config in by_name.items() if config.track} == {"long-switching"}
     readings = {name[2]: config.loss for name, config in by_name.items() if name[0] == "long-alpha"}
     assert {loss: (float(values.alpha), values.l1_scale) for loss, values in readings.items()} == {
