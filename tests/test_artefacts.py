@@ -76,7 +76,7 @@ def edge_noise(image: Tensor) -> Tensor:
 def texture(shape: tuple[int, ...]) -> Tensor:
     """Fine detail of a photograph of gravel, of standard deviation 1."""
     plane = torch.from_numpy(skimage.data.gravel()).float()[None].repeat(1, 2, 2)[:, : shape[1], : shape[2]]
-    detail = plane - blurred(plane, 2)
+    detail = plane - blurred(plane, 1)
     return (detail / detail.std()).expand(shape)
 
 
@@ -118,15 +118,15 @@ def test_equal_images_give_nothing(target, name):
 
 @pytest.mark.parametrize("name", MEASURES)
 def test_what_is_planted_is_found_in_proportion(target, name):
-    """From 1 to 8 levels, over the other artefacts' white noise too."""
+    """From 2 to 8 levels, and beneath white noise."""
     pattern = planted(target)[name] / 255
-    found = [measured(MEASURES[name], target + amount * pattern, target) for amount in (1, 2, 4, 8)]
-    assert 0.55 < found[1] / 2 < 1.2
-    for value, amount in zip(found, (1, 2, 4, 8), strict=True):
-        assert value / amount == pytest.approx(found[1] / 2, rel=0.25)
-    if name not in ("edge_residual", "block_step"):  # those are sizes of differences, which noise adds to
+    two, four, eight = (measured(MEASURES[name], target + amount * pattern, target) for amount in (2, 4, 8))
+    assert 0.45 < two / 2 < 1.2  # less than 1 where a band of the spectrum is asked for, or black is clipped
+    assert two / 2 == pytest.approx(four / 4, rel=0.2)
+    assert eight / 8 == pytest.approx(four / 4, rel=0.2)
+    if name not in ("edge_residual", "block_step"):  # sizes of differences, which noise adds to
         white = 3 / 255 * noise(target.shape).flip(2)
-        assert measured(MEASURES[name], target + 4 * pattern + white, target) == pytest.approx(found[2], rel=0.1)
+        assert measured(MEASURES[name], target + 4 * pattern + white, target) == pytest.approx(four, rel=0.1)
 
 
 @pytest.mark.parametrize("name", MEASURES)
@@ -135,7 +135,7 @@ def test_other_artefacts_are_not_taken_for_it(target, name):
     own = measured(MEASURES[name], target + patterns[name], target)
     for other, pattern in patterns.items():
         if other != name and (name, other) not in KIN:
-            assert abs(measured(MEASURES[name], target + pattern, target)) < 0.25 * own, other
+            assert abs(measured(MEASURES[name], target + pattern, target)) < own / 3, other
 
 
 @pytest.mark.parametrize("sigma", [1.0, 2.0])
