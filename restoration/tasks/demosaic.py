@@ -35,10 +35,7 @@ class Demosaic:
         """(3, H, W) in [0, 1] -> the noisy mosaic, bilinearly interpolated, (3, H, W) in [0, 1]."""
         height, width = image.shape[1:]
         noise = torch.randn((1, height, width), generator=generator, device=generator.device).to(image)
-        start = torch.zeros(1, dtype=torch.int64, device=image.device)
-        raw = self._noisy(_mosaic(image[None], start, start), noise)
-        mirrored = functional.pad(raw[None], (1, 1, 1, 1), mode="reflect")[0]
-        return _bilinear(mirrored, start, start)[0]
+        return interpolated(self._noisy(mosaic_of(image), noise))
 
     def record(self, photo: np.ndarray) -> np.ndarray:
         """The photograph itself: the noise is new at every draw."""
@@ -56,6 +53,19 @@ class Demosaic:
 
     def _noisy(self, raw: Tensor, noise: Tensor) -> Tensor:
         return (raw + (self.a * raw + self.b).sqrt() * noise).clamp(0, 1)
+
+
+def mosaic_of(image: Tensor) -> Tensor:
+    """(3, H, W) -> (1, H, W), the colour that the sensor has at each pixel."""
+    start = torch.zeros(1, dtype=torch.int64, device=image.device)
+    return _mosaic(image[None], start, start)
+
+
+def interpolated(raw: Tensor) -> Tensor:
+    """(1, H, W), a mosaic that begins with red -> (3, H, W), bilinear; mirrored at the edges."""
+    start = torch.zeros(1, dtype=torch.int64, device=raw.device)
+    mirrored = functional.pad(raw[None], (1, 1, 1, 1), mode="reflect")[0]
+    return _bilinear(mirrored, start, start)[0]
 
 
 def _parities(top: Tensor, left: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
