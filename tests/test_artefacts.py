@@ -230,9 +230,12 @@ def test_white_noise_keeps_what_the_docstrings_say():
 
 
 def test_too_little_to_look_at_is_not_a_number():
-    rough = torch.rand((1, 3, 64, 64), generator=torch.Generator().manual_seed(0))
-    for measure in (flat_residual, edge_residual, block_step):
-        assert measure(rough / 2, rough).isnan().all(), measure
+    rough = torch.rand((1, 3, 160, 160), generator=torch.Generator().manual_seed(0))
+    for side, enough in ((20, False), (60, True)):
+        rough[..., :side, :side] = 0.5
+        assert artefacts._flat(artefacts._gradient_energy(rough)).sum() > 0
+        for measure in (flat_residual, edge_residual, block_step):
+            assert measure(rough / 2, rough).isfinite() == enough, measure
     assert edge_residual(grey(64, 64) + 0.1, grey(64, 64)).isnan().all()  # flat, and no edge
     assert grating(grey(31, 64), grey(31, 64)).isnan().all()
     assert not grating(grey(32, 32), grey(32, 32)).isnan()
