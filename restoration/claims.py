@@ -1,0 +1,207 @@
+"""What the paper claims, claim by claim, as tests on records; `ledger` judges them by its rules.
+
+A claim about "every metric" means those of the paper's Table 1; one about the losses of a task means the columns that
+the paper has for it. "A small change of α" is one of at most 0.1 from 0.84, with L1 in 8-bit units; it "hardly matters"
+where PSNR changes by less than 0.1 dB and SSIM by less than 0.002 (this project's choice: the paper gives no figure).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from restoration.comparisons import rank_records
+from restoration.evaluate import INPUT
+from restoration.ledger import Better, Claim, Ledger, Pair, Part, judge
+from restoration.main_runs import PAPER_COLUMNS, TABLE_1, Main
+from restoration.questions import questions
+from restoration.scales import RANK
+from restoration.statistics import RESAMPLES, Scores
+from restoration.tables import title_of
+
+ALPHA, SMALL_CHANGE = 0.84, 0.1
+
+
+def build_ledger(
+    records: pd.DataFrame,
+    *,
+    data: str,
+    variant: str,
+    test_set: str,
+    raw: pd.DataFrame | None = None,
+    longer: str = "long",
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Ledger:
+    """The ledger of one data set, variant and test set.
+
+    Args:
+        records: per-image records; other variants of the same data answer the questions.
+        raw: records of real raw photographs (or crops of them) that have a reference, for claim 10.
+        longer: the variant that is trained longer than `variant`.
+        seed: of the bootstrap.
+    """
+    plain = Scores(records)
+    known = Main(plain, data, variant, test_set)
+    ranks = [
+        rank_records(
+            plain,
+            known.at(task, RANK),
+            [loss for loss in columns if loss in known.losses(task)],
+            TABLE_1,
+        )
+        for task, columns in PAPER_COLUMNS.items()
+    ]
+    extra = [frame for frame in (*ranks, *([] if raw is None else [raw])) if len(frame)]
+    main = Main(Scores(pd.concat([records, *extra], ignore_index=True)), data, variant, test_set)
+    title = f"What the paper claims, measured on {test_set} ({data}, {variant})"
+    claims = [*quality_claims(main), *artefact_claims(main), *training_claims(main), *outside_claims(main, raw)]
+    claims.sort(key=lambda claim: float(claim.number.rstrip("abcdef")))
+    return judge([*claims, *questions(main, longer)], main.scores, title=title, resamples=resamples, seed=seed)
+
+
+def quality_claims(main: Main) -> list[Claim]:
+    """Claims 1, 2, 4.1 and 8: which loss scores best."""
+    others = {task: [loss for loss in columns if loss != "mix"] for task, columns in PAPER_COLUMNS.items()}
+
+    def mix_first(metrics: Sequence[str]) -> dict[str, tuple[Part, ...]]:
+        return {
+            task: tuple(part for loss in losses for part in main.better("mix", loss, [task], metrics))
+            for task, losses in others.items()
+        }
+
+    def by_task(first: str, second: str) -> dict[str, tuple[Part, ...]]:
+        return {task: main.better(first, second, [task], TABLE_1) for task in PAPER_COLUMNS}
+
+    single_scale = {
+        f"than {title_of(loss)}": main.better("ms_ssim", loss, main.tasks_of("ssim5", "ssim9"), TABLE_1)
+        for loss in ("ssim5", "ssim9")
+    }
+    return [
+        *_split("1", "L1 beats L2 on every metric and task", "[S]", "L1 better than L2", by_task("l1", "l2")),
+        *_split(
+            "2.1",
+            "Mix is the best loss overall",
+            "[S]",
+            "Mix's rank among the paper's losses, averaged over metrics for each image, better than each other's",
+            mix_first([RANK]),
+        ),
+        *_split(
+            "2.2",
+            "Mix is the best loss on every metric of every task",
+            "[R]",
+            "Mix better than each other loss of the paper's table, metric by metric",
+            mix_first(TABLE_1),
+        ),
+        *_split("4.1", "MS-SSIM beats single-scale SSIM", "[S]", "MS-SSIM better on every metric", single_scale),
+        *_split("8", "Mix beats MS-SSIM+L2", "[R]", "Mix better on every metric", by_task("mix", "ms_ssim_l2")),
+    ]
+
+
+def artefact_claims(main: Main) -> list[Claim]:
+    """Claims 3, 4.2 and 5: what a loss leaves in the image."""
+    shifts = {
+        f"in {words}": main.better("l1", "ms_ssim", PAPER_COLUMNS, [metric])
+        for words, metric in (("brightness", "luminance_shift"), ("colour", "colour_shift"))
+    }
+    return [
+        *_split(
+            "3",
+            "L2 leaves artefacts in flat areas",
+            "[S]",
+            "more of the artefact's measure after L2 than after L1 (demosaic, sr: and than after Mix)",
+            {
+                "demosaic, splotches": main.better("l1", "l2", ["demosaic"], ["flat_residual"])
+                + main.better("mix", "l2", ["demosaic"], ["flat_residual"]),
+                "sr, grating": main.better("l1", "l2", ["sr"], ["grating"])
+                + main.better("mix", "l2", ["sr"], ["grating"]),
+                "jpeg, blocks": main.better("l1", "l2", ["jpeg"], ["block_step"]),
+            },
+        ),
+        *_split(
+            "4.2",
+            "MS-SSIM shifts brightness and colours",
+            "[S][R]",
+            "a larger shift after MS-SSIM than after L1",
+            shifts,
+        ),
+        *_split(
+            "5",
+            "SSIM depends on σ",
+            "[S]",
+            "σ = 1 and σ = 9 compared where each is said to be worse",
+            {
+                "a small σ loses flat areas": main.better("ssim9", "ssim1", ["demosaic"], ["flat_residual"]),
+                "a large σ keeps noise around edges": main.better("ssim1", "ssim9", ["demosaic"], ["edge_residual"]),
+            },
+        ),
+    ]
+
+
+def training_claims(main: Main) -> list[Claim]:
+    """Claims 6 and 7: switching losses, and α."""
+    tasks = main.tasks_of("l1_to_l2", "l2_to_l1")
+    near = [
+        (task, loss)
+        for task in PAPER_COLUMNS
+        for loss in main.losses(task)
+        if (match := re.fullmatch(r"mix_a(\d*\.?\d+)", loss))
+        and 0 < abs(float(match[1]) - ALPHA) <= SMALL_CHANGE + 1e-9
+    ]
+    low, high = ALPHA - SMALL_CHANGE, ALPHA + SMALL_CHANGE
+    return [
+        *_split(
+            "6",
+            "Training half with L1 and half with L2 ends lower on the test L2 than L2 throughout",
+            "[S]",
+            "a lower L2 than after L2 throughout",
+            {
+                "L1, then L2": main.better("l1_to_l2", "l2", tasks, ["l2"]),
+                "L2, then L1": main.better("l2_to_l1", "l2", tasks, ["l2"]),
+            },
+        ),
+        Claim(
+            "7",
+            "Small changes of α hardly matter",
+            "[S]",
+            f"α from {low:.2f} to {high:.2f}, L1 in 8-bit units: within 0.1 dB and 0.002 of SSIM of α = {ALPHA}",
+            tuple(part for task, loss in near for part in main.alike(loss, "mix", [task])),
+            () if near else (f"mix_a<α> with α from {low:.2f} to {high:.2f}",),
+        ),
+    ]
+
+
+def outside_claims(main: Main, raw: pd.DataFrame | None) -> list[Claim]:
+    """Claims 9 and 10: against BM3D, and on real raw photographs."""
+    places = [] if raw is None else Scores(raw).conditions()
+    real = [at for at in places if at.task == "demosaic" and at.metric in TABLE_1]
+    return [
+        *_split(
+            "9",
+            "The networks beat BM3D in the Bayer domain followed by demosaicking",
+            "[S][R]",
+            "better than BM3D on every metric",
+            {title_of(loss): main.better(loss, "bm3d", ["demosaic"], TABLE_1) for loss in ("l1", "mix")},
+        ),
+        Claim(
+            "10",
+            "The networks also work on real raw photographs",
+            "[S][R]",
+            "L1 and Mix better than the degraded input on every metric, on real raw photographs with a reference",
+            tuple(Better(Pair(at, loss, INPUT)) for loss in ("l1", "mix") for at in real),
+            () if real else ("records of real raw photographs",),
+        ),
+    ]
+
+
+def _split(number: str, words: str, source: str, test: str, pieces: Mapping[str, tuple[Part, ...]]) -> list[Claim]:
+    """The claim as a whole, counted only, and its pieces by letter."""
+    whole = Claim(number, words, source, test, tuple(part for parts in pieces.values() for part in parts), summary=True)
+    letters = "abcdefgh"
+    return [
+        whole,
+        *(
+            Claim(f"{number}{letter}", f"{words}: {piece}", source, test, parts)
+            for letter, (piece, parts) in zip(letters, pieces.items(), strict=False)
+        ),
+    ]

@@ -1,0 +1,201 @@
+"""Every loss against L2 and against Mix, and how the losses rank: tables from records.
+
+One table of comparisons is one family: Holm's correction counts every comparison in it, of whatever task and metric.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from itertools import groupby
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from restoration.errors import UserError
+from restoration.metrics import METRICS
+from restoration.runs import COLUMNS
+from restoration.scales import RANK, scale_of
+from restoration.statistics import RESAMPLES, Condition, Difference, Scores, corrected
+from restoration.tables import in_order, title_of
+
+REFERENCES = ("l2", "mix")
+
+
+def compare_all(
+    records: pd.DataFrame, *, references: Sequence[str] = REFERENCES, resamples: int = RESAMPLES, seed: int = 0
+) -> list[Difference]:
+    """Every loss − every reference at every condition of the records, corrected together; sorted."""
+    scores = Scores(records)
+    return corrected(
+        [
+            scores.compare(at, loss, reference, resamples=resamples, seed=seed)
+            for at in sorted(scores.conditions(), key=_as_shown)
+            for reference in references
+            if scores.has(at, reference)
+            for loss in in_order(set(scores.losses(at)))
+            if loss != reference
+        ]
+    )
+
+
+def comparison_frame(differences: Iterable[Difference]) -> pd.DataFrame:
+    """A row per comparison, in the metrics' own units."""
+    rows = []
+    for each in differences:
+        facts = asdict(each)
+        rows.append({**facts.pop("at"), **facts, "better": each.better or ""})
+    return pd.DataFrame(rows)
+
+
+def comparison_markdown(differences: Sequence[Difference]) -> str:
+    """A table for each task, test set and reference, a row per metric; bold where one is better."""
+    parts = []
+    for place, group in groupby(sorted(differences, key=_table_of), key=_table_of):
+        parts.append(_comparison_table(place, list(group)))
+    tests = len({(each.at, frozenset((each.first, each.second))) for each in differences if each.images})
+    parts.append(
+        "Mean difference over photographs and seeds [95 % bootstrap interval over both]. Bold: the interval excludes 0 "
+        f"and Wilcoxon's signed-rank test has p < 0.05 after Holm's correction for {tests} comparisons; with * it is "
+        "worse than the reference.\n"
+    )
+    return "\n".join(parts)
+
+
+def mean_ranks(records: pd.DataFrame) -> pd.DataFrame:
+    """The mean rank of every loss over images at every condition, 1 being best; images without finite values left out.
+
+    A row per condition; columns: its names, images, left_out, then the losses, not a number where one is not scored.
+    """
+    scores = Scores(records)
+    losses = in_order({loss for at in scores.conditions() for loss in scores.losses(at)})
+    rows = []
+    for at in sorted(scores.conditions(), key=_as_shown):
+        present = scores.losses(at)
+        tables = [scores.table(at, loss).mean(axis=1, skipna=False) for loss in present]
+        values = _aligned(at, present, tables)
+        ranks = _ranks(values, at.metric)
+        finite = np.isfinite(ranks).all(axis=0)
+        means = ranks[:, finite].mean(axis=1) if finite.any() else np.full(len(present), np.nan)
+        rows.append(
+            {
+                **asdict(at),
+                "images": int(finite.sum()),
+                "left_out": int((~finite).sum()),
+                **dict(zip(present, means.tolist(), strict=True)),
+            }
+        )
+    return pd.DataFrame(rows, columns=[*Condition.__dataclass_fields__, "images", "left_out", *losses])
+
+
+def rank_markdown(ranks: pd.DataFrame) -> str:
+    """The frame of `mean_ranks` as a table for each task and test set; bold where the rank is the lowest."""
+    parts = []
+    for (data, variant, task, test_set), rows in ranks.groupby(["data", "variant", "task", "test_set"]):
+        losses = [name for name in ranks.columns[7:] if rows[name].notna().any()]
+        body = []
+        for _, row in rows.iterrows():
+            best = f"{row[losses].min():.2f}"
+            texts = ["–" if np.isnan(row[loss]) else f"{row[loss]:.2f}" for loss in losses]
+            body.append([_metric_title(row["metric"]), *(f"**{text}**" if text == best else text for text in texts)])
+        title = f"**Mean rank over images, 1 is best: {task} on {test_set}** ({data}, {variant})"
+        parts.append(f"{title}\n\n{markdown_table(['', *map(title_of, losses)], body)}")
+    return "\n".join(parts)
+
+
+def rank_records(scores: Scores, at: Condition, losses: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
+    """Records of the metric "rank": a loss's rank among `losses` for each image and seed, averaged over `metrics`.
+
+    A metric counts on the images where all losses have finite values; `at` names everything but the metric. Empty
+    where some loss or every metric is not scored, or no seed is common to all.
+    """
+    places = [Condition(at.data, at.variant, at.task, at.test_set, metric) for metric in metrics]
+    places = [place for place in places if all(scores.has(place, loss) for loss in losses)]
+    tables = {(place, loss): scores.table(place, loss) for place in places for loss in losses}
+    seeds = sorted(set.intersection(*(set(table.columns) for table in tables.values()))) if tables else []
+    if not seeds:
+        return pd.DataFrame(columns=COLUMNS)
+    rows = []
+    for seed in seeds:
+        columns = [tables[place, loss][seed] for place in places for loss in losses]
+        values = _aligned(at, [*losses] * len(places), columns).reshape(len(places), len(losses), -1)
+        ranks = np.stack([_ranks(each, place.metric) for each, place in zip(values, places, strict=True)])
+        counts = np.isfinite(ranks).sum(axis=0)
+        means = np.divide(np.nansum(ranks, axis=0), counts, out=np.full(counts.shape, np.nan), where=counts > 0)
+        images = tables[places[0], losses[0]].index
+        rows += [
+            (at.data, at.variant, at.test_set, at.task, loss, seed, image, RANK, value)
+            for loss, per_image in zip(losses, means, strict=True)
+            for image, value in zip(images, per_image, strict=True)
+        ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
+    """A GitHub table whose first `left` columns are text, the others numbers."""
+    lines = [[*head], *([cell.replace("|", r"\|") for cell in row] for row in rows)]
+    texts = ["| " + " | ".join(line) + " |" for line in lines]
+    rule = "|" + "---|" * left + "---:|" * (len(head) - left)
+    return "\n".join([texts[0], rule, *texts[1:]]) + "\n"
+
+
+def _comparison_table(place: tuple[str, ...], differences: Sequence[Difference]) -> str:
+    task, test_set, data, variant, reference = place
+    losses = in_order({each.first for each in differences})
+    metrics = sorted({each.at.metric for each in differences}, key=_metric_order)
+    cells = {(each.at.metric, each.first): _cell(each) for each in differences}
+    rows = [[_metric_title(metric), *(cells.get((metric, loss), "–") for loss in losses)] for metric in metrics]
+    seeds = ", ".join(str(count) for count in sorted({each.seeds for each in differences}))
+    images = ", ".join(str(count) for count in sorted({each.images for each in differences}))
+    title = (
+        f"**Against {title_of(reference)}: {task} on {test_set}** ({data}, {variant}; images {images}; seeds {seeds})"
+    )
+    return f"{title}\n\n{markdown_table(['', *map(title_of, losses)], rows)}"
+
+
+def _cell(each: Difference) -> str:
+    if not each.images:
+        return "–"
+    scale = scale_of(each.at.metric)
+    value = scale.shown(each.value, sign="+")
+    interval = f"[{scale.shown(each.low)}, {scale.shown(each.high)}]"
+    return {each.first: f"**{value}** {interval}", each.second: f"**{value}** {interval} *"}.get(
+        each.better or "", f"{value} {interval}"
+    )
+
+
+def _aligned(at: Condition, losses: Sequence[str], columns: Sequence[pd.Series]) -> np.ndarray:
+    """Values of all losses, (losses, images), on the same images."""
+    for loss, column in zip(losses, columns, strict=True):
+        if not column.index.equals(columns[0].index):
+            raise UserError(
+                f"{losses[0]} and {loss} are not scored on the same images of {at.test_set} ({at.task}, {at.metric}); "
+                "score both again (make eval)"
+            )
+    return np.stack([column.to_numpy(float) for column in columns])
+
+
+def _ranks(values: np.ndarray, metric: str) -> np.ndarray:
+    """(losses, images): 1 for the best of an image, means for equals; not a number where some value is not finite."""
+    oriented = -values if scale_of(metric).higher_is_better else values
+    finite = np.isfinite(oriented).all(axis=0)
+    ranks = np.full(values.shape, np.nan)
+    if finite.any():
+        ranks[:, finite] = stats.rankdata(oriented[:, finite], axis=0)
+    return ranks
+
+
+def _table_of(each: Difference) -> tuple[str, ...]:
+    return (each.at.task, each.at.test_set, each.at.data, each.at.variant, each.second)
+
+
+def _as_shown(at: Condition) -> tuple:
+    return (at.data, at.variant, at.task, at.test_set, _metric_order(at.metric))
+
+
+def _metric_order(metric: str) -> tuple[int, str]:
+    """As the tables order them, artefact measures after."""
+    return (list(METRICS).index(metric) if metric in METRICS else len(METRICS), metric)
+
+
+def _metric_title(metric: str) -> str:
+    return METRICS[metric].title if metric in METRICS else metric

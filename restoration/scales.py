@@ -1,0 +1,39 @@
+"""In which unit and direction differences of a metric are shown."""
+
+import re
+from dataclasses import dataclass
+
+from restoration.errors import UserError
+from restoration.metrics import METRICS
+
+ARTEFACTS = ("flat_residual", "grating", "block_step", "edge_residual", "luminance_shift", "colour_shift")
+RANK = "rank"  # of a loss among others, averaged over metrics: 1 is best
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How differences of a metric are shown: times `times`, with `digits` decimals or else three significant digits."""
+
+    unit: str
+    higher_is_better: bool
+    digits: int | None
+    times: float = 1.0
+
+    def shown(self, value: float, *, sign: str = "") -> str:
+        """The value with a true minus; `sign="+"` marks positive ones too."""
+        form = f"{sign}.3g" if self.digits is None else f"{sign}.{self.digits}f"
+        return format(value * self.times + 0.0, form).replace("-", "−")
+
+
+def scale_of(metric: str) -> Scale:
+    """Unit and direction of a metric or artefact measure."""
+    if metric == RANK:
+        return Scale("ranks", higher_is_better=False, digits=2)
+    if metric in METRICS:
+        row = METRICS[metric]
+        unit = re.search(r"\((.+)\)$", row.title)
+        return Scale(unit[1] if unit else f"({row.title})", row.higher_is_better, row.digits, row.shown_times)
+    if metric in ARTEFACTS:
+        return Scale(f"({metric})", higher_is_better=False, digits=None)
+    known = [*METRICS, *ARTEFACTS, RANK]
+    raise UserError(f"nobody said whether more or less {metric!r} is better; known are {', '.join(known)}")

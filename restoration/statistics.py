@@ -1,0 +1,235 @@
+"""Is one loss better than another? Paired differences per image, their uncertainty, tests and ranks, from records.
+
+A difference is first − second, photograph by photograph and seed by seed, on the seeds that both have; what has no seed
+(the degraded input, bilinear, BM3D) meets every seed of the other. A photograph without a finite value (MS-SSIM of a
+small one, the PSNR of a perfect one) is left out and counted.
+
+Interval: 95 %, percentiles of the mean over resampled photographs and, independently, resampled seeds. Simulated, it
+covers the truth in 94 % of cases with 40 photographs where seeds shift all of them alike by little, but with three
+seeds in 88 % where that shift is a third of the spread over photographs and in 79 % where it is as large: three seeds
+know little. With one seed it knows nothing of trainings and says so.
+Test: Wilcoxon's signed ranks, two-sided, on each photograph's mean over seeds. It asks whether these trained networks
+differ on photographs like these, so a loss is called better only where test and interval agree. Holm's correction
+counts all comparisons that are made together.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from restoration.errors import UserError
+from restoration.evaluate import INPUT
+from restoration.runs import COLUMNS
+from restoration.scales import scale_of
+from restoration.tables import title_of
+
+UNTRAINED = (INPUT, "bilinear", "bicubic", "malvar", "menon", "bm3d")  # have no seed, whatever their records say
+LEVEL = 0.05  # of the tests; intervals hold the rest
+RESAMPLES = 10_000
+SAME = 1e-6  # relative difference of one image's values that were computed twice
+
+
+@dataclass(frozen=True, order=True)
+class Condition:
+    """What stays the same while losses are compared."""
+
+    data: str
+    variant: str
+    task: str
+    test_set: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean of first − second in the metric's own unit, with its interval and p before and after Holm's correction.
+
+    Attributes:
+        images: photographs that count; with none, value, interval and p are not numbers.
+        seeds: trainings that count; 1: the interval is over images only; 0: neither side is trained.
+        left_out: photographs without a finite value.
+    """
+
+    at: Condition
+    first: str
+    second: str
+    value: float
+    low: float
+    high: float
+    p: float
+    images: int
+    seeds: int
+    left_out: int
+    p_holm: float = np.nan
+
+    @property
+    def better(self) -> str | None:
+        """The better loss where both interval and corrected test are sure, else None."""
+        if not self.p_holm < LEVEL or self.low <= 0 <= self.high:
+            return None
+        return self.first if (self.low > 0) == scale_of(self.at.metric).higher_is_better else self.second
+
+    def __str__(self) -> str:
+        """As in "Mix − L1 = +0.18 dB [0.12, 0.25]"."""
+        names = f"{title_of(self.first)} − {title_of(self.second)}"
+        scale = scale_of(self.at.metric)
+        if not self.images:
+            return f"{names}: no image has a finite {scale.unit}"
+        low, high = scale.shown(self.low), scale.shown(self.high)
+        return f"{names} = {scale.shown(self.value, sign='+')} {scale.unit} [{low}, {high}]"
+
+    def details(self) -> str:
+        """Who is better, p after Holm's correction, and how much it rests on."""
+        if not self.images:
+            return f"{self.left_out} images left out"
+        facts = [f"{title_of(self.better)} is better" if self.better else "undecided"]
+        facts += [] if np.isnan(self.p_holm) else [f"p {shown_p(self.p_holm)} after Holm"]
+        facts.append(f"{self.images} image{'s' * (self.images != 1)}")
+        facts.append({0: "no training", 1: "1 seed: interval over images only"}.get(self.seeds, f"{self.seeds} seeds"))
+        facts += [f"{self.left_out} images left out"] if self.left_out else []
+        return ", ".join(facts)
+
+
+class Scores:
+    """Records, sorted for comparisons.
+
+    Args:
+        records: a row per value, with the columns of `runs.COLUMNS`, in any order.
+    """
+
+    def __init__(self, records: pd.DataFrame):
+        if missing := [name for name in COLUMNS if name not in records]:
+            raise UserError(f"records need the columns {', '.join(COLUMNS)}; {', '.join(missing)} are missing")
+        names = [name for name in COLUMNS if name not in ("seed", "value")]
+        self.records = records[COLUMNS].astype(dict.fromkeys(names, str))
+        keys = ["data", "variant", "task", "test_set", "metric", "loss"]
+        groups = cast(dict[tuple[str, ...], np.ndarray], self.records.groupby(keys).indices)
+        self._rows = {(Condition(*key[:5]), key[5]): rows for key, rows in groups.items()}
+        self._tables: dict[tuple[Condition, str], pd.DataFrame] = {}
+        self._losses: dict[Condition, list[str]] = {}
+        for at, loss in sorted(self._rows):
+            self._losses.setdefault(at, []).append(loss)
+        self.variants = sorted({at.variant for at in self._losses})
+        self.metrics = sorted({at.metric for at in self._losses})
+
+    def conditions(self) -> list[Condition]:
+        return list(self._losses)
+
+    def losses(self, at: Condition) -> list[str]:
+        return self._losses.get(at, [])
+
+    def has(self, at: Condition, loss: str) -> bool:
+        return (at, loss) in self._rows
+
+    def table(self, at: Condition, loss: str) -> pd.DataFrame:
+        """Values of one loss, (images, seeds); one column for what has no seed."""
+        if (at, loss) not in self._tables:
+            if not self.has(at, loss):
+                raise UserError(f"no record of {loss} at {at}; it has {', '.join(self.losses(at)) or 'none'}")
+            self._tables[at, loss] = _table(self.records.iloc[self._rows[at, loss]], at, loss)
+        return self._tables[at, loss]
+
+    def compare(
+        self, at: Condition, first: str, second: str, *, resamples: int = RESAMPLES, seed: int = 0
+    ) -> Difference:
+        """The difference of two losses; the same whatever else is compared, `seed` being that of the resampling."""
+        values, seeds, left_out = self.differences(at, first, second)
+        if not len(values):
+            return Difference(at, first, second, np.nan, np.nan, np.nan, np.nan, 0, seeds, left_out)
+        low, high = interval(values, rng=np.random.default_rng(seed), resamples=resamples)
+        p = signed_rank_p(values.mean(axis=1))
+        return Difference(at, first, second, float(values.mean()), low, high, p, len(values), seeds, left_out)
+
+    def differences(self, at: Condition, first: str, second: str) -> tuple[np.ndarray, int, int]:
+        """First − second, (images, seeds); how many seeds they have in common; how many images are left out."""
+        one, other = self.table(at, first), self.table(at, second)
+        if unpaired := one.index.symmetric_difference(other.index).tolist():
+            raise UserError(
+                f"{first} and {second} are not scored on the same images of {at.test_set} ({at.task}, {at.metric}): "
+                f"only one of them has {_some(unpaired)}; score both again (make eval)"
+            )
+        if first not in UNTRAINED and second not in UNTRAINED:
+            seeds = one.columns.intersection(other.columns).sort_values()
+            if seeds.empty:
+                raise UserError(
+                    f"{first} has the seeds {list(one)}, {second} {list(other)} ({at.task}, {at.variant}): "
+                    "train both with a common one"
+                )
+            one, other = one[seeds], other[seeds]
+        a, b = np.broadcast_arrays(one.to_numpy(float), other.to_numpy(float))
+        finite = (np.isfinite(a) & np.isfinite(b)).all(axis=1)
+        trained = 0 if first in UNTRAINED and second in UNTRAINED else a.shape[1]
+        return a[finite] - b[finite], trained, int((~finite).sum())
+
+
+def interval(values: np.ndarray, *, rng: np.random.Generator, resamples: int = RESAMPLES) -> tuple[float, float]:
+    """The interval of the mean of (images, seeds) over resampled images and seeds."""
+    images, seeds = values.shape
+    means = ((_weights(images, rng, resamples) @ values) * _weights(seeds, rng, resamples)).sum(axis=1)
+    low, high = np.quantile(means, [LEVEL / 2, 1 - LEVEL / 2])
+    return float(low), float(high)
+
+
+def _weights(count: int, rng: np.random.Generator, resamples: int) -> np.ndarray:
+    """How often each of `count` things is drawn in each resample of as many, as a fraction, (resamples, count)."""
+    drawn = rng.integers(count, size=(resamples, count)) + count * np.arange(resamples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=resamples * count).reshape(resamples, count) / count
+
+
+def signed_rank_p(values: np.ndarray) -> float:
+    """Wilcoxon's two-sided p of (images,); 1 where all are zero."""
+    return float(cast(Any, stats.wilcoxon(values)).pvalue) if np.any(values) else 1.0
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """Holm's adjusted p values; what is not a number stays so and does not count."""
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p, kind="stable")[: np.count_nonzero(~np.isnan(p))]
+    adjusted = np.full_like(p, np.nan)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1)
+    return adjusted
+
+
+def corrected(differences: Sequence[Difference]) -> list[Difference]:
+    """The same differences with Holm's correction over all of them; a − b and b − a are one test."""
+    tests = {(each.at, frozenset((each.first, each.second))): each.p for each in differences}
+    adjusted = dict(zip(tests, holm(list(tests.values())).tolist(), strict=True))
+    return [replace(each, p_holm=adjusted[each.at, frozenset((each.first, each.second))]) for each in differences]
+
+
+def shown_p(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+
+
+def _table(rows: pd.DataFrame, at: Condition, loss: str) -> pd.DataFrame:
+    """Records of one loss as (images, seeds), both sorted; every pair has one value, or several equal ones."""
+    image_of, images = pd.factorize(rows["image"], sort=True)
+    seed_of, seeds = pd.factorize(rows["seed"] * (loss not in UNTRAINED), sort=True)
+    cell, values = image_of * len(seeds) + seed_of, rows["value"].to_numpy(float)
+    order = np.lexsort((values, cell))
+    cell, values = cell[order], values[order]
+    again = cell[1:] == cell[:-1]
+    differs = again & ~np.isclose(values[1:], values[:-1], rtol=SAME, atol=0, equal_nan=True)
+    if differs.any():
+        image, seed = divmod(int(cell[1:][differs][0]), len(seeds))
+        raise UserError(
+            f"{loss} has different values of {images[image]} with seed {seeds[seed]} at {at}; "
+            "score it again (make eval)"
+        )
+    cells, first = np.unique(cell, return_index=True)
+    if absent := sorted(set(range(len(images) * len(seeds))) - set(cells.tolist())):
+        image, seed = divmod(absent[0], len(seeds))
+        raise UserError(
+            f"{loss} has no value of {images[image]} with seed {seeds[seed]} at {at}, as its other seeds have; "
+            "score that run again (make eval)"
+        )
+    return pd.DataFrame(values[first].reshape(len(images), len(seeds)), index=images, columns=seeds)
+
+
+def _some(names: Iterable[object], *, most: int = 5) -> str:
+    listed = sorted(map(str, names))
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")

@@ -1,0 +1,228 @@
+"""An effect of known size is found, none is found where there is none, and the numbers are those of the formulas."""
+
+from dataclasses import replace
+from itertools import product
+from math import inf, nan
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from restoration.errors import UserError
+from restoration.scales import scale_of
+from restoration.statistics import Condition, Difference, Scores, corrected, holm, interval, signed_rank_p
+from tests.records import PLACE, records_of
+
+SIMULATIONS = 420
+FAMILY = 6
+
+
+def simulated(rng: np.random.Generator, *, effect: float, images: int = 40, seeds: int = 3) -> dict[str, np.ndarray]:
+    """Mix − L1 = effect + a deviation of every image (spread 0.3) and of every image and training (0.1)."""
+    l1 = rng.normal(30, 3, (images, 1)) + rng.normal(0, 0.07, (images, seeds))
+    return {
+        "l1": l1,
+        "mix": l1 + effect + rng.normal(0, 0.3, (images, 1)) + rng.normal(0, 0.1, (images, seeds)),
+    }
+
+
+def compared(values: dict[str, np.ndarray], first: str = "mix", second: str = "l1", **options) -> Difference:
+    return Scores(records_of(values)).compare(PLACE, first, second, **options)
+
+
+@pytest.fixture(scope="module", params=[0.2, 0.0])
+def trials(request) -> tuple[float, list[Difference]]:
+    """Many experiments with an effect of 0.2 dB, and as many with none."""
+    rng = np.random.default_rng(7)
+    places = [replace(PLACE, test_set=f"{trial}") for trial in range(SIMULATIONS)]
+    scores = Scores(pd.concat([records_of(simulated(rng, effect=request.param), at) for at in places]))
+    return request.param, [
+        scores.compare(at, "mix", "l1", resamples=2000, seed=trial) for trial, at in enumerate(places)
+    ]
+
+
+def test_the_interval_covers_the_effect_at_its_rate(trials):
+    effect, found = trials
+    covered = np.mean([each.low <= effect <= each.high for each in found])
+    assert 0.918 <= covered <= 0.982, covered  # 0.95 ± 3 standard errors
+    assert abs(np.mean([each.value for each in found]) - effect) < 0.01
+
+
+def test_an_effect_is_found_and_none_is_found_at_the_stated_rate(trials):
+    effect, found = trials
+    rate = np.mean([each.p < 0.05 for each in found])
+    families = [corrected(found[start : start + FAMILY]) for start in range(0, SIMULATIONS, FAMILY)]
+    if effect:
+        assert rate > 0.95
+        assert np.mean([each.better == "mix" for family in families for each in family]) > 0.85
+        assert not any(each.better == "l1" for family in families for each in family)
+    else:
+        assert 0.018 <= rate <= 0.082  # 0.05 ± 3 standard errors
+        assert np.mean([any(each.p < 0.05 for each in family) for family in families]) > 0.1  # of 1 − 0.95⁶ = 0.26
+        assert np.mean([any(each.p_holm < 0.05 for each in family) for family in families]) <= 0.128
+        assert np.mean([any(each.better for each in family) for family in families]) <= 0.128  # 0.05 + 3 errors of 70
+
+
+def test_the_interval_is_that_of_drawing_images_and_seeds_one_by_one():
+    rng = np.random.default_rng(3)
+    values = rng.gamma(2, 1, (5, 1)) + rng.normal(0, 0.5, (1, 3)) + rng.normal(0, 0.2, (5, 3))
+    means = []
+    for _ in range(20_000):
+        images, seeds = rng.integers(5, size=5), rng.integers(3, size=3)
+        means.append(np.mean([values[image, seed] for image, seed in product(images, seeds)]))
+    assert interval(values, rng=rng, resamples=100_000) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.03)
+
+
+def test_small_intervals_equal_all_resamples_counted():
+    values = np.array([[1.0], [2.0], [4.0]])  # 27 resamples of three images, one seed
+    means = sorted(np.mean(drawn) for drawn in product([1.0, 2.0, 4.0], repeat=3))
+    assert means[0] == 1
+    assert means[-1] == 4
+    # each has 3.7 %, more than the 2.5 % beyond either end
+    assert interval(values, rng=np.random.default_rng(0)) == (1, 4)
+
+
+def test_unsure_trainings_widen_the_interval_and_one_seed_does_not_know_of_them():
+    rng = np.random.default_rng(5)
+    base = rng.normal(30, 3, (30, 1))
+    trained = base + np.array([[-0.5, 0.0, 0.5]]) + rng.normal(0, 0.05, (30, 3))
+    several = compared({"l1": np.repeat(base, 3, axis=1), "mix": trained})
+    single = compared({"l1": base, "mix": trained[:, :1]})
+    assert several.high - several.low > 10 * (single.high - single.low)
+    assert "1 seed: interval over images only" in single.details()
+    assert "3 seeds" in several.details()
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"),
+    [
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),  # 4·.005, 3·.01, 2·.03, then no less than before
+        ([0.4, 0.6], [0.8, 0.8]),
+        ([0.7, 0.7], [1.0, 1.0]),
+        ([0.01, nan, 0.02], [0.02, nan, 0.02]),
+        ([], []),
+    ],
+)
+def test_holm_as_by_hand(p, expected):
+    np.testing.assert_allclose(holm(p), expected)
+
+
+def test_the_same_two_losses_are_one_test_whichever_comes_first():
+    values = simulated(np.random.default_rng(1), effect=0.1)
+    one, other = corrected([compared(values), compared(values, "l1", "mix")])
+    assert one.p_holm == one.p == other.p_holm
+    assert one.value == -other.value
+
+
+@pytest.mark.parametrize(
+    ("values", "p"),
+    [
+        ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2 / 2**6),  # one of 2⁶ signs on each side
+        ([1.0, 2.0, 3.0, -4.0], 2 * 7 / 16),  # rank sums of at most 4: {}, 1, 2, 3, 12, 13, 4
+        ([0.0, 0.0, 0.0], 1.0),
+        ([0.3], 1.0),
+        ([0.5, 0.5], 0.5),  # equal ranks
+    ],
+)
+def test_signed_ranks_as_by_hand(values, p):
+    assert signed_rank_p(np.array(values)) == pytest.approx(p)
+
+
+def test_values_are_means_over_images_and_common_seeds():
+    values = {"l1": np.array([[1.0, 2.0], [3.0, 6.0]]), "mix": np.array([[2.0], [5.0]])}
+    found = compared(values)
+    assert (found.value, found.images, found.seeds) == (1.5, 2, 1)  # seed 0 only: (2 − 1 + 5 − 3) / 2
+    records = pd.concat(
+        [records_of({"l1": values["l1"]}, first_seed=1), records_of({"mix": values["mix"]}, first_seed=2)]
+    )
+    assert Scores(records).compare(PLACE, "mix", "l1").value == -0.5  # seed 2 only: (2 − 2 + 5 − 6) / 2
+
+
+def test_rows_may_come_in_any_order_and_the_seed_decides():
+    values = simulated(np.random.default_rng(2), effect=0.1, images=12)
+    records = records_of(values)
+    shuffled = records.sample(frac=1, random_state=1)
+    first, second = (Scores(each).compare(PLACE, "mix", "l1") for each in (records, shuffled))
+    assert first == second
+    assert Scores(records).compare(PLACE, "mix", "l1", seed=1).low != first.low
+
+
+@pytest.mark.parametrize("repeats", [False, True])
+def test_what_has_no_seed_meets_every_seed(repeats):
+    rng = np.random.default_rng(4)
+    mix, bicubic = rng.normal(30, 1, (6, 3)), rng.normal(28, 1, (6, 1))
+    found = compared({"mix": mix, "bicubic": np.repeat(bicubic, 3, axis=1) if repeats else bicubic}, "mix", "bicubic")
+    assert found.value == pytest.approx((mix - bicubic).mean())
+    assert found.seeds == 3
+    two = compared({"bicubic": bicubic, "input": bicubic - 1}, "bicubic", "input")
+    assert two.seeds == 0
+    assert "no training" in two.details()
+
+
+def test_the_input_may_be_recorded_with_every_run_but_not_with_different_values():
+    records = records_of({"input": np.ones((3, 1)), "mix": np.full((3, 1), 2.0)})
+    twice = pd.concat([records, records[records.loss == "input"]])
+    assert Scores(twice).compare(PLACE, "mix", "input").value == 1
+    twice["value"] = np.where(np.arange(len(twice)) == len(records), 1.1, twice["value"])
+    with pytest.raises(UserError, match=r"input has different values of 00\.png"):
+        Scores(twice).compare(PLACE, "mix", "input")
+
+
+def test_images_without_a_finite_value_are_left_out_and_counted():
+    l1 = np.arange(5.0)[:, None] * np.ones((1, 2))
+    mix = l1 + np.array([[1.0, 1.0], [nan, nan], [inf, 1.0], [3.0, 3.0], [5.0, 5.0]])
+    l1[2, 0] = inf  # a difference of infinities is none
+    found = compared({"l1": l1, "mix": mix})
+    assert (found.value, found.images, found.left_out) == (3, 3, 2)
+    assert "2 images left out" in found.details()
+    none = corrected([compared({"l1": l1[1:2], "mix": mix[1:2]})])[0]
+    assert str(none) == "Mix − L1: no image has a finite dB"
+    assert none.better is None
+
+
+def test_unpaired_records_are_refused():
+    values = simulated(np.random.default_rng(0), effect=0, images=4)
+    records = records_of(values)
+    lost = records[~((records.loss == "mix") & (records.image == "02.png"))]
+    with pytest.raises(UserError, match=r"not scored on the same images of kodak24.*only one of them has 02\.png"):
+        Scores(lost).compare(PLACE, "mix", "l1")
+    lost = records[~((records.loss == "mix") & (records.image == "02.png") & (records.seed == 1))]
+    with pytest.raises(UserError, match=r"mix has no value of 02\.png with seed 1"):
+        Scores(lost).compare(PLACE, "mix", "l1")
+    apart = pd.concat([records_of({"l1": values["l1"]}), records_of({"mix": values["mix"]}, first_seed=3)])
+    with pytest.raises(UserError, match=r"l1 has the seeds \[0, 1, 2\].*common one|mix has the seeds \[3, 4, 5\]"):
+        Scores(apart).compare(PLACE, "mix", "l1")
+    with pytest.raises(UserError, match="no record of ssim5"):
+        Scores(records).compare(PLACE, "ssim5", "l1")
+    with pytest.raises(UserError, match="value are missing"):
+        Scores(records.drop(columns="value"))
+
+
+def difference(metric: str, value: float, low: float, high: float, p: float = 0.001) -> Difference:
+    at = Condition("photos", "cpu", "sr", "kodak24", metric)
+    return Difference(at, "mix", "l1", value, low, high, p, images=24, seeds=3, left_out=0, p_holm=p)
+
+
+def test_differences_read_as_in_the_paper_of_a_statistician():
+    gain = difference("psnr", 0.18, 0.12, 0.25)
+    assert str(gain) == "Mix − L1 = +0.18 dB [0.12, 0.25]"
+    assert gain.details() == "Mix is better, p = 0.001 after Holm, 24 images, 3 seeds"
+    loss = difference("l2", -3.1e-5, -4e-5, -2.2e-5, p=1e-6)
+    assert str(loss) == "Mix − L1 = −0.031 (1000 L2) [−0.040, −0.022]"
+    assert loss.details() == "Mix is better, p < 0.001 after Holm, 24 images, 3 seeds"  # lower is better
+    assert str(difference("ssim", -0.002, -0.004, 0.0)) == "Mix − L1 = −0.0020 (SSIM) [−0.0040, 0.0000]"
+    assert str(difference("grating", 0.01234, 0.01, 0.02)) == "Mix − L1 = +0.0123 (grating) [0.01, 0.02]"
+
+
+def test_better_needs_both_the_interval_and_the_test():
+    assert difference("psnr", 0.18, 0.12, 0.25).better == "mix"
+    assert difference("grating", 0.18, 0.12, 0.25).better == "l1"
+    assert difference("psnr", -0.18, -0.25, -0.12).better == "l1"
+    assert difference("psnr", 0.18, -0.01, 0.25).better is None
+    assert difference("psnr", 0.18, 0.12, 0.25, p=0.06).better is None
+    assert difference("psnr", 0.18, 0.12, 0.25, p=nan).better is None  # not corrected yet
+
+
+def test_a_metric_of_unknown_direction_is_refused():
+    with pytest.raises(UserError, match="nobody said whether more or less 'beauty' is better"):
+        scale_of("beauty")
