@@ -189,6 +189,8 @@ def _row(claim: Claim, figures: Figures, scores: Scores) -> Row:
         verdict = HOLDS if decided and not missing and set(decided) == {HOLDS} else UNDECIDED
     texts = _counts(judged) if len(judged) > 1 else []
     texts += [] if claim.summary else _figures(judged, figures)
+    used = [figures[pair].basis() for _, part in judged for pair in part.pairs()]
+    texts += [f"from {basis}" for basis in dict.fromkeys(used)]
     if missing:
         texts.append("missing: " + ", ".join(dict.fromkeys(missing)))
     return Row(claim.number, claim.words, claim.source, claim.test, "; ".join(texts), verdict)
@@ -217,7 +219,7 @@ def _told(part: Part, figures: Figures) -> str:
     found = figures[part.pair]
     if isinstance(part, Alike):
         return f"{part.pair.at.task}: {found}, margin {scale_of(part.pair.at.metric).shown(part.margin)}"
-    return f"{part.pair.at.task}: {found}, {found.details()}"
+    return f"{part.pair.at.task}: {found}, {found.shown_p()}"
 
 
 def _details(claim: Claim, figures: Figures) -> Iterable[dict[str, object]]:

@@ -84,13 +84,19 @@ class Difference:
 
     def details(self) -> str:
         """Who is better, p after Holm's correction, and how much it rests on."""
-        if not self.images:
-            return f"{self.left_out} images left out"
-        facts = [f"{title_of(self.better)} is better" if self.better else "undecided"]
-        facts += [] if np.isnan(self.p_holm) else [f"p {shown_p(self.p_holm)} after Holm"]
-        facts.append(f"{self.images} image{'s' * (self.images != 1)}")
-        facts.append({0: "no training", 1: "1 seed: interval over images only"}.get(self.seeds, f"{self.seeds} seeds"))
-        facts += [f"{self.left_out} images left out"] if self.left_out else []
+        facts = [f"{title_of(self.better)} is better" if self.better else "undecided", self.shown_p(), self.basis()]
+        return ", ".join(fact for fact in facts if fact)
+
+    def shown_p(self) -> str:
+        """P after Holm's correction, in words; empty where there is none."""
+        if np.isnan(self.p_holm):
+            return ""
+        return "p < 0.001 after Holm" if self.p_holm < 0.001 else f"p = {self.p_holm:.3f} after Holm"
+
+    def basis(self) -> str:
+        """How many images and seeds count, and what does not."""
+        seeds = {0: "no training", 1: "1 seed (interval over images only)"}.get(self.seeds, f"{self.seeds} seeds")
+        facts = [_counted(self.images), seeds, *([f"{_counted(self.left_out)} left out"] if self.left_out else [])]
         return ", ".join(facts)
 
 
@@ -201,8 +207,8 @@ def corrected(differences: Sequence[Difference]) -> list[Difference]:
     return [replace(each, p_holm=adjusted[each.at, frozenset((each.first, each.second))]) for each in differences]
 
 
-def shown_p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+def _counted(images: int) -> str:
+    return f"{images} image" if images == 1 else f"{images} images"
 
 
 def _table(rows: pd.DataFrame, at: Condition, loss: str) -> pd.DataFrame:

@@ -89,7 +89,7 @@ def test_unsure_trainings_widen_the_interval_and_one_seed_does_not_know_of_them(
     several = compared({"l1": np.repeat(base, 3, axis=1), "mix": trained})
     single = compared({"l1": base, "mix": trained[:, :1]})
     assert several.high - several.low > 10 * (single.high - single.low)
-    assert "1 seed: interval over images only" in single.details()
+    assert "30 images, 1 seed (interval over images only)" in single.details()
     assert "3 seeds" in several.details()
 
 

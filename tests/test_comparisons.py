@@ -1,0 +1,118 @@
+"""Tables of every loss against the references, and ranks, equal what is counted by hand."""
+
+from dataclasses import replace
+from math import nan
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from restoration.comparisons import (
+    compare_all,
+    comparison_frame,
+    comparison_markdown,
+    markdown_table,
+    mean_ranks,
+    rank_markdown,
+    rank_records,
+)
+from restoration.errors import UserError
+from restoration.metrics import METRICS
+from restoration.scales import RANK
+from restoration.statistics import Scores
+from tests.records import PLACE, records_of
+
+ERROR = replace(PLACE, metric="l2")
+
+
+@pytest.fixture
+def records() -> pd.DataFrame:
+    """Mix 1 dB above L1 above L2, of 10 photographs and two seeds, the input far below; errors likewise."""
+    rng = np.random.default_rng(0)
+    base = rng.normal(30, 3, (10, 1)) + rng.normal(0, 0.05, (10, 2))
+    gains = {"input": -6, "l2": 0, "l1": 1, "mix": 2}
+    psnr = {loss: base + rng.normal(gain, 1e-3, (10, 1)) for loss, gain in gains.items()}
+    errors = {loss: 10 ** (-values / 10) for loss, values in psnr.items()}
+    errors["input"], psnr["input"] = errors["input"][:, :1], psnr["input"][:, :1]
+    return pd.concat([records_of(psnr), records_of(errors, ERROR)])
+
+
+def test_every_loss_meets_both_references_at_every_condition(records):
+    found = compare_all(records, resamples=500)
+    assert [(each.at.metric, each.first, each.second) for each in found] == [
+        (metric, first, second)
+        for metric in ("l2", "psnr")  # as the tables have them
+        for first, second in (
+            ("l1", "l2"),
+            ("mix", "l2"),
+            ("input", "l2"),
+            ("l2", "mix"),
+            ("l1", "mix"),
+            ("input", "mix"),
+        )
+    ]
+    frame = comparison_frame(found).set_index(["metric", "first", "second"])
+    assert frame.loc[("psnr", "l1", "l2"), "value"] == pytest.approx(1, abs=2e-3)
+    assert frame.loc[("psnr", "l1", "l2"), "better"] == "l1"
+    assert frame.loc[("l2", "l1", "mix"), "better"] == "mix"
+    # ten tests, mix − l2 and l2 − mix being one; all have the least p of ten images
+    assert frame["p"].to_numpy() == pytest.approx(2 / 2**10)
+    assert frame["p_holm"].to_numpy() == pytest.approx(10 * 2 / 2**10)
+
+
+def test_tables_of_comparisons(records):
+    text = comparison_markdown(compare_all(records, resamples=500))
+    assert "**Against L2: sr on kodak24** (photos, cpu; images 10; seeds 2)" in text
+    assert "|  | L1 | Mix | input |" in text
+    rows = [line for line in text.splitlines() if line.startswith("| PSNR (dB)")]
+    assert rows[0].startswith("| PSNR (dB) | **+1.00** [1.00, 1.00] | **+2.00** [2.00, 2.00] | **−6.")
+    assert rows[0].endswith("] * |")  # the input is worse
+    assert "correction for 10 comparisons" in text
+    assert text == comparison_markdown(compare_all(records.sample(frac=1, random_state=3), resamples=500))
+
+
+def test_ranks_by_hand():
+    values = {  # psnr of three photographs
+        "l2": np.array([[30.0], [31.0], [29.0]]),
+        "l1": np.array([[31.0], [31.0], [28.0]]),
+        "mix": np.array([[32.0], [33.0], [27.0]]),
+    }
+    lower = {loss: -table for loss, table in values.items()}
+    lower["l1"] = np.array([[-31.0], [nan], [-28.0]])
+    frame = mean_ranks(pd.concat([records_of(values), records_of(lower, ERROR)])).set_index("metric")
+    # ranks: 3 2 1, 2.5 2.5 1, 1 2 3
+    assert frame.loc["psnr", ["l2", "l1", "mix"]].tolist() == pytest.approx([6.5 / 3, 6.5 / 3, 5 / 3])
+    assert frame.loc["l2", ["l2", "l1", "mix"]].tolist() == [2, 2, 2]
+    assert frame.loc["l2", ["images", "left_out"]].tolist() == [2, 1]
+    text = rank_markdown(frame.reset_index())
+    assert "**Mean rank over images, 1 is best: sr on kodak24** (photos, cpu)" in text
+    assert "| PSNR (dB) | 2.17 | 2.17 | **1.67** |" in text
+
+
+def test_a_training_that_lacks_a_value_loses_the_image():
+    values = {"l2": np.ones((3, 2)), "l1": np.array([[2.0, nan], [2.0, 2.0], [0.0, 0.0]])}
+    row = mean_ranks(records_of(values)).iloc[0]
+    assert (row["images"], row["left_out"], row["l1"]) == (2, 1, 1.5)
+
+
+def test_ranks_refuse_other_images():
+    records = pd.concat([records_of({"l2": np.ones((3, 1))}), records_of({"l1": np.ones((2, 1))})])
+    with pytest.raises(UserError, match="l1 and l2 are not scored on the same images of kodak24"):
+        mean_ranks(records)
+
+
+def test_ranks_over_metrics_are_records_of_their_own():
+    psnr = {"l2": np.array([[30.0, 30.0]]), "l1": np.array([[31.0, 29.0]])}
+    errors = {"l2": np.array([[1.0, 1.0]]), "l1": np.array([[2.0, 2.0]])}
+    scores = Scores(pd.concat([records_of(psnr), records_of(errors, ERROR)]))
+    at = replace(PLACE, metric=RANK)
+    ranks = rank_records(scores, at, ("l2", "l1"), tuple(METRICS))
+    found = ranks.set_index(["loss", "seed"])["value"].to_dict()
+    # seed 0: l1 is first by psnr, second by error; seed 1: second by both
+    assert found == {("l2", 0): 1.5, ("l1", 0): 1.5, ("l2", 1): 1.0, ("l1", 1): 2.0}
+    assert Scores(ranks).compare(at, "l2", "l1").value == -0.5
+    assert rank_records(scores, at, ("l2", "mix"), tuple(METRICS)).empty
+
+
+def test_cells_cannot_break_a_table():
+    assert markdown_table(["a", "b"], [["x|y", "1"]]) == "| a | b |\n|---|---:|\n| x\\|y | 1 |\n"
