@@ -53,10 +53,13 @@ def comparison_markdown(differences: Sequence[Difference]) -> str:
     for place, group in groupby(sorted(differences, key=_table_of), key=_table_of):
         parts.append(_comparison_table(place, list(group)))
     tests = len({(each.at, frozenset((each.first, each.second))) for each in differences if each.images})
+    alone = (
+        " With 1 seed the interval is over photographs only." if any(each.seeds == 1 for each in differences) else ""
+    )
     parts.append(
         "Mean difference over photographs and seeds [95 % bootstrap interval over both]. Bold: the interval excludes 0 "
         f"and Wilcoxon's signed-rank test has p < 0.05 after Holm's correction for {tests} comparisons; with * it is "
-        "worse than the reference.\n"
+        f"worse than the reference.{alone}\n"
     )
     return "\n".join(parts)
 
@@ -143,9 +146,16 @@ def _comparison_table(place: tuple[str, ...], differences: Sequence[Difference])
     losses = in_order({each.first for each in differences})
     metrics = sorted({each.at.metric for each in differences}, key=_metric_order)
     cells = {(each.at.metric, each.first): _cell(each) for each in differences}
-    rows = [[_metric_title(metric), *(cells.get((metric, loss), "–") for loss in losses)] for metric in metrics]
+    left_out = {metric: max(each.left_out for each in differences if each.at.metric == metric) for metric in metrics}
+    rows = [
+        [
+            _metric_title(metric) + (f" ({left_out[metric]} images left out)" if left_out[metric] else ""),
+            *(cells.get((metric, loss), "–") for loss in losses),
+        ]
+        for metric in metrics
+    ]
     seeds = ", ".join(str(count) for count in sorted({each.seeds for each in differences}))
-    images = ", ".join(str(count) for count in sorted({each.images for each in differences}))
+    images = max(each.images + each.left_out for each in differences)
     title = (
         f"**Against {title_of(reference)}: {task} on {test_set}** ({data}, {variant}; images {images}; seeds {seeds})"
     )

@@ -68,7 +68,20 @@ def test_tables_of_comparisons(records):
     assert rows[0].startswith("| PSNR (dB) | **+1.00** [1.00, 1.00] | **+2.00** [2.00, 2.00] | **−6.")
     assert rows[0].endswith("] * |")  # the input is worse
     assert "correction for 10 comparisons" in text
+    assert "With 1 seed" not in text
     assert text == comparison_markdown(compare_all(records.sample(frac=1, random_state=3), resamples=500))
+
+
+def test_tables_say_what_is_left_out_and_what_one_seed_does_not_know():
+    values = {"l2": np.array([[0.9], [0.8], [nan]]), "l1": np.array([[0.91], [0.83], [nan]])}
+    ssim = replace(PLACE, metric="ms_ssim")
+    psnr = {"l2": np.ones((3, 1)), "l1": np.zeros((3, 1))}
+    found = compare_all(pd.concat([records_of(psnr), records_of(values, ssim)]))
+    text = comparison_markdown(found)
+    assert "| MS-SSIM (1 images left out) | +0.0200 [0.0100, 0.0300] |" in text
+    assert "| PSNR (dB) | −1.00 [−1.00, −1.00] |" in text  # three images prove nothing
+    assert "images 3; seeds 1" in text
+    assert "With 1 seed the interval is over photographs only." in text
 
 
 def test_ranks_by_hand():
