@@ -1,0 +1,87 @@
+"""Crops chosen by a rule, and maps of differences."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib import colormaps
+from torch import Tensor
+
+from restoration.figures import save_crops
+from restoration.report.contents import Strip
+
+COLOUR_MAP = "inferno"  # black where nothing differs; its lightness rises evenly, so that it reads without colour too
+
+
+def most_different_crops(
+    versions: Sequence[np.ndarray], truth: np.ndarray, *, side: int, count: int
+) -> list[tuple[slice, slice]]:
+    """The windows in which the losses disagree most: a rule, so that nobody picks crops by hand.
+
+    At each pixel, the mean squared error E of the versions is the squared error of their mean plus their variance V. A
+    window scores ΣV / (ΣE + the average of ΣE over all windows): the share of its error that depends on the loss, where
+    the second term keeps windows out in which everybody is nearly right. The best window is taken, then the best that
+    does not overlap it, and so on; of equals the topmost, then the leftmost.
+
+    Args:
+        versions: (H, W, 3) uint8, what the losses made of one photograph; at least two.
+        truth: (H, W, 3) uint8.
+        side: of a window, in pixels; a photograph that is smaller is taken as far as it goes.
+        count: how many; fewer where no more fit.
+
+    Returns:
+        (rows, columns) of each window, the best first.
+    """
+    if len(versions) < 2:
+        raise ValueError(f"losses can differ where there are two or more, got {len(versions)} versions")
+    side = min(side, *truth.shape[:2])
+    stack = np.stack(list(versions)).astype(np.int64)
+    # n² V and n E summed over channels, in whole numbers: the choice depends on no rounding.
+    variance = len(stack) * (stack**2).sum(axis=(0, 3)) - (stack.sum(axis=0) ** 2).sum(axis=2)
+    error = ((stack - truth) ** 2).sum(axis=(0, 3))
+    disagreement, errors = _window_sums(variance, side) / len(stack), _window_sums(error, side)
+    scores = disagreement / np.maximum(errors + errors.mean(), 1)
+    windows = []
+    for _ in range(count):
+        row, column = divmod(int(scores.argmax()), scores.shape[1])
+        if scores[row, column] == -np.inf:
+            break
+        windows.append((slice(row, row + side), slice(column, column + side)))
+        scores[max(row - side + 1, 0) : row + side, max(column - side + 1, 0) : column + side] = -np.inf
+    return windows
+
+
+def difference_map(version: np.ndarray, truth: np.ndarray, *, gain: int) -> np.ndarray:
+    """Mean over colours of |version - truth|, `gain` times, rounded down, at most 255, as colours (H, W, 3) uint8."""
+    levels = np.abs(version.astype(np.int64) - truth).sum(axis=2) * gain // 3
+    return colour_table()[levels.clip(max=255)]
+
+
+@cache
+def colour_table() -> np.ndarray:
+    """The colours of differences, (256, 3) uint8."""
+    return colormaps[COLOUR_MAP](np.arange(256), bytes=True)[:, :3]
+
+
+def save_strip(strip: Strip, path: Path) -> None:
+    """Writes a strip as a PNG: the crops in a row, their difference maps below."""
+    crops = strip.crops
+    *others, truth = crops
+    maps = {title: difference_map(crops[title], crops[truth], gain=strip.gain) for title in others}
+    rows = {strip.picture.task: crops, f"difference ×{strip.gain}": maps}
+    save_crops(
+        {name: {title: _tensor(crop) for title, crop in row.items()} for name, row in rows.items()}, list(crops), path
+    )
+
+
+def _window_sums(values: np.ndarray, side: int) -> np.ndarray:
+    """Sums over every side x side window of (H, W) whole numbers, by its top left corner."""
+    sums = np.pad(values.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    return sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+
+
+def _tensor(crop: np.ndarray) -> Tensor:
+    """(h, w, 3) uint8 -> (3, h, w) in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(crop)).permute(2, 0, 1) / 255
