@@ -169,6 +169,11 @@ def test_rows_and_versions_that_do_not_fit_are_named():
         Picture("sr", "cat", {"L2": noise(4, 5), "truth": noise(5, 4)})
     with pytest.raises(ValueError, match=r"got 'L2' as \(4, 5, 3\) float64"):
         Picture("sr", "cat", {"L2": noise(4, 5) / 255, "truth": noise(4, 5)})
+    picture = Picture("sr", "cat", {"L2": noise(4, 5), "truth": noise(4, 5)})
+    with pytest.raises(ValueError, match=r"each of another .* got \[\('sr', 'cat'\), \('sr', 'cat'\)\]"):
+        Viewer("Look", [picture, picture])
+    with pytest.raises(ValueError, match=r"needs pictures"):
+        Viewer("Look", [])
     with pytest.raises(ValueError, match=r"got \['truth'\]"):
         Picture("sr", "cat", {"truth": noise(4, 5)})
 

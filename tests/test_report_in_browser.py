@@ -282,6 +282,14 @@ def test_tasks_and_photographs_are_chosen_and_the_version_stays(page):
     page.locator("[name=task]").select_option("jpeg")
     expect(page.get_by_role("tab")).to_have_count(3)
     check_shown(page, "Mix")
+    page.get_by_role("tab", name="Noisy").click()
+    page.locator("[name=task]").select_option("sr")
+    expect(page.get_by_role("tab")).to_have_count(4)
+    check_shown(page, "Noisy")
+    page.get_by_role("tab", name="L2").click()
+    page.locator("[name=task]").select_option("jpeg")
+    expect(page.get_by_role("tab")).to_have_count(3)
+    check_shown(page, "Mix")  # the first loss where L2 is missing
 
 
 def test_a_strip_opens_the_viewer_at_its_window(page):

@@ -124,6 +124,14 @@ class Viewer:
     pictures: Sequence[Picture]
     notes: Sequence[str] = ()
 
+    def __post_init__(self) -> None:
+        names = [(picture.task, picture.photograph) for picture in self.pictures]
+        if not names or len(set(names)) < len(names):
+            raise ValueError(
+                f"viewer {self.title!r} needs pictures, each of another task or photograph; got {names}: "
+                "leave the viewer out, or let names tell the test set too"
+            )
+
 
 @dataclass(frozen=True)
 class Strip:

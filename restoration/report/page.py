@@ -33,7 +33,7 @@ from restoration.report.contents import (
 )
 from restoration.report.crops import colour_table, difference_map
 
-SCRIPTS = ("picture.js", "viewer.js", "curves.js", "page.js")
+SCRIPTS = ("picture.js", "viewer.js", "drawing.js", "curves.js", "page.js")
 MARKS = {Verdict.HOLDS: "✓", Verdict.FAILS: "✗", Verdict.UNDECIDED: "?", Verdict.NOT_MEASURED: "–"}
 CROP_WIDTH = 192  # of a strip's pictures on the page, at most, where they are enlarged: CSS pixels
 
@@ -162,14 +162,14 @@ def _points(series: Series) -> list[tuple[float, float | None]]:
 def _viewer(viewer: Viewer) -> str:
     return (
         f'<h3>{escape(viewer.title)}</h3><div class="viewer">'
-        f"{''.join(_data(_versions(picture)) for picture in viewer.pictures)}"
+        f"{''.join(_picture(picture) for picture in viewer.pictures)}"
         f"<noscript><p>The viewer needs JavaScript.</p></noscript></div>{_notes(viewer.notes)}"
     )
 
 
-def _versions(picture: Picture) -> dict[str, object]:
+def _picture(picture: Picture) -> str:
     versions = [(title, data_uri(pixels)) for title, pixels in picture.versions.items()]
-    return {"task": picture.task, "photograph": picture.photograph, "versions": versions}
+    return _data(versions, f'data-task="{escape(picture.task)}" data-photograph="{escape(picture.photograph)}"')
 
 
 def _strip(strip: Strip) -> str:
@@ -219,8 +219,8 @@ def _scrolling(title: str, inner: str) -> str:
     return f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(title)}">{inner}</div>'
 
 
-def _data(content: object) -> str:
-    return f'<script type="application/json">{_json(content)}</script>'
+def _data(content: object, attributes: str = "") -> str:
+    return f'<script type="application/json" {attributes}>{_json(content)}</script>'
 
 
 def _json(content: object) -> str:

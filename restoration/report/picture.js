@@ -1,6 +1,6 @@
 // One photograph's versions, decoded, and the maps of their differences to the truth, which is the last of them.
 class Picture {
-  static async decoded({ versions }) {
+  static async decoded(versions) {
     return new Picture(await Promise.all(versions.map(async ([title, address]) => {
       const image = new Image();
       image.src = address;

@@ -2,14 +2,14 @@
 class Viewer {
   constructor(root, colours) {
     this.colours = colours;
-    this.sources = [...root.querySelectorAll("script")].map((script) => JSON.parse(script.textContent));
+    this.sources = [...root.querySelectorAll("script")].map((script) => ({ ...script.dataset, script }));
     root.append(document.getElementById("viewer").content.cloneNode(true));
     this.root = root;
     this.named = (name) => root.querySelector(`[name="${name}"]`);
     this.tabs = root.querySelector(".tabs");
     this.stages = [...root.querySelectorAll(".stage")];
     this.view = new View();
-    this.shown = [1, 0]; // the version on each stage
+    this.shown = []; // the version on each stage
     this.differences = this.beside = this.held = false;
     this.pointers = new Map();
     this.#connect();
@@ -23,11 +23,10 @@ class Viewer {
     return Number(this.named("gain").value);
   }
 
-  #choosePhotographs() {
+  #choosePhotographs(wanted = this.named("photograph").value) {
     const task = this.named("task").value;
-    const before = this.named("photograph").value;
     const names = this.sources.filter((source) => source.task === task).map((source) => source.photograph);
-    fillSelect(this.named("photograph"), names, names.includes(before) ? before : names[0]);
+    fillSelect(this.named("photograph"), names, names.includes(wanted) ? wanted : names[0]);
     return this.#load();
   }
 
@@ -36,12 +35,15 @@ class Viewer {
     const [task, photograph] = ["task", "photograph"].map((name) => this.named(name).value);
     const source = this.sources.find((it) => it.task === task && it.photograph === photograph);
     this.wanted = source;
-    const picture = await Picture.decoded(source);
+    const picture = await Picture.decoded(JSON.parse(source.script.textContent));
     if (this.wanted !== source) return;
-    const titles = this.picture ? this.shown.map((index) => this.picture.titles[index]) : [];
+    const before = this.picture ? this.shown.map((index) => this.picture.titles[index]) : [];
     if (this.source && this.source.photograph !== photograph) this.view.fitted = true;
     Object.assign(this, { picture, source });
-    this.shown = [1, 0].map((other, at) => Math.max(picture.titles.indexOf(titles[at]), 0) || other);
+    this.shown = [1, picture.truth].map((other, at) => {
+      const same = picture.titles.indexOf(before[at]);
+      return same < 0 ? other : same;
+    });
     this.tabs.replaceChildren(...picture.titles.map((title, index) => {
       const number = Object.assign(document.createElement("small"), { textContent: index + 1, ariaHidden: true });
       const tab = Object.assign(document.createElement("button"), { type: "button", role: "tab" });
@@ -53,14 +55,10 @@ class Viewer {
     this.draw();
   }
 
-  // Shows part of a photograph; false where the viewer does not have it.
+  // Shows part of a photograph.
   async open({ task, photograph, ...window }) {
-    if (!this.has({ task, photograph })) return;
     this.named("task").value = task;
-    this.named("photograph").value = photograph;
-    await this.#choosePhotographs();
-    this.named("photograph").value = photograph;
-    await this.#load();
+    await this.#choosePhotographs(photograph);
     this.view.show(window);
     this.draw();
     this.root.scrollIntoView();
