@@ -231,6 +231,9 @@ def test_difference_maps_are_those_of_the_figures(page):
         assert (canvas(page) == enlarged(difference_map(shown["Mix"], shown["truth"], gain=gain), times)).all()
         assert page.locator(".viewer .scale").inner_text().split("\n")[:2] == ["0", f"{255 / gain:.4g}"]
     assert page.locator(".label").first.inner_text() == "Mix: difference × 16"
+    page.keyboard.press("ArrowRight")
+    check_shown(page, "truth")  # and no black map
+    page.keyboard.press("ArrowLeft")
     page.get_by_role("button", name="Difference").click()
     check_shown(page, "Mix")
     assert page.locator(".viewer .scale").is_hidden()

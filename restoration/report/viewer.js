@@ -96,7 +96,7 @@ class Viewer {
     const canvas = element.querySelector("canvas");
     [canvas.width, canvas.height] = [stage.width, stage.height];
     const index = this.held ? truth : this.shown[at];
-    const map = this.differences && !this.held;
+    const map = this.differences && index !== truth; // the truth itself says more than a map of zeros
     const image = map ? this.picture.difference(index, this.gain, this.colours) : this.picture.layers[index].canvas;
     const context = canvas.getContext("2d");
     context.imageSmoothingEnabled = scale < 1;
