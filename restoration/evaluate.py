@@ -8,7 +8,7 @@ from itertools import chain, islice
 import torch
 from torch import Tensor, nn
 
-from restoration.metrics import METRICS, score
+from restoration.metrics import METRICS, QUICK, score
 from restoration.network import RECEPTIVE_RADIUS
 from restoration.photographs import PackedPhotos
 from restoration.protocol import Protocol
@@ -53,14 +53,24 @@ def restore(model: nn.Module, degraded: Tensor, *, tile: int = TILE) -> Tensor:
 
 def degraded_photo(task: Task, photos: PackedPhotos, index: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """A photograph degraded with noise seeded by its name, so that every loss meets the same input, and the truth."""
-    seed = int.from_bytes(hashlib.sha256(photos.names[index].encode()).digest()[:7], "big")
     target = photos.image(index)
-    degraded = task.degrade(target, torch.Generator().manual_seed(seed))
+    degraded = task.degrade(target, noise_of(photos.names[index]))
     return degraded.to(device), target.to(device)
 
 
+def noise_of(name: str) -> torch.Generator:
+    """The noise with which the photograph of this name is degraded whenever it is evaluated."""
+    return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big"))
+
+
 def evaluate(
-    models: Mapping[str, nn.Module], task: Task, photos: PackedPhotos, *, protocol: Protocol, device: torch.device
+    models: Mapping[str, nn.Module],
+    task: Task,
+    photos: PackedPhotos,
+    *,
+    protocol: Protocol,
+    device: torch.device,
+    metrics: Iterable[str] = METRICS,
 ) -> Iterator[list[Score]]:
     """The scores of the degraded input and of every model, photograph by photograph.
 
@@ -71,7 +81,7 @@ def evaluate(
         degraded, target = degraded_photo(task, photos, index, device)
         target = protocol.prepare(target)
         images = chain([degraded], (restore(model, degraded) for model in models.values()))
-        all_values = scores_of(images, target, protocol)
+        all_values = scores_of(images, target, protocol, metrics=metrics)
         yield [
             Score(loss, name, metric, value)
             for loss, values in zip([INPUT, *models], all_values, strict=True)
@@ -80,8 +90,10 @@ def evaluate(
 
 
 @torch.inference_mode()
-def scores_of(images: Iterable[Tensor], target: Tensor, protocol: Protocol) -> list[dict[str, float]]:
-    """Every metric of versions of one photograph, (3, H, W) each; few of a large one at once, to bound the memory.
+def scores_of(
+    images: Iterable[Tensor], target: Tensor, protocol: Protocol, *, metrics: Iterable[str] = METRICS
+) -> list[dict[str, float]]:
+    """Metrics of versions of one photograph, (3, H, W) each; few of a large one at once, to bound the memory.
 
     Args:
         target: the photograph, prepared.
@@ -90,7 +102,7 @@ def scores_of(images: Iterable[Tensor], target: Tensor, protocol: Protocol) -> l
     at_once = max(1, AT_ONCE // target[0, 0].numel())
     scores = []
     while group := list(islice(prepared, at_once)):
-        scores += score(group[0] if len(group) == 1 else torch.cat(group), target)
+        scores += score(group[0] if len(group) == 1 else torch.cat(group), target, metrics=metrics)
     return scores
 
 
@@ -106,12 +118,12 @@ class Validation:
         self.pairs = [degraded_photo(task, photos, index, device) for index in range(len(photos))]
 
     def scores(self, model: nn.Module) -> dict[str, float]:
-        """The mean of every metric over the photographs."""
+        """The mean of the quick metrics over the photographs."""
         values = [
-            scores_of([restore(model, degraded)], self.protocol.prepare(target), self.protocol)[0]
+            scores_of([restore(model, degraded)], self.protocol.prepare(target), self.protocol, metrics=QUICK)[0]
             for degraded, target in self.pairs
         ]
-        return {metric: sum(value[metric] for value in values) / len(values) for metric in METRICS}
+        return {metric: sum(value[metric] for value in values) / len(values) for metric in QUICK}
 
     def crops(self, model: nn.Module, *, count: int = 2, side: int = 160) -> Iterator[Tensor]:
         """Degraded, restored and true centre of the first photographs, side by side, (3, side, 3 side) in [0, 1]."""

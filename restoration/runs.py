@@ -8,17 +8,21 @@
     provenance.json     commit, versions, hardware, photographs, patches seen, time
     events.out.*        TensorBoard
     model.safetensors   the weights, written last: a folder that has them is complete
+
+<runs>/<data>/baselines-<hash of scoring.json>/<task>/<baseline>/seed0/ has per_image.csv and scoring.json: what no
+network takes part in, scored once for all runs whose scoring.json is the same.
 """
 
 import csv
 import glob
+import hashlib
 import json
 import os
 import platform
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
@@ -106,6 +110,31 @@ def write_scores(run: Run, scores: Mapping[str, Iterable[Score]], scoring: dict[
 def read_scores(runs: Iterable[Run]) -> pd.DataFrame:
     """The per-image records of complete runs, one after the other."""
     return pd.concat([pd.read_csv(run.folder / "per_image.csv") for run in runs], ignore_index=True)
+
+
+def read_own_scores(run: Run) -> dict[str, list[Score]]:
+    """What `write_scores` wrote of a run, to the last bit; empty where it has not written yet."""
+    path = run.folder / "per_image.csv"
+    scores: dict[str, list[Score]] = {}
+    if path.exists():
+        for row in csv.DictReader(StringIO(path.read_text())):
+            score = Score(row["loss"], row["image"], row["metric"], float(row["value"]))
+            scores.setdefault(row["test_set"], []).append(score)
+    return scores
+
+
+def baseline_run(like: Run, baseline: str, scoring: dict[str, Any]) -> Run:
+    """Where a baseline's scores are kept, for `like` and all runs that are scored in the same way."""
+    digest = hashlib.sha256(json.dumps(scoring, sort_keys=True).encode()).hexdigest()
+    return replace(like, variant=f"baselines-{digest[:12]}", loss=baseline, seed=0)
+
+
+def baselines_beside(run: Run) -> list[Run]:
+    """The baselines that have been scored as this run was, if only in part."""
+    tasks = baseline_run(run, "any", read_scoring(run)).folder.parents[1]
+    return [
+        baseline_run(run, path.parts[-3], read_scoring(run)) for path in sorted(tasks.glob("*/seed0/per_image.csv"))
+    ]
 
 
 def read_scoring(run: Run) -> dict[str, Any]:

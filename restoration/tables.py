@@ -13,8 +13,8 @@ from rich.table import Table as ConsoleTable
 from restoration.errors import UserError
 from restoration.evaluate import INPUT
 from restoration.files import write_text
-from restoration.metrics import METRICS
-from restoration.runs import Run, read_provenance, read_scores, read_scoring
+from restoration.metrics import METRICS, NOTE, QUICK
+from restoration.runs import Run, baselines_beside, read_provenance, read_scores, read_scoring
 
 TITLES = {
     "l2": "L2",
@@ -25,6 +25,7 @@ TITLES = {
     "mix": "Mix",
     "ms_ssim_l2": "MS-SSIM+L2",
 }  # in the paper's order; other losses follow under their own names
+BASELINES = {"bicubic": "Bicubic", "malvar": "Malvar", "menon": "Menon", "bm3d": "BM3D"}  # between input and losses
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class ResultTable:
         title: what the table shows.
         header: the lines that every rendering carries: data, budget, seeds, protocol, hardware.
         columns: titles, the degraded input first.
+        metrics: names, a row each.
         means: (metrics, columns) over images and seeds; not a number where a metric is not defined.
         spreads: (metrics, columns) standard deviation over seeds of the mean over images; not a number for one seed.
     """
@@ -43,13 +45,15 @@ class ResultTable:
     title: str
     header: tuple[str, ...]
     columns: tuple[str, ...]
+    metrics: tuple[str, ...]
     means: np.ndarray
     spreads: np.ndarray
 
     def cells(self) -> list[list[tuple[str, bool]]]:
         """The text of every cell and whether it is the best of its row."""
         rows = []
-        for metric, means, spreads in zip(METRICS.values(), self.means, self.spreads, strict=True):
+        for name, means, spreads in zip(self.metrics, self.means, self.spreads, strict=True):
+            metric = METRICS[name]
             texts = [
                 _text(metric.shown(mean), metric.shown(spread)) for mean, spread in zip(means, spreads, strict=True)
             ]
@@ -61,8 +65,8 @@ class ResultTable:
     def markdown(self) -> str:
         """A GitHub table, the header as a list below it."""
         rows = [
-            "| " + " | ".join([metric.title, *(f"**{text}**" if best else text for text, best in row)]) + " |"
-            for metric, row in zip(METRICS.values(), self.cells(), strict=True)
+            "| " + " | ".join([METRICS[name].title, *(f"**{text}**" if best else text for text, best in row)]) + " |"
+            for name, row in zip(self.metrics, self.cells(), strict=True)
         ]
         head = "| " + " | ".join(["", *self.columns]) + " |"
         rule = "|---|" + "---:|" * len(self.columns)
@@ -74,15 +78,15 @@ class ResultTable:
         """Unrounded means, the header as comments above them."""
         lines = [f"# {line}" for line in (self.title, *self.header)]
         lines.append(",".join(["metric", *self.columns]))
-        for name, means in zip(METRICS, self.means, strict=True):
+        for name, means in zip(self.metrics, self.means, strict=True):
             lines.append(",".join([name, *(f"{mean:.8g}" for mean in means)]))
         return "\n".join(lines) + "\n"
 
     def latex(self) -> str:
         """A booktabs table."""
         rows = [
-            " & ".join([metric.title, *(f"\\textbf{{{text}}}" if best else text for text, best in row)]) + r" \\"
-            for metric, row in zip(METRICS.values(), self.cells(), strict=True)
+            " & ".join([METRICS[name].title, *(f"\\textbf{{{text}}}" if best else text for text, best in row)]) + r" \\"
+            for name, row in zip(self.metrics, self.cells(), strict=True)
         ]
         lines = [
             *(f"% {line}" for line in (self.title, *self.header)),
@@ -101,8 +105,8 @@ class ResultTable:
         table = ConsoleTable("")
         for column in self.columns:
             table.add_column(column, justify="right")
-        for metric, row in zip(METRICS.values(), self.cells(), strict=True):
-            table.add_row(metric.title, *(f"[bold]{text}[/bold]" if best else text for text, best in row))
+        for name, row in zip(self.metrics, self.cells(), strict=True):
+            table.add_row(METRICS[name].title, *(f"[bold]{text}[/bold]" if best else text for text, best in row))
         console.print(self.title, table, sep="\n", highlight=False)
         for line in self.header:
             console.print(f"  {line}", highlight=False, soft_wrap=True)
@@ -138,7 +142,8 @@ def _check_alike(runs: Sequence[Run]) -> None:
     first = read_scoring(runs[0])
     for run in runs[1:]:
         other = read_scoring(run)
-        different = [key for key in first.keys() | other.keys() if first.get(key) != other.get(key)]
+        keys = first.keys() | other.keys() - {"metrics"}  # of which some may lack: a table shows a dash
+        different = [key for key in keys if first.get(key) != other.get(key)]
         if different:
             raise UserError(
                 f"{runs[0].folder} and {run.folder} cannot stand in one table: they differ in {', '.join(different)}:\n"
@@ -150,27 +155,43 @@ def _check_alike(runs: Sequence[Run]) -> None:
 def _table(test_set: Any, scores: pd.DataFrame, runs: Sequence[Run], input_title: str) -> ResultTable:
     """The table of one task on one test set."""
     first = runs[0]
+    scores, baselines = _with_baselines(scores, test_set, first)
+    metrics = [name for name in METRICS if name in set(scores["metric"])]
     losses = in_order({run.loss for run in runs})
-    rows = pd.MultiIndex.from_product([METRICS, [INPUT, *losses]])
+    rows = pd.MultiIndex.from_product([metrics, [INPUT, *baselines, *losses]])
     per_seed = scores.groupby(["metric", "loss", "seed"])["value"].mean().unstack("seed").reindex(rows)
-    shape = (len(METRICS), 1 + len(losses))
+    shape = (len(metrics), 1 + len(baselines) + len(losses))
     spreads = per_seed.std(axis=1).to_numpy(copy=True).reshape(shape)
     spreads[:, 0] = np.nan  # the input has no seed
     photographs = scores["image"].nunique()
     defined = scores.dropna(subset="value").groupby("metric")["image"].nunique()
     partly = [
-        f"{metric.title} over the {defined.get(name, 0)} of {photographs} photographs that are large enough"
-        for name, metric in METRICS.items()
+        f"{METRICS[name].title} over the {defined.get(name, 0)} of {photographs} photographs that are large enough"
+        for name in metrics
         if defined.get(name, 0) < photographs
     ]
+    notes = [] if set(metrics) <= set(QUICK) else [NOTE]
     return ResultTable(
         name=f"{first.data}/{first.variant}/{first.task}-{test_set}",
         title=f"{first.task} on {test_set}: mean over {photographs} photographs",
-        header=(*partly, *_header(runs)),
-        columns=(input_title, *(title_of(loss) for loss in losses)),
+        header=(*partly, *_header(runs), *notes),
+        columns=(input_title, *(BASELINES[name] for name in baselines), *(title_of(loss) for loss in losses)),
+        metrics=tuple(metrics),
         means=per_seed.mean(axis=1).to_numpy().reshape(shape),
         spreads=spreads,
     )
+
+
+def _with_baselines(scores: pd.DataFrame, test_set: Any, run: Run) -> tuple[pd.DataFrame, list[str]]:
+    """The records of a test set with those of the baselines that have been scored on all its photographs."""
+    complete = {}
+    for baseline in baselines_beside(run):
+        records = read_scores([baseline])
+        records = records[records["test_set"] == test_set]
+        if set(records["image"]) >= set(scores["image"]):
+            complete[baseline.loss] = records
+    names = [name for name in BASELINES if name in complete]
+    return pd.concat([scores, *(complete[name] for name in names)], ignore_index=True), names
 
 
 def _text(mean: str, spread: str) -> str:

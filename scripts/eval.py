@@ -7,13 +7,15 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
+from rich.progress import Progress
 
+from restoration.baselines import baselines_for, score_baselines
 from restoration.checkpoint import load_weights
 from restoration.datasets.pack import pack_set
 from restoration.errors import UserError
 from restoration.runs import Run, find_runs
 from scripts.cli import chosen_device, clear_errors
-from scripts.train import score_runs, show_tables
+from scripts.train import score_runs, scoring, show_tables
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="eval")
@@ -32,7 +34,17 @@ def main(config: DictConfig) -> None:
             trained = OmegaConf.load(alike[0].folder / "config.yaml")
             photos = pack_set(instantiate(trained.data), Path(config.packs))
             models = {run: trained_network(run, device) for run in alike}
-            score_runs(models, instantiate(trained.task), photos, protocol, device)
+            task = instantiate(trained.task)
+            score_runs(models, task, photos, protocol, device)
+            if config.baselines:
+                steps = score_baselines(
+                    alike[0], task, photos, scoring(task, photos, protocol), protocol=protocol, device=device
+                )
+                total = len(baselines_for(task)) * sum(len(test) for test in photos.test.values())
+                with Progress(console=console, transient=True) as progress:
+                    bar = progress.add_task("baselines", total=total)
+                    for done in steps:
+                        progress.update(bar, advance=1, description=done)
         show_tables(runs, config, console)
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from restoration.files import write_text
-from restoration.metrics import METRICS
+from restoration.metrics import METRICS, QUICK
 from restoration.runs import Run, read_provenance
 from scripts.cli import clear_errors
 from scripts.experiment import composed
@@ -39,7 +39,7 @@ def candidates_table(runs: dict[str, Run]) -> str:
     """The last validation scores of every candidate, as Markdown."""
     first = runs["chosen"]
     facts = read_provenance(first)
-    rows = [["", *(metric.title for metric in METRICS.values())]]
+    rows = [["", *(METRICS[name].title for name in QUICK)]]
     rows.append(["---"] * len(rows[0]))
     rows += [[name, *last_validation(run)] for name, run in runs.items()]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
@@ -54,7 +54,7 @@ def candidates_table(runs: dict[str, Run]) -> str:
 def last_validation(run: Run) -> list[str]:
     events = EventAccumulator(str(run.folder))
     events.Reload()
-    return [metric.shown(events.Scalars(f"val/{name}")[-1].value) for name, metric in METRICS.items()]
+    return [METRICS[name].shown(events.Scalars(f"val/{name}")[-1].value) for name in QUICK]
 
 
 if __name__ == "__main__":

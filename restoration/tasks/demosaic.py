@@ -33,9 +33,12 @@ class Demosaic:
 
     def degrade(self, image: Tensor, generator: torch.Generator) -> Tensor:
         """(3, H, W) in [0, 1] -> the noisy mosaic, bilinearly interpolated, (3, H, W) in [0, 1]."""
-        height, width = image.shape[1:]
-        noise = torch.randn((1, height, width), generator=generator, device=generator.device).to(image)
-        return interpolated(self._noisy(mosaic_of(image), noise))
+        return interpolated(self.mosaic(image, generator)[None])
+
+    def mosaic(self, image: Tensor, generator: torch.Generator) -> Tensor:
+        """(3, H, W) in [0, 1] -> what the sensor measures, (H, W) in [0, 1]."""
+        noise = torch.randn((1, *image.shape[1:]), generator=generator, device=generator.device).to(image)
+        return self._noisy(mosaic_of(image), noise)[0]
 
     def record(self, photo: np.ndarray) -> np.ndarray:
         """The photograph itself: the noise is new at every draw."""

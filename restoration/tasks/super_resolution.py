@@ -37,13 +37,13 @@ class SuperResolution:
     def degrade(self, image: Tensor, generator: torch.Generator) -> Tensor:
         """(3, H, W) in [0, 1] -> reduced and enlarged, (3, H, W) in [0, 1]; nothing random in it."""
         height, width = image.shape[1:]
-        small = self._reduced(image * 255)
+        small = self.reduced(image * 255)
         enlarged = functional.interpolate(small[None], scale_factor=self.scale, mode="bilinear")[0]
         return enlarged[:, :height, :width] / 255
 
     def record(self, photo: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 -> the low-resolution file, (ceil(H / scale), ceil(W / scale), 3) uint8."""
-        return self._reduced(torch.from_numpy(photo.copy()).permute(2, 0, 1).float()).byte().permute(1, 2, 0).numpy()
+        return self.reduced(torch.from_numpy(photo.copy()).permute(2, 0, 1).float()).byte().permute(1, 2, 0).numpy()
 
     def patches(
         self, clean: PackedPhotos, recorded: PackedPhotos, places: Places, size: int, generator: torch.Generator
@@ -56,7 +56,7 @@ class SuperResolution:
         small = recorded.crop((photo, first_row, first_column), taps).float() / 255
         return rows[:, None] @ small @ columns[:, None].mT, clean.crop(places, size).float() / 255
 
-    def _reduced(self, image: Tensor) -> Tensor:
+    def reduced(self, image: Tensor) -> Tensor:
         """(3, H, W) in [0, 255] -> the low-resolution image in whole levels."""
         height, width = image.shape[1:]
         extended = functional.pad(image[None], (0, -width % self.scale, 0, -height % self.scale), mode="replicate")
