@@ -11,7 +11,7 @@ from rich.console import Console
 from restoration.errors import UserError
 from restoration.evaluate import INPUT, Score
 from restoration.files import write_text
-from restoration.metrics import METRICS
+from restoration.metrics import METRICS, NOTE, QUICK
 from restoration.runs import Run, find_runs, write_scores
 from restoration.tables import build_tables, write_tables
 
@@ -67,6 +67,27 @@ def test_tables_hold_the_means_the_spread_and_the_best(runs, tmp_path):
     assert "| PSNR (dB) | 27.00 | 30.00 | **31.10 ± 0.14** | 28.00 |" in table.markdown()
     assert r"\textbf{31.10 $\pm$ 0.14}" in table.latex()
     assert "psnr,27,30,31.1,28" in table.csv()
+
+
+def test_records_of_fewer_metrics_have_fewer_rows_and_stand_beside_others(tmp_path, runs):
+    """As those do that were written before a metric was added."""
+    (full,) = build_tables(runs, input_titles={"sr": "Bilinear"})
+    assert full.metrics == tuple(METRICS)
+    assert NOTE in full.header
+    for run in runs:
+        rows = [Score(name, "0.png", metric, 1.0) for name in (run.loss, INPUT) for metric in QUICK]
+        write_scores(run, {"kodak24": rows}, {"protocol": "as agreed", "degradation": "x2"})
+    (table,) = build_tables(runs, input_titles={"sr": "Bilinear"})
+    assert table.metrics == QUICK
+    assert NOTE not in table.markdown()
+    assert table.markdown().count("\n| ") == 1 + len(QUICK)
+
+    rows = [Score(name, "0.png", metric, 1.0) for name in (runs[-1].loss, INPUT) for metric in METRICS]
+    how = {"protocol": "as agreed", "degradation": "x2", "metrics": list(METRICS)}
+    write_scores(runs[-1], {"kodak24": rows}, how)
+    (mixed,) = build_tables(runs, input_titles={"sr": "Bilinear"})
+    gmsd = dict(zip(mixed.columns, mixed.cells()[list(METRICS).index("gmsd")], strict=True))
+    assert gmsd == {"Bilinear": ("1.0000", True), "L2": ("–", False), "L1": ("–", False), "mine": ("1.0000", True)}
 
 
 def test_the_console_shows_the_table(runs):
