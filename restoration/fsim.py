@@ -24,18 +24,21 @@ class Features:
     congruency: Tensor
     gradient: Tensor
     colours: Tensor
+    filters: Tensor  # of the frequencies: the same for all images of a size
 
 
-def features(image: Tensor) -> Features:
-    """The features of (1, 3, H, W) or (1, 1, H, W) in [0, 1], at reduced size."""
+def features(image: Tensor, *, like: Features | None = None) -> Features:
+    """The features of (1, 3, H, W) or (1, 1, H, W) in [0, 1], at reduced size; `like`: those of an image as large."""
     pooled = functional.avg_pool2d(image * 255, max(1, round(min(image.shape[2:]) / WORKING_SIDE)))
     planes = rgb2yiq(pooled) if image.shape[1] == 3 else pooled
     luma = planes[:, :1]
     scharr = scharr_filter().to(luma)
+    filters = like.filters if like else _construct_filters(luma)
     return Features(
-        _phase_congruency(luma, _construct_filters(luma)),
+        _phase_congruency(luma, filters),
         gradient_map(luma, torch.stack([scharr, scharr.mT])),
         planes[:, 1:],
+        filters,
     )
 
 

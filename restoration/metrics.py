@@ -82,7 +82,7 @@ class Comparison:
 
         dtype = precise(self.target.device)
         truth = features(self.target.to(dtype))
-        pairs = [torch.stack(fsim(features(image[None].to(dtype)), truth)) for image in self.restored]
+        pairs = [torch.stack(fsim(features(image[None].to(dtype), like=truth), truth)) for image in self.restored]
         return torch.stack(pairs, dim=1)
 
 
