@@ -43,8 +43,9 @@ figure: $(BIN)/.ready ## crops of a test photograph after every trained network:
 tensorboard: $(BIN)/.ready ## the curves of all runs, in a browser
 	@$(BIN)/tensorboard --logdir results/runs
 
-bench: $(BIN)/.ready-dev ## what a training step costs; or BENCH=losses (beside other libraries), evaluation, data
-	@$(BIN)/python -m scripts.bench$(addprefix _,$(BENCH)) $(ARGS)
+bench: $(BIN)/.ready-dev ## speed beside the machine's and other libraries': [BENCH=step, losses, pipeline, evaluation, growth, data or full]
+	@set -e; for part in $(if $(BENCH),$(BENCH:full=step losses pipeline evaluation growth data),step losses pipeline evaluation); do \
+		$(BIN)/python -m scripts.bench_$$part $(ARGS); done
 
 recipe: $(READY) ## train candidates for optimiser, batch and schedule side by side: [TASK= LOSS= DATA= BUDGET= ARGS=]
 	@$(BIN)/python -m scripts.recipe $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(HYDRA)

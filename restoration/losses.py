@@ -10,20 +10,15 @@ Dense form (`window=W`, or `dense=True` in a module): every pixel whose W x W wi
 it equals the patch form on each W x W crop.
 """
 
-import math
-from collections.abc import Sequence
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
-from restoration.windows import GaussianWindows, windows_for
+from restoration.closed_form import Absolute, Mixture
+from restoration.windows import windows_for
 
-C1 = 0.01**2
-C2 = 0.03**2
 SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0)
-TINY = 1e-30
 WINDOW = 31  # the paper's patch
 
 
@@ -36,7 +31,7 @@ def l2(restored: Tensor, target: Tensor) -> Tensor:
 def l1(restored: Tensor, target: Tensor) -> Tensor:
     """Mean absolute error."""
     restored, target = _as_float(restored, target)
-    return (restored - target).abs().mean(dim=(1, 2, 3))
+    return Absolute.apply(restored - target).mean(dim=(1, 2, 3))
 
 
 def ssim(restored: Tensor, target: Tensor, *, sigma: float = 5.0, window: int | None = None) -> Tensor:
@@ -126,7 +121,7 @@ class MixLoss(nn.Module):
     ):
         super().__init__()
         self.alpha = _checked_alpha(alpha)
-        self.l1_weight = (1 - alpha) * l1_scale
+        self.l1_scale = l1_scale
         self.sigmas = tuple(sigmas)
         self.window = window if dense else None
 
@@ -134,10 +129,10 @@ class MixLoss(nn.Module):
         """The weighted terms by name; their sum is the loss."""
         structure = ms_ssim(restored, target, sigmas=self.sigmas, window=self.window).mean()
         absolute = gaussian_l1(restored, target, sigma=self.sigmas[-1], window=self.window).mean()
-        return {"ms_ssim": self.alpha * structure, "l1": self.l1_weight * absolute}
+        return {"ms_ssim": self.alpha * structure, "l1": (1 - self.alpha) * self.l1_scale * absolute}
 
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
-        weights = {"structure": self.alpha, "absolute": self.l1_weight}
+        weights = {"structure": self.alpha, "absolute": (1 - self.alpha) * self.l1_scale}
         return _mixture(restored, target, self.sigmas, self.window, **weights).mean()
 
 
@@ -177,112 +172,7 @@ def _mixture(
     restored, target = _as_float(restored, target)
     windows = windows_for(restored, sigmas, window)
     with _full_precision(restored):
-        return _Mixture.apply(restored, target, windows, structure, absolute, squared)
-
-
-class _Mixture(torch.autograd.Function):
-    """The sum of weighted terms, means over centres and channels, with its gradient in closed form.
-
-    One function with few passes over the pixels: a training step on small patches is otherwise spent on calls.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, y: Tensor, windows: GaussianWindows, structure: float, absolute: float, squared: float
-    ) -> Tensor:
-        d = x - y
-        value = d.new_zeros(len(d))
-        statistics: tuple[Tensor, ...] = ()
-        if structure:
-            deficit, statistics = _deficit(d, y, windows)
-            value = value + structure * deficit.mean(dim=(1, 2, 3))
-        if absolute:
-            value = value + absolute * windows.widest.means(d.abs()).mean(dim=(1, 2, 3, 4))
-        if squared:
-            value = value + squared * windows.widest.means(d * d).mean(dim=(1, 2, 3, 4))
-        ctx.windows, ctx.weights = windows, (structure, absolute, squared)
-        ctx.save_for_backward(d, *statistics)
-        return value
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        (grad,) = grad_outputs
-        d, *statistics = ctx.saved_tensors
-        structure, absolute, squared = ctx.weights
-        centres = [length - ctx.windows.side + 1 for length in d.shape[2:]]
-        grad = (grad / (d.shape[1] * math.prod(centres)))[:, None, None, None]
-
-        def gradient(sign: int) -> Tensor:
-            """With respect to x (sign 1) or y (-1)."""
-            total = torch.zeros_like(d)
-            if structure:
-                total = _deficit_gradient(structure * grad, statistics, ctx.windows, sign)
-            if absolute or squared:
-                weight = ctx.windows.widest.spread(grad[..., None].expand(*d.shape[:2], 1, *centres))
-                if absolute:
-                    total.addcmul_(weight, _sign(d), value=sign * absolute)
-                if squared:
-                    total.addcmul_(weight, d, value=2 * sign * squared)
-            return total
-
-        of_x, of_y, *_ = ctx.needs_input_grad
-        return gradient(1) if of_x else None, gradient(-1) if of_y else None, None, None, None, None
-
-
-def _deficit(d: Tensor, y: Tensor, windows: GaussianWindows) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """1 - l_M prod cs_j at every centre, (N, C, h, w), and what its gradient needs.
-
-    Written in the difference d = x - y, as 1 - l = mu_d^2 / (mu_x^2 + mu_y^2 + C1) and
-    1 - cs = sigma_d^2 / (sigma_x^2 + sigma_y^2 + C2): float32 would lose a small loss in 1 - 0.999. Variances do not
-    change under a constant shift: planes are centred first, or a flat bright patch would lose its own in mu^2.
-    """
-    shift_y, shift_d = y.mean(dim=(2, 3), keepdim=True), d.mean(dim=(2, 3), keepdim=True)
-    planes = d.new_empty(4, *d.shape)
-    y = torch.sub(y, shift_y, out=planes[0])
-    d = torch.sub(d, shift_d, out=planes[1])
-    x = y + d
-    torch.mul(x, x, out=planes[2]).addcmul_(y, y)
-    torch.mul(d, d, out=planes[3])
-    mean_y, mean_d, mean_xx_yy, mean_dd = windows.means(planes).unbind()
-    mean_x = mean_y + mean_d
-    mu_y, mu_d = mean_y[:, :, -1] + shift_y, mean_d[:, :, -1] + shift_d
-    mu_x = mu_y + mu_d
-    l_scale = (mu_x * mu_x).addcmul_(mu_y, mu_y).add_(C1)
-    cs_scale = mean_xx_yy.addcmul_(mean_x, mean_x, value=-1).addcmul_(mean_y, mean_y, value=-1).add_(C2)
-    not_l = mu_d * mu_d / l_scale
-    not_cs = mean_dd.addcmul_(mean_d, mean_d, value=-1).div_(cs_scale)
-    deficit, one = not_l, torch.ones_like(not_l)
-    for factor in not_cs.unbind(dim=2):
-        deficit = torch.lerp(deficit, one, factor)  # 1 - ab = (1 - a) + (1 - b) a
-    return deficit, (x, y, d, mean_x, mean_y, mean_d, mu_x, mu_y, mu_d, l_scale, cs_scale, not_l, not_cs)
-
-
-def _deficit_gradient(grad: Tensor, statistics: Sequence[Tensor], windows: GaussianWindows, sign: int) -> Tensor:
-    """sum_j G_j (c_j + a_j (+-d) - b_j image), summed over the centres.
-
-    Args:
-        grad: of every centre of an image, (N, 1, 1, 1).
-        statistics: from `_deficit`.
-        sign: 1 for the gradient with respect to x, -1 for that with respect to y.
-    """
-    x, y, d, mean_x, mean_y, mean_d, mu_x, mu_y, mu_d, l_scale, cs_scale, not_l, not_cs = statistics
-    image, mean, mu = (x, mean_x, mu_x) if sign > 0 else (y, mean_y, mu_y)
-    cs = 1 - not_cs
-    cs.masked_fill_(cs == 0, TINY)  # so that it can be divided out of the product
-    product = cs.prod(dim=2).mul_(2 * grad)
-    weights = cs.new_empty(3, *cs.shape)
-    d_weight = torch.div((product * (1 - not_l)).unsqueeze(2), cs * cs_scale, out=weights[0])
-    image_weight = torch.mul(d_weight, not_cs, out=weights[1])
-    constant = torch.mul(image_weight, mean, out=weights[2]).addcmul_(d_weight, mean_d, value=-sign)
-    constant[:, :, -1] += product / l_scale * (sign * mu_d - not_l * mu)
-    d_weight, image_weight, constant = windows.spread(weights)
-    return constant.addcmul_(d_weight, d, value=sign).addcmul_(image_weight, image, value=-1)
-
-
-def _sign(d: Tensor) -> Tensor:
-    """-1, 0 or 1; where signs are random, torch.sign takes forty times as long."""
-    return (d * torch.finfo(d.dtype).max).clamp_(-1, 1)
+        return Mixture.apply(restored, target, windows, structure, absolute, squared)
 
 
 def _as_float(restored: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -308,6 +198,7 @@ def _checked_alpha(alpha: float) -> float:
     return alpha
 
 
-def _full_precision(images: Tensor) -> torch.autocast:
-    """Switches autocast off: matrix products in bfloat16 would ruin the variances."""
-    return torch.autocast(images.device.type, enabled=False)
+def _full_precision(images: Tensor) -> AbstractContextManager[object]:
+    """Switches autocast off, where it is on: matrix products in bfloat16 would ruin the variances."""
+    kind = images.device.type
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()

@@ -38,9 +38,9 @@ class PatchSampler:
         """Degraded and target, each (batch, 3, 31, 31) float32 in [0, 1]."""
         if not self._left:
             self._before = self.generator.get_state()
-            places = self._places(self._batches * self.batch)
+            places = self.places(self._batches * self.batch)
             pair = self.task.patches(self.clean, self.recorded, places, PATCH, self.generator)
-            batches = zip(*(images.split(self.batch) for images in pair), strict=True)
+            batches = zip(*(images.contiguous().split(self.batch) for images in pair), strict=True)
             self._left = list(batches)[::-1]
         return self._left.pop()
 
@@ -67,7 +67,8 @@ class PatchSampler:
         """How many are drawn together."""
         return max(1, AT_ONCE // self.batch)
 
-    def _places(self, count: int) -> Places:
+    def places(self, count: int) -> Places:
+        """Where so many patches are, drawn at random."""
         device = self.clean.pixels.device
         draws = torch.randint(2**40, (3, count), generator=self.generator, device=device)
         photo = draws[0] % len(self.clean)

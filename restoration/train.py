@@ -151,6 +151,7 @@ def train(
     started = last_checkpoint - run.seconds
     losses = torch.zeros((), device=sampler.clean.pixels.device)  # summed up since the last log
     summed = 0
+    follower = loss if isinstance(loss, FollowsTraining) else None
     objective = _objective(model, loss, bf16=bf16, compiled=compiled)
     stop = due = 0  # the signal that ends the run and whether it is time for a checkpoint, as all processes agreed
     with (
@@ -180,8 +181,8 @@ def train(
 
             for group in optimizer.param_groups:
                 group["lr"] = budget.learning_rate_at(run.step)
-            if isinstance(loss, FollowsTraining):
-                loss.progress = run.step / budget.steps
+            if follower is not None:
+                follower.progress = run.step / budget.steps
             batch = _backward(model, objective, sampler)
             run.step += 1
             stop = due = 0
@@ -228,7 +229,7 @@ def _objective(model: nn.Module, loss: nn.Module, *, bf16: bool, compiled: bool)
         with torch.autocast(degraded.device.type, torch.bfloat16, enabled=bf16):
             restored = model(degraded)
         if bf16:
-            restored = restored.float()
+            restored = restored.to(torch.float32, memory_format=torch.contiguous_format)
         return restored, loss(restored, target)
 
     return torch.compile(objective) if compiled else objective

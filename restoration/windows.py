@@ -1,6 +1,6 @@
 """Gaussian windows: what the structural losses see of an image."""
 
-from functools import cached_property, lru_cache, reduce
+from functools import lru_cache, reduce
 
 import torch
 from torch import Tensor
@@ -18,20 +18,18 @@ class GaussianWindows:
     Args:
         weights: (scales, side) 1-D Gaussians; a window is the product of one along the rows and one along the columns.
         dense: False: images are as large as the window and have one centre.
+
+    Attributes:
+        widest: the last Gaussian alone.
     """
 
     def __init__(self, weights: Tensor, *, dense: bool):
-        self.weights = weights
         self.side = weights.shape[1]
         self.dense = dense
         self.planes = (weights[:, :, None] * weights[:, None, :]).flatten(1)
         self.bands = functional.pad(weights, (0, TILE)).repeat(1, TILE)[:, : TILE * (TILE + self.side - 1)]
         self.bands = self.bands.view(len(weights), TILE, -1)  # row i: the weights, from column i on
-
-    @cached_property
-    def widest(self) -> "GaussianWindows":
-        """The Gaussian of the last scale alone."""
-        return GaussianWindows(self.weights[-1:], dense=self.dense)
+        self.widest = self if len(weights) == 1 else GaussianWindows(weights[-1:], dense=dense)
 
     def means(self, images: Tensor) -> Tensor:
         """(..., H, W) -> (..., scales, h, w), h = H - side + 1."""

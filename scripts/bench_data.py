@@ -5,15 +5,12 @@ and appends the pixels to one file. Both leave it on the disk (fsync); in turn, 
 those of scikit-image, or are those of a folder (photos=DIR).
 """
 
-import multiprocessing
 import os
-import resource
 import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -31,7 +28,7 @@ from restoration.photographs import PackedPhotos
 from restoration.runs import hardware
 from restoration.tasks import Demosaic
 from scripts.cli import clear_errors
-from scripts.measure import timed_in_turn, write_benchmark
+from scripts.measure import in_fresh_process, peak_megabytes, timed_in_turn, write_benchmark
 
 CROPS, LARGE = (336, 224), (999, 666)  # sizes of the photographs that are made, width and height
 
@@ -92,8 +89,7 @@ def growth_rows(counts: list[int], seconds: float, folder: Path) -> list[tuple[s
     photos = made(max(counts), LARGE, folder / "large")
     packed, facts = [], []
     for count in counts:
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-            taken, peak = process.submit(pack_alone, photos[:count], folder / "sets").result()
+        taken, peak = in_fresh_process(pack_alone, photos[:count], folder / "sets")
         packed.append(pack(photos[:count], folder / "sets", title="photographs"))
         megabytes = packed[-1].pixels.numel() / 1e6
         facts.append((f"{count:,}", f"{megabytes:,.0f}", f"{taken:.1f}", f"{count / taken:.0f}", f"{peak:,.0f}"))
@@ -105,7 +101,7 @@ def pack_alone(photos: list[Path], cache: Path) -> tuple[float, float]:
     """Seconds of packing, and the most memory in MB that this process ever had."""
     start = time.perf_counter()
     pack(photos, cache, title="photographs")
-    return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return time.perf_counter() - start, peak_megabytes()
 
 
 def sampling_rates(sets: list[PackedPhotos], batch: int, seconds: float) -> list[str]:

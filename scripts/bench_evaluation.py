@@ -3,12 +3,8 @@
 Photograph by photograph, everything is timed in turn, so that a noisy machine disturbs all alike.
 """
 
-import multiprocessing
-import resource
 import statistics
-import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,16 +23,18 @@ from torch import Tensor, nn
 from restoration.datasets.decode import decode
 from restoration.datasets.folder import photographs_in
 from restoration.evaluate import degraded_photo, evaluate, restore, scores_of
+from restoration.metrics import METRICS, QUICK
 from restoration.photographs import PackedPhotos
 from restoration.protocol import Protocol
 from restoration.runs import hardware
 from restoration.tasks import Task
 from scripts.cli import chosen_device, clear_errors
-from scripts.measure import timed, timed_in_turn, write_benchmark
+from scripts.measure import in_fresh_process, peak_megabytes, timed, timed_in_turn, write_benchmark
 
 TILES = {"tiles of 128": 128, "tiles of 256": 256, "tiles of 512": 512, "the whole photograph": 10**6}
 FORWARD, EVALUATION = "forward passes", "evaluation"
 OURS, PIQ = "of which rounding and metrics", "SSIM and MS-SSIM by piq in float32"
+ALL = "rounding and all metrics of the paper, and luma"
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="bench_evaluation")
@@ -97,9 +95,10 @@ def photo_times(
     images = [degraded]
     ways: dict[str, Callable[[], object]] = {
         FORWARD: lambda: images.extend([restore(model, degraded, tile=tile) for model in models.values()]),
-        EVALUATION: lambda: list(evaluate(models, task, photo, protocol=Protocol(), device=device)),
-        OURS: lambda: scores_of(images, Protocol().prepare(target), Protocol()),
+        EVALUATION: lambda: list(evaluate(models, task, photo, protocol=Protocol(), device=device, metrics=QUICK)),
+        OURS: lambda: scores_of(images, Protocol().prepare(target), Protocol(), metrics=QUICK),
         PIQ: lambda: piq_scores(images, target),
+        ALL: lambda: scores_of(images, Protocol().prepare(target), Protocol()),
     }
     return {name: timed(way, device) for name, way in ways.items()}
 
@@ -128,9 +127,8 @@ def time_rows(times: list[dict[str, float]]) -> list[tuple[str, str, str]]:
 def memory_rows(megapixels: float) -> list[tuple[str, str, str]]:
     """The largest memory of processes that do one thing to one large image."""
     rows = []
-    for name in ("the pair alone", "the pair and all metrics", "SSIM and MS-SSIM by piq in float32"):
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-            peak = process.submit(peak_gigabytes, name, megapixels).result()
+    for name in ("the pair alone", "the pair and PSNR, SSIM, MS-SSIM", "the pair and all metrics", PIQ):
+        peak = in_fresh_process(peak_gigabytes, name, megapixels)
         rows.append((f"peak memory at {megapixels:g} MP, {name}", f"{peak:.1f} GB", ""))
     return rows
 
@@ -140,12 +138,12 @@ def peak_gigabytes(name: str, megapixels: float) -> float:
     side = round((megapixels * 1e6 / 6) ** 0.5)
     target = torch.rand(3, 2 * side, 3 * side)
     degraded = target.flip(0)
-    if name == "the pair and all metrics":
-        scores_of([degraded], Protocol().prepare(target), Protocol())
-    elif name != "the pair alone":
+    if name == PIQ:
         piq_scores([degraded], target)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e9 if sys.platform == "darwin" else 1e6)  # in bytes, or in kB
+    elif name != "the pair alone":
+        metrics = METRICS if name == "the pair and all metrics" else QUICK
+        scores_of([degraded], Protocol().prepare(target), Protocol(), metrics=metrics)
+    return peak_megabytes() / 1e3
 
 
 if __name__ == "__main__":

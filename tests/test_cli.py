@@ -83,8 +83,8 @@ def test_data_and_bench_print_their_tables(command, tmp_path):
     data = run(command("prepare_data"))
     assert data.returncode == 0, data.stderr
     assert "96x72" in data.stdout
-    report = tmp_path / "bench.md"
-    bench = run(command("bench", "tasks=[sr]", "losses=[mix]", "seconds=0.2", f"report={report}"))
+    report = tmp_path / "training_step.md"
+    bench = run(command("bench_step", "tasks=[sr]", "losses=[mix]", "seconds=0.2", "steps=80", f"reports={tmp_path}"))
     assert bench.returncode == 0, bench.stderr
     assert "| sr | mix |" in report.read_text()
 

@@ -303,3 +303,17 @@ def test_arguments_out_of_range_are_refused():
     for module in (losses.MixLoss, losses.MSSSIML2Loss):
         with pytest.raises(ValueError, match="alpha"):
             module(alpha=1.5)
+
+
+@pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")
+@pytest.mark.parametrize("name", CASES)
+@torch._dynamo.config.patch(error_on_recompile=True)
+def test_torch_compile_sees_one_graph_and_compiles_once(name):
+    torch._dynamo.reset()
+    compiled = torch.compile(CASES[name], fullgraph=True, backend="aot_eager")
+    x, y = pair("texture", dtype=torch.float32)
+    for _ in range(3):
+        value, gradient = value_and_gradient(CASES[name], x, y)
+        found, d_found = value_and_gradient(compiled, x, y)
+        torch.testing.assert_close((found, d_found), (value, gradient), rtol=1e-5, atol=1e-8)
+        x, y = y, x
