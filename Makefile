@@ -10,7 +10,7 @@ ONLY = $(if $(TASK),only.task=$(TASK)) $(if $(LOSS),only.loss=$(LOSS)) \
 READY = $(BIN)/.ready $(if $(filter fivek,$(DATA)),$(BIN)/.ready-fivek) $(if $(LAUNCHER),$(BIN)/.ready-cluster)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train eval study figure tensorboard bench recipe lint test
+.PHONY: help setup data train eval study report figure tensorboard bench recipe lint test
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -36,6 +36,9 @@ eval: $(BIN)/.ready ## score trained runs again, write their tables: [TASK= LOSS
 
 study: $(READY) ## train every loss x task not yet trained, write all tables: [EXPERIMENT= BUDGET= DATA= LAUNCHER= ARGS=]
 	@$(BIN)/python -m scripts.study $(if $(EXPERIMENT),experiment=$(EXPERIMENT)) $(if $(LAUNCHER),hydra/launcher=$(LAUNCHER)) $(HYDRA)
+
+report: $(BIN)/.ready ## everything a study found as one page, results/report/index.html: [DATA=its name BUDGET=its name ARGS=]
+	@$(BIN)/python -m scripts.report $(if $(DATA),data=$(DATA)) $(if $(BUDGET),variant=$(BUDGET)) $(ARGS)
 
 figure: $(BIN)/.ready ## crops of a test photograph after every trained network: [TASK= LOSS= DATA= BUDGET= ARGS=]
 	@$(BIN)/python -m scripts.figure $(ONLY) $(ARGS)

@@ -8,7 +8,7 @@ from itertools import chain, islice
 import torch
 from torch import Tensor, nn
 
-from restoration.metrics import METRICS, QUICK, score
+from restoration.metrics import MEASURES, QUICK, score
 from restoration.network import RECEPTIVE_RADIUS
 from restoration.photographs import PackedPhotos
 from restoration.protocol import Protocol
@@ -70,7 +70,7 @@ def evaluate(
     *,
     protocol: Protocol,
     device: torch.device,
-    metrics: Iterable[str] = METRICS,
+    metrics: Iterable[str] = MEASURES,
 ) -> Iterator[list[Score]]:
     """The scores of the degraded input and of every model, photograph by photograph.
 
@@ -91,7 +91,7 @@ def evaluate(
 
 @torch.inference_mode()
 def scores_of(
-    images: Iterable[Tensor], target: Tensor, protocol: Protocol, *, metrics: Iterable[str] = METRICS
+    images: Iterable[Tensor], target: Tensor, protocol: Protocol, *, metrics: Iterable[str] = MEASURES
 ) -> list[dict[str, float]]:
     """Metrics of versions of one photograph, (3, H, W) each; few of a large one at once, to bound the memory.
 

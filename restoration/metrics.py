@@ -13,21 +13,22 @@ pixels as the scale: `protocol.border`.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from restoration.artefacts import ARTEFACTS
 from restoration.iw_ssim import MIN_SIDE as IW_SSIM_MIN_SIDE
 from restoration.iw_ssim import InformationWeighted
+from restoration.protocol import LUMA
 
 WINDOW = 11  # pixels
 SIGMA = 1.5
 C1, C2 = 0.01**2, 0.03**2
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang's exponents, finest scale first
 MS_SSIM_MIN_SIDE = 161  # four halvings of less would leave no room for the window
-LUMA = (0.299, 0.587, 0.114)  # BT.601
 TILE = 128  # window positions a side that are computed at once: bounds the memory, and stays in the cache
 
 
@@ -162,6 +163,10 @@ def ssim_y(images: Comparison) -> Tensor:
     return _similarity(*images.studio_luma)[0, :, 0]
 
 
+def _of_images(measure: Callable[[Tensor, Tensor], Tensor], images: Comparison) -> Tensor:
+    return measure(images.restored, images.target)
+
+
 METRICS = {
     "l2": Metric("1000 L2", mean_squared_error, higher_is_better=False, digits=3, shown_times=1000),
     "psnr": Metric("PSNR (dB)", psnr, higher_is_better=True, digits=2),
@@ -175,17 +180,21 @@ METRICS = {
     "psnr_y": Metric("PSNR-Y (dB)", psnr_y, higher_is_better=True, digits=2),
     "ssim_y": Metric("SSIM-Y", ssim_y, higher_is_better=True, digits=4),
 }
+MEASURES: dict[str, Callable[[Comparison], Tensor]] = {
+    **{name: metric.value for name, metric in METRICS.items()},
+    **{name: partial(_of_images, measure) for name, (_, measure) in ARTEFACTS.items()},
+}  # all that a test set is scored with; artefacts do not stand in the tables
 QUICK = ("l2", "psnr", "l1", "ssim", "ms_ssim")  # what a training shows; the others cost several times as much
 NOTE = (
     "IW-SSIM, GMSD, FSIM: as piq 0.8, on luma; PSNR-Y, SSIM-Y: on luma from 16 to 235 as MATLAB's rgb2ycbcr, peak 255"
 )
 
 
-def score(restored: Tensor, target: Tensor, *, metrics: Iterable[str] = METRICS) -> list[dict[str, float]]:
-    """Metrics by name, for each of (N, C, H, W) prepared versions of a prepared photograph (1, C, H, W)."""
+def score(restored: Tensor, target: Tensor, *, metrics: Iterable[str] = MEASURES) -> list[dict[str, float]]:
+    """Measures by name, for each of (N, C, H, W) prepared versions of a prepared photograph (1, C, H, W)."""
     images = Comparison(restored, target)
     names = list(metrics)
-    values = torch.stack([METRICS[name].value(images).to(precise(target.device)) for name in names])
+    values = torch.stack([MEASURES[name](images).to(precise(target.device)) for name in names])
     return [dict(zip(names, column, strict=True)) for column in values.T.tolist()]
 
 

@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass
 
+from restoration.artefacts import ARTEFACTS
 from restoration.errors import UserError
 from restoration.metrics import METRICS
 
-ARTEFACTS = ("flat_residual", "grating", "block_step", "edge_residual", "luminance_shift", "colour_shift")
 RANK = "rank"  # of a loss among others, averaged over metrics: 1 is best
 
 
@@ -34,6 +34,7 @@ def scale_of(metric: str) -> Scale:
         unit = re.search(r"\((.+)\)$", row.title)
         return Scale(unit[1] if unit else f"({row.title})", row.higher_is_better, row.digits, row.shown_times)
     if metric in ARTEFACTS:
-        return Scale(f"({metric})", higher_is_better=False, digits=None)
+        title, _ = ARTEFACTS[metric]
+        return Scale(f"({title}, levels)", higher_is_better=False, digits=None)
     known = [*METRICS, *ARTEFACTS, RANK]
     raise UserError(f"nobody said whether more or less {metric!r} is better; known are {', '.join(known)}")

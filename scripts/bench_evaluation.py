@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from restoration.datasets.decode import decode
 from restoration.datasets.folder import photographs_in
 from restoration.evaluate import degraded_photo, evaluate, restore, scores_of
-from restoration.metrics import METRICS, QUICK
+from restoration.metrics import MEASURES, QUICK
 from restoration.photographs import PackedPhotos
 from restoration.protocol import Protocol
 from restoration.runs import hardware
@@ -34,7 +34,7 @@ from scripts.measure import in_fresh_process, peak_megabytes, timed, timed_in_tu
 TILES = {"tiles of 128": 128, "tiles of 256": 256, "tiles of 512": 512, "the whole photograph": 10**6}
 FORWARD, EVALUATION = "forward passes", "evaluation"
 OURS, PIQ = "of which rounding and metrics", "SSIM and MS-SSIM by piq in float32"
-ALL = "rounding and all metrics of the paper, and luma"
+ALL = "rounding, all metrics and artefacts"
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="bench_evaluation")
@@ -141,7 +141,7 @@ def peak_gigabytes(name: str, megapixels: float) -> float:
     if name == PIQ:
         piq_scores([degraded], target)
     elif name != "the pair alone":
-        metrics = METRICS if name == "the pair and all metrics" else QUICK
+        metrics = MEASURES if name == "the pair and all metrics" else QUICK
         scores_of([degraded], Protocol().prepare(target), Protocol(), metrics=metrics)
     return peak_megabytes() / 1e3
 

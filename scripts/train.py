@@ -22,7 +22,7 @@ from restoration.distributed import ALONE, World, joined
 from restoration.errors import UserError
 from restoration.evaluate import INPUT, Validation, evaluate
 from restoration.files import write_text
-from restoration.metrics import METRICS
+from restoration.metrics import MEASURES
 from restoration.patches import PatchSampler
 from restoration.protocol import Protocol
 from restoration.runs import Run, find_runs, read_provenance, read_scoring, write_provenance, write_scores
@@ -147,7 +147,7 @@ def score_runs(
 def scoring(task: Task, photos: PackedSet, protocol: Protocol) -> dict[str, Any]:
     """All that the scores of a network depend on, but for the network."""
     tests = {name: test.key for name, test in photos.test.items()}
-    return {"protocol": str(protocol), "metrics": list(METRICS), "degradation": repr(task), "test sets": tests}
+    return {"protocol": str(protocol), "metrics": list(MEASURES), "degradation": repr(task), "test sets": tests}
 
 
 def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:

@@ -22,9 +22,11 @@ def command(photo_folder, tmp_path):
     """The arguments of a script that works on five small photographs and writes below tmp_path."""
 
     def make(script: str, *overrides: str) -> list[str]:
-        places = [f"{name}={tmp_path / name}" for name in ("runs", "packs", "tables")]
+        places = [
+            f"{name}={tmp_path / name}" for name in ("runs", "packs", "report" if script == "report" else "tables")
+        ]
         data = ["data=folder", f"data.train={photo_folder}/train", f"data.test={photo_folder}/test", "data.name=tiny"]
-        if script in ("eval", "figure"):
+        if script in ("eval", "figure", "report"):
             data = []
         budget = ["budget.patches=48", "budget.validations=2"] if script in ("train", "study") else []
         return [sys.executable, "-m", f"scripts.{script}", *data, *places, *budget, *overrides]
@@ -71,6 +73,14 @@ def test_train_eval_and_study_from_photographs_to_tables(command, tmp_path):
     before = table.read_text()
     assert run(command("eval", "only.task=sr", "only.loss=l1")).returncode == 0
     assert table.read_text() == before != first  # all columns, whichever was scored again
+
+    reported = run(command("report"))
+    assert reported.returncode == 0, reported.stderr
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "L1 beats L2 on every metric and task" in page
+    assert "not measured" in page
+    assert (tmp_path / "report" / "tiny" / "quick" / "sr-test.md").read_text() == table.read_text()
+    assert "**Against Mix: sr on test**" in (tmp_path / "report" / "differences.md").read_text()
 
     drawn = run(command("figure", "only.task=sr"))
     assert drawn.returncode == 0, drawn.stderr

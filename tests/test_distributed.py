@@ -71,7 +71,7 @@ def test_streams_begin_anew_only_where_the_number_of_processes_changed(photo, tm
         run(photo, tmp_path, loss=StopAfter(3))
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     whole = weights(run(photo, tmp_path / "whole"))
-    for others, same in (([], True), ([[state["generator"], state["global_generator"]]], False)):
+    for others, same in (([], True), ([[state["sampler"], state["global_generator"]]], False)):
         torch.save({**state, "other_streams": others}, tmp_path / "checkpoint.pt")
         assert torch.equal(weights(run(photo, tmp_path)), whole) == same
     del state["other_streams"]  # a checkpoint of before there were several processes

@@ -15,7 +15,7 @@ from restoration import evaluate as evaluation
 from restoration import metrics
 from restoration.datasets.pack import PackedSet
 from restoration.evaluate import INPUT, Validation, evaluate, restore, scores_of
-from restoration.metrics import METRICS, QUICK, score
+from restoration.metrics import MEASURES, QUICK, score
 from restoration.network import RECEPTIVE_RADIUS, RestorationCNN
 from restoration.protocol import Protocol
 from restoration.runs import Run, read_scores
@@ -258,7 +258,7 @@ def test_every_loss_meets_the_same_noisy_input(photo, network):
         return {(s.loss, s.image, s.metric): s.value for row in per_photo for s in row}
 
     alone, together = scores({"same": identity}), scores({"other": network, "same": identity})
-    assert len(alone) == 2 * 2 * len(METRICS)
+    assert len(alone) == 2 * 2 * len(MEASURES)
     for (loss, image, metric), value in alone.items():
         assert together[loss, image, metric] == pytest.approx(value, nan_ok=True)
         assert value == pytest.approx(alone[INPUT, image, metric], nan_ok=True)
@@ -290,7 +290,7 @@ def test_runs_scored_together_leave_what_each_would_leave_alone(photo, network, 
         pandas.testing.assert_frame_equal(rows, read_scores([run]))
         assert set(rows["loss"]) == {INPUT, run.loss}
         assert set(rows["seed"]) == {run.seed}
-        assert len(rows) == 3 * 2 * len(METRICS)
+        assert len(rows) == 3 * 2 * len(MEASURES)
 
 
 def test_validation_is_the_mean_of_the_evaluation(photo, network):

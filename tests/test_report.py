@@ -188,7 +188,9 @@ def test_the_losses_are_between_the_degraded_and_the_truth():
 def test_result_tables_keep_their_numbers_and_rules():
     values = np.tile([0.3, 0.2, 0.1], (len(METRICS), 1))
     spreads = np.tile([np.nan, 0.01, np.nan], (len(METRICS), 1))
-    result = ResultTable("n", "sr on kodak24", ("protocol: as agreed",), ("Bilinear", "L2", "L1"), values, spreads)
+    result = ResultTable(
+        "n", "sr on kodak24", ("protocol: as agreed",), ("Bilinear", "L2", "L1"), tuple(METRICS), values, spreads
+    )
     table = table_of(result)
     assert (table.title, table.columns, table.notes) == (result.title, result.columns, result.header)
     assert [name for name, _ in table.rows] == [metric.title for metric in METRICS.values()]

@@ -8,8 +8,8 @@ from restoration.tables import ResultTable
 def table_of(result: ResultTable) -> Table:
     """The same numbers, with their spread over seeds as the interval."""
     rows = [
-        (metric.title, [_cell(text, best=best) for text, best in cells])
-        for metric, cells in zip(METRICS.values(), result.cells(), strict=True)
+        (METRICS[name].title, [_cell(text, best=best) for text, best in cells])
+        for name, cells in zip(result.metrics, result.cells(), strict=True)
     ]
     return Table(result.title, result.columns, rows, result.header)
 
