@@ -221,7 +221,7 @@ def test_differences_read_as_in_the_paper_of_a_statistician():
     assert str(loss) == "Mix − L1 = −0.031 (1000 L2) [−0.040, −0.022]"
     assert loss.details() == "Mix is better, p < 0.001 after Holm, 24 images, 3 seeds"  # lower is better
     assert str(difference("ssim", -0.002, -0.004, 0.0)) == "Mix − L1 = −0.0020 (SSIM) [−0.0040, 0.0000]"
-    assert str(difference("grating", 0.01234, 0.01, 0.02)) == "Mix − L1 = +0.0123 (grating) [0.01, 0.02]"
+    assert str(difference("grating", 0.01234, 0.01, 0.02)) == "Mix − L1 = +0.0123 (Grating, levels) [0.01, 0.02]"
 
 
 def test_better_needs_both_the_interval_and_the_test():
