@@ -5,6 +5,7 @@ from pathlib import Path
 
 import hydra
 import numpy as np
+import pandas as pd
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -35,8 +36,9 @@ def main(config: DictConfig) -> None:
         console, folder = Console(), Path(config.report)
         runs = main_runs(Path(config.runs), config.data, config.variant)
         data, variant = runs[0].data, runs[0].variant
-        all_runs = find_runs(runs[0].root, data=data)
-        records = read_scores([*all_runs, *dict.fromkeys(other for run in runs for other in baselines_beside(run))])
+        records = read_scores(find_runs(runs[0].root, data=data))
+        if baselines := list(dict.fromkeys(other for run in runs for other in baselines_beside(run))):
+            records = pd.concat([records, read_scores(baselines).assign(variant=variant)], ignore_index=True)
         tables = build_tables(runs, input_titles=input_titles(runs))
         write_tables(tables, folder)
 

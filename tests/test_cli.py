@@ -74,13 +74,16 @@ def test_train_eval_and_study_from_photographs_to_tables(command, tmp_path):
     assert run(command("eval", "only.task=sr", "only.loss=l1")).returncode == 0
     assert table.read_text() == before != first  # all columns, whichever was scored again
 
+    assert run(command("eval", "only.task=sr", "baselines=true")).returncode == 0
     reported = run(command("report"))
     assert reported.returncode == 0, reported.stderr
     page = (tmp_path / "report" / "index.html").read_text()
     assert "L1 beats L2 on every metric and task" in page
     assert "not measured" in page
     assert (tmp_path / "report" / "tiny" / "quick" / "sr-test.md").read_text() == table.read_text()
-    assert "**Against Mix: sr on test**" in (tmp_path / "report" / "differences.md").read_text()
+    differences = (tmp_path / "report" / "differences.md").read_text()
+    assert "**Against Mix: sr on test**" in differences
+    assert "bicubic" in differences  # baselines are compared too, though scored once for all budgets
 
     drawn = run(command("figure", "only.task=sr"))
     assert drawn.returncode == 0, drawn.stderr
