@@ -100,6 +100,7 @@ def quality_claims(main: Main) -> list[Claim]:
 
 def artefact_claims(main: Main) -> list[Claim]:
     """Claims 3, 4.2 and 5: what a loss leaves in the image."""
+    sigma = main.part("sigma")
     shifts = {
         f"in {words}": main.better("l1", "ms_ssim", PAPER_COLUMNS, [metric])
         for words, metric in (("brightness", "luminance_shift"), ("colour", "colour_shift"))
@@ -131,8 +132,8 @@ def artefact_claims(main: Main) -> list[Claim]:
             "[S]",
             "σ = 1 and σ = 9 compared where each is said to be worse",
             {
-                "a small σ loses flat areas": main.better("ssim9", "ssim1", ["demosaic"], ["flat_residual"]),
-                "a large σ keeps noise around edges": main.better("ssim1", "ssim9", ["demosaic"], ["edge_residual"]),
+                "a small σ loses flat areas": sigma.better("ssim9", "ssim1", ["demosaic"], ["flat_residual"]),
+                "a large σ keeps noise around edges": sigma.better("ssim1", "ssim9", ["demosaic"], ["edge_residual"]),
             },
         ),
     ]
@@ -140,11 +141,12 @@ def artefact_claims(main: Main) -> list[Claim]:
 
 def training_claims(main: Main) -> list[Claim]:
     """Claims 6 and 7: switching losses, and α."""
-    tasks = main.tasks_of("l1_to_l2", "l2_to_l1")
+    switching, alpha = main.part("switching"), main.part("alpha")
+    tasks = switching.tasks_of("l1_to_l2", "l2_to_l1")
     near = [
         (task, loss)
         for task in PAPER_COLUMNS
-        for loss in main.losses(task)
+        for loss in alpha.losses(task)
         if (match := re.fullmatch(r"mix_a(\d*\.?\d+)", loss))
         and 0 < abs(float(match[1]) - ALPHA) <= SMALL_CHANGE + 1e-9
     ]
@@ -156,8 +158,8 @@ def training_claims(main: Main) -> list[Claim]:
             "[S]",
             "a lower L2 than after L2 throughout",
             {
-                "L1, then L2": main.better("l1_to_l2", "l2", tasks, ["l2"]),
-                "L2, then L1": main.better("l2_to_l1", "l2", tasks, ["l2"]),
+                "L1, then L2": switching.better("l1_to_l2", "l2", tasks, ["l2"]),
+                "L2, then L1": switching.better("l2_to_l1", "l2", tasks, ["l2"]),
             },
         ),
         Claim(
@@ -165,7 +167,7 @@ def training_claims(main: Main) -> list[Claim]:
             "Small changes of α hardly matter",
             "[S]",
             f"α from {low:.2f} to {high:.2f}, L1 in 8-bit units: within 0.1 dB and 0.002 of SSIM of α = {ALPHA}",
-            tuple(part for task, loss in near for part in main.alike(loss, "mix", [task])),
+            tuple(part for task, loss in near for part in alpha.alike(loss, "mix", [task])),
             () if near else (f"mix_a<α> with α from {low:.2f} to {high:.2f}",),
         ),
     ]

@@ -45,6 +45,11 @@ class Main:
         at = self.at(task, "psnr")
         return self.scores.losses(replace(at, variant=variant) if variant else at)
 
+    def part(self, name: str) -> "Main":
+        """The runs of one part of an experiment, where it has a variant of its own (as "cpu-alpha"); else these."""
+        own = f"{self.variant}-{name}"
+        return replace(self, variant=own) if own in self.scores.variants else self
+
     def variants_like(self, ending: str) -> list[str]:
         """Variants of the main one that differ by what the ending names."""
         return [name for name in self.scores.variants if name.startswith(f"{self.variant}-") and name.endswith(ending)]

@@ -32,13 +32,14 @@ def questions(main: Main, longer: str) -> list[Claim]:
                 tuple(missing) if variants else (f"a variant of {main.variant} with {words}",),
             )
         )
-    tasks = main.tasks_of("mix_code", "mix_unit0.84")
+    study = main.part("alpha")
+    tasks = study.tasks_of("mix_code", "mix_unit0.84")
     alpha = Claim(
         "Q5",
         "The paper's α = 0.84 counts L1 in 8-bit units, nearly the 0.025 in the unit range of its authors' code",
         "question",
         "Mix alike with both constants (0.1 dB, 0.002 of SSIM); better by PSNR than with 0.84 in the unit range",
-        main.alike("mix", "mix_code", tasks) + main.better("mix", "mix_unit0.84", tasks, ["psnr"]),
+        study.alike("mix", "mix_code", tasks) + study.better("mix", "mix_unit0.84", tasks, ["psnr"]),
     )
     return [*claims, alpha]
 

@@ -105,6 +105,23 @@ def test_every_claim_holds_where_the_paper_is_right(ledger):
     assert claims == ["1", "2.1", "2.2", "3", "4.1", "4.2", "5", "6", "7", "8", "9", "10", "Q1", "Q2", "Q3", "Q4", "Q5"]
 
 
+def test_studies_may_have_variants_of_their_own(records, raw, ledger):
+    """As in the paper's experiment, where only the losses of the tables are trained in the main variant."""
+    parts = {
+        "sigma": ["ssim1", "ssim9"],
+        "switching": ["l2", "l1_to_l2", "l2_to_l1"],
+        "alpha": ["mix", "mix_code", "mix_unit0.84", "mix_a0.9", "mix_a0.1"],
+    }
+    main = records["variant"] == PLACE.variant
+    moved = [
+        records[main & records["loss"].isin(losses)].assign(variant=f"{PLACE.variant}-{part}")
+        for part, losses in parts.items()
+    ]
+    only_there = {"ssim1", "l1_to_l2", "l2_to_l1", "mix_code", "mix_unit0.84", "mix_a0.9", "mix_a0.1"}
+    rest = records[~(main & records["loss"].isin(only_there))]
+    assert verdicts(ledger_of(pd.concat([rest, *moved]), raw=raw)) == verdicts(ledger)
+
+
 def test_figures_are_those_of_the_records(ledger):
     assert "sr: L1 − L2 = +2.0" in row(ledger, "1b")["measured"]
     assert "dB [1.9" in row(ledger, "1b")["measured"]
