@@ -50,7 +50,7 @@ bench: $(BIN)/.ready-dev ## speed beside the machine's and other libraries': [BE
 	@set -e; for part in $(if $(BENCH),$(BENCH:full=step losses pipeline evaluation growth data),step losses pipeline evaluation); do \
 		$(BIN)/python -m scripts.bench_$$part $(ARGS); done
 
-recipe: $(READY) ## train candidates for optimiser, batch and schedule side by side: [TASK= LOSS= DATA= BUDGET= ARGS=]
+recipe: $(READY) ## train candidates for optimiser, batch and schedule side by side: [TASK= LOSS= DATA= BUDGET= ARGS=--config-name precision]
 	@$(BIN)/python -m scripts.recipe $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(HYDRA)
 
 lint: $(BIN)/.ready-dev ## style and types

@@ -1,4 +1,4 @@
-"""How optimiser, batch, schedule and start were chosen: trains the candidates of configs/recipe.yaml side by side.
+"""How optimiser, batch, schedule and start were chosen: trains the candidates of a configuration side by side.
 
 make recipe TASK=demosaic LOSS=l1 DATA=folder TRAIN=DIR TEST=DIR ARGS="budget.patches=24576"
 """
@@ -23,14 +23,15 @@ from scripts.train import train_and_score
 def main(config: DictConfig) -> None:
     with clear_errors():
         console = Console()
-        shared = list(HydraConfig.get().overrides.task)
+        asked = HydraConfig.get()  # each run takes its place
+        shared = list(asked.overrides.task)
         runs = {}
         for name, overrides in config.candidates.items():
             variant = "recipe-" + "".join(sign if sign.isalnum() else "-" for sign in str(name))
             runs[name] = train_and_score(composed([*shared, *overrides, f"variant={variant}"]), console)
         table = candidates_table(runs)
         first = runs["chosen"]
-        path = Path("results/recipe") / f"{first.data}-{first.task}-{first.loss}.md"
+        path = Path("results", asked.job.config_name) / f"{first.data}-{first.task}-{first.loss}.md"
         write_text(path, table)
         console.print(table, f"written to {path}", sep="\n", highlight=False, soft_wrap=True)
 
