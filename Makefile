@@ -40,7 +40,7 @@ study: $(READY) ## train every loss x task not yet trained, write all tables: [E
 report: $(BIN)/.ready ## everything a study found as one page, results/report/index.html: [DATA=its name BUDGET=its name ARGS=]
 	@$(BIN)/python -m scripts.report $(if $(DATA),data=$(DATA)) $(if $(BUDGET),variant=$(BUDGET)) $(ARGS)
 
-figure: $(BIN)/.ready ## crops of a test photograph after every trained network: [TASK= LOSS= DATA= BUDGET= ARGS=]
+figure: $(BIN)/.ready ## crops of a test photograph after every trained network: [TASK= LOSS= DATA= BUDGET= ARGS=drawn_on=sample]
 	@$(BIN)/python -m scripts.figure $(ONLY) $(ARGS)
 
 tensorboard: $(BIN)/.ready ## the curves of all runs, in a browser

@@ -12,6 +12,8 @@ from restoration.files import replacing
 from restoration.protocol import Protocol
 
 SIDE = 96
+TRUTH = "truth"  # the title of its column
+AMPLIFIED = 4  # how much errors are
 
 
 def hardest_window(degraded: Tensor, target: Tensor, *, side: int = SIDE) -> tuple[slice, slice]:
@@ -23,22 +25,29 @@ def hardest_window(degraded: Tensor, target: Tensor, *, side: int = SIDE) -> tup
 
 
 def save_crops(rows: Mapping[str, Mapping[str, Tensor]], columns: Sequence[str], path: Path) -> None:
-    """Draws one row for each task and one column for each title, crops (3, h, w) in [0, 1], into a PNG.
+    """Draws crops (3, h, w) in [0, 1] into a PNG, a column for each title, for each task a row and one of its errors.
 
     Args:
-        rows: crops by column title, by task; a title that a task lacks stays empty.
+        rows: crops by column title, TRUTH among them, by task; a title that a task lacks stays empty.
     """
-    figure = Figure(figsize=(1.5 * len(columns), 1.62 * len(rows)), layout="constrained")
-    grid = figure.subplots(len(rows), len(columns), squeeze=False)
-    for line, (task, crops) in zip(grid, rows.items(), strict=True):
-        line[0].set_ylabel(task)
-        for axes, title in zip(line, columns, strict=True):
+    lines = [line for task, crops in rows.items() for line in ((task, crops), (f"error × {AMPLIFIED}", _errors(crops)))]
+    figure = Figure(figsize=(1.5 * len(columns), 1.62 * len(lines)), layout="constrained")
+    grid = figure.subplots(len(lines), len(columns), squeeze=False)
+    for places, (label, crops) in zip(grid, lines, strict=True):
+        places[0].set_ylabel(label)
+        for axes, title in zip(places, columns, strict=True):
             axes.set(xticks=[], yticks=[], frame_on=False)
             if title in crops:
                 axes.set_title(title, fontsize=9)
                 axes.imshow(crops[title].permute(1, 2, 0).numpy(), interpolation="nearest")
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=130)
+
+
+def _errors(crops: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What is wrong with every crop, around grey."""
+    truth = crops[TRUTH]
+    return {title: (0.5 + AMPLIFIED * (crop - truth)).clamp(0, 1) for title, crop in crops.items() if crop is not truth}
 
 
 def as_saved(image: Tensor) -> Tensor:

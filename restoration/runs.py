@@ -1,13 +1,13 @@
 """What a run leaves in its folder, written and read.
 
 <runs>/<data>/<variant>/<task>/<loss>/seed<k>/
-    config.yaml         the resolved configuration
     checkpoint.pt       to resume
     per_image.csv       a row for each test photograph and metric, of the network and of its degraded input
     scoring.json        how those values were measured: protocol, degradation, hash of every test set
     provenance.json     commit, versions, hardware, photographs, patches seen, time
     events.out.*        TensorBoard
-    model.safetensors   the weights, written last: a folder that has them is complete
+    model.safetensors   the weights
+    config.yaml         the resolved configuration, written last: a folder that has it is complete
 
 <runs>/<data>/baselines-<hash of scoring.json>/<task>/<baseline>/seed0/ has per_image.csv and scoring.json: what no
 network takes part in, scored once for all runs whose scoring.json is the same.
@@ -62,7 +62,7 @@ class Run:
         return self.root / self.data / self.variant / self.task / self.loss / f"seed{self.seed}"
 
     def is_complete(self) -> bool:
-        return (self.folder / "model.safetensors").exists()
+        return (self.folder / "config.yaml").exists()
 
 
 def find_runs(
@@ -76,8 +76,8 @@ def find_runs(
     """The complete runs below `root`, restricted to the names that are given."""
     names = [glob.escape(name) if name else "*" for name in (data, variant, task, loss)]
     runs = []
-    for weights in sorted(root.glob("/".join([*names, "seed*", "model.safetensors"]))):
-        data, variant, task, loss, seed = weights.parent.relative_to(root).parts
+    for config in sorted(root.glob("/".join([*names, "seed*", "config.yaml"]))):
+        data, variant, task, loss, seed = config.parent.relative_to(root).parts
         if number := re.fullmatch(r"seed(\d+)", seed):
             runs.append(Run(root, data, variant, task, loss, int(number[1])))
     return runs

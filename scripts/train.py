@@ -62,7 +62,7 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
 
     if run.is_complete() and not (run.folder / "checkpoint.pt").exists():
         raise UserError(
-            f"{run.folder} has weights but no checkpoint to tell where they come from; move the folder away"
+            f"{run.folder} is complete but has no checkpoint to tell where it comes from; move the folder away"
         )
 
     torch.manual_seed(config.seed)
@@ -91,8 +91,8 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
     if not run.is_complete():
         write_provenance(run, photos, budget, seconds=seconds, device=device, bf16=bf16, processes=world.size)
     score_runs({run: model}, task, photos, protocol, device)
-    write_text(run.folder / "config.yaml", resolved)
     save_weights(run.folder / "model.safetensors", model)
+    write_text(run.folder / "config.yaml", resolved)
     return run
 
 

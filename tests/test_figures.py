@@ -26,7 +26,7 @@ def test_small_images_are_shown_as_far_as_they_go():
     assert columns.stop <= 70
 
 
-def test_figure_has_a_row_for_each_task(tmp_path):
+def test_figure_has_two_rows_for_each_task(tmp_path):
     red, green = torch.zeros(2, 3, 20, 20)
     red[0], green[1] = 1.2, 1.0
     crops = {"input": as_saved(red), "truth": as_saved(green)}
@@ -38,5 +38,5 @@ def test_figure_has_a_row_for_each_task(tmp_path):
         with Image.open(path) as figure:
             colours = {colour for _, colour in figure.convert("RGB").getcolors(2**20)}
             heights.append(figure.height)
-        assert {(255, 0, 0), (0, 255, 0)} <= colours
+        assert {(255, 0, 0), (0, 255, 0), (255, 0, 127)} <= colours  # input, truth, four times their difference
     assert heights[1] - 2 * heights[0] in (-1, 0, 1)  # whole pixels

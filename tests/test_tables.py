@@ -37,7 +37,7 @@ def runs(tmp_path: Path) -> list[Run]:
             "batch": 8,
         }
         write_text(run.folder / "provenance.json", json.dumps(provenance))
-        write_text(run.folder / "model.safetensors", "")
+        write_text(run.folder / "config.yaml", "")
         rows = [
             Score(name, f"{image}.png", metric, value)
             for name, per_photo in ((loss, values), (INPUT, (26.0, 28.0)))
@@ -103,7 +103,7 @@ def test_the_console_shows_the_table(runs):
 def test_undefined_metrics_are_a_dash(tmp_path, runs):
     run = Run(tmp_path / "runs", "photos", "cpu", "jpeg", "l1", 0)
     write_text(run.folder / "provenance.json", (runs[0].folder / "provenance.json").read_text())
-    write_text(run.folder / "model.safetensors", "")
+    write_text(run.folder / "config.yaml", "")
     write_scores(
         run, {"small": [Score(name, "a.png", "ms_ssim", math.nan) for name in ("l1", INPUT)]}, {"protocol": ""}
     )
@@ -134,5 +134,5 @@ def test_runs_are_found_by_name_and_only_when_trained(runs, tmp_path):
     assert find_runs(root, data="phot*") == []
     assert {run.seed for run in find_runs(root, loss="l1")} == {0}
     assert find_runs(root, task="jpeg") == []
-    (root / "photos" / "cpu" / "sr" / "l2" / "seed0" / "model.safetensors").unlink()
+    (root / "photos" / "cpu" / "sr" / "l2" / "seed0" / "config.yaml").unlink()
     assert len(find_runs(root)) == 2

@@ -1,0 +1,53 @@
+"""The paper's own figures beside ours, never among them: recalled and unverified, of 40 photographs nobody named."""
+
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from restoration.comparisons import markdown_table
+from restoration.evaluate import INPUT
+from restoration.metrics import METRICS
+from restoration.tables import BASELINES, in_order, title_of
+
+COLUMNS = {INPUT: "degraded", **BASELINES}  # before the losses
+NOTE = (
+    "Ours, and in brackets the paper's (recalled, unverified), measured on other photographs, after longer training "
+    "and perhaps under another protocol: compare orders, not values.\n"
+)
+
+
+def read_published(path: Path) -> pd.DataFrame:
+    """Columns task, loss ("input", a baseline or a loss), metric, value in shown units, status."""
+    return pd.read_csv(path)
+
+
+def beside_published(records: pd.DataFrame, published: pd.DataFrame) -> str:
+    """A Markdown table for every task and test set: our mean over photographs and seeds (the paper's).
+
+    Args:
+        records: per-image records of one data set and variant, with its baselines.
+        published: from `read_published`.
+    """
+    ours = records.groupby(["task", "test_set", "metric", "loss"])["value"].mean()
+    theirs = published.set_index(["task", "metric", "loss"])["value"]
+    parts = []
+    for task, rows in published.groupby("task", sort=False):
+        columns = _columns(set(rows["loss"]))
+        for test_set in records[records["task"] == task]["test_set"].unique():
+            body = []
+            for metric in rows["metric"].unique():
+                row = METRICS[metric]
+                cells = []
+                for loss in columns:
+                    measured = ours.get((task, test_set, metric, loss), math.nan)
+                    stated = theirs.get((task, metric, loss), math.nan) / row.shown_times
+                    cells.append(f"{row.shown(measured)} ({row.shown(stated)})".replace("nan", "–"))
+                body.append([row.title, *cells])
+            titles = [COLUMNS.get(loss, title_of(loss)) for loss in columns]
+            parts.append(f"**{task} on {test_set}: ours (the paper's)**\n\n{markdown_table(['', *titles], body)}")
+    return "\n".join([*parts, NOTE])
+
+
+def _columns(losses: set[str]) -> list[str]:
+    return [name for name in COLUMNS if name in losses] + in_order(losses - COLUMNS.keys())
