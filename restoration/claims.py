@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from restoration.bootstrap import RESAMPLES
 from restoration.comparisons import rank_records
 from restoration.evaluate import INPUT
 from restoration.ledger import Better, Claim, Ledger, Pair, Part, judge
 from restoration.main_runs import PAPER_COLUMNS, TABLE_1, Main
 from restoration.questions import questions
 from restoration.scales import RANK
-from restoration.statistics import RESAMPLES, Scores
+from restoration.statistics import Scores
 from restoration.tables import title_of
 
 ALPHA, SMALL_CHANGE = 0.84, 0.1

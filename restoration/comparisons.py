@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from restoration.bootstrap import RESAMPLES
 from restoration.errors import UserError
 from restoration.metrics import METRICS
 from restoration.runs import COLUMNS
 from restoration.scales import RANK, scale_of
-from restoration.statistics import RESAMPLES, Condition, Difference, Scores, corrected
+from restoration.statistics import Condition, Difference, Scores, corrected
 from restoration.tables import in_order, title_of
 
 REFERENCES = ("l2", "mix")

@@ -20,9 +20,10 @@ from dataclasses import asdict, dataclass, replace
 
 import pandas as pd
 
+from restoration.bootstrap import RESAMPLES
 from restoration.comparisons import markdown_table
 from restoration.scales import scale_of
-from restoration.statistics import RESAMPLES, Condition, Difference, Scores, corrected
+from restoration.statistics import Condition, Difference, Scores, corrected
 from restoration.tables import title_of
 
 HOLDS, FAILS, UNDECIDED, UNMEASURED = "holds", "does not hold", "undecided", "not measured"

@@ -14,7 +14,7 @@ differ on photographs like these, so a loss is called better only where test and
 counts all comparisons that are made together.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from restoration.bootstrap import RESAMPLES, seeded_interval
 from restoration.errors import UserError
 from restoration.evaluate import INPUT
 from restoration.runs import COLUMNS
@@ -29,8 +30,7 @@ from restoration.scales import scale_of
 from restoration.tables import title_of
 
 UNTRAINED = (INPUT, "bilinear", "bicubic", "malvar", "menon", "bm3d")  # have no seed, whatever their records say
-LEVEL = 0.05  # of the tests; intervals hold the rest
-RESAMPLES = 10_000
+LEVEL = 0.05  # of the tests
 SAME = 1e-6  # relative difference of one image's values that were computed twice
 
 
@@ -141,17 +141,31 @@ class Scores:
         return self._tables[at, loss]
 
     def compare(
-        self, at: Condition, first: str, second: str, *, resamples: int = RESAMPLES, seed: int = 0
+        self,
+        at: Condition,
+        first: str,
+        second: str,
+        *,
+        only: Collection[int] | None = None,
+        resamples: int = RESAMPLES,
+        seed: int = 0,
     ) -> Difference:
-        """The difference of two losses; the same whatever else is compared, `seed` being that of the resampling."""
-        values, seeds, left_out = self.differences(at, first, second)
+        """The difference of two losses; the same whatever else is compared.
+
+        Args:
+            only: the seeds of training that count; None: all that both losses have.
+            seed: of the resampling.
+        """
+        values, seeds, left_out = self.differences(at, first, second, only)
         if not len(values):
             return Difference(at, first, second, np.nan, np.nan, np.nan, np.nan, 0, seeds, left_out)
-        low, high = interval(values, rng=np.random.default_rng(seed), resamples=resamples)
+        low, high = seeded_interval(values, resamples, seed)
         p = signed_rank_p(values.mean(axis=1))
         return Difference(at, first, second, float(values.mean()), low, high, p, len(values), seeds, left_out)
 
-    def differences(self, at: Condition, first: str, second: str) -> tuple[np.ndarray, int, int]:
+    def differences(
+        self, at: Condition, first: str, second: str, only: Collection[int] | None = None
+    ) -> tuple[np.ndarray, int, int]:
         """First − second, (images, seeds); how many seeds they have in common; how many images are left out."""
         one, other = self.table(at, first), self.table(at, second)
         if unpaired := one.index.symmetric_difference(other.index).tolist():
@@ -161,30 +175,18 @@ class Scores:
             )
         if first not in UNTRAINED and second not in UNTRAINED:
             seeds = one.columns.intersection(other.columns).sort_values()
+            if only is not None:
+                seeds = seeds.intersection(list(only))
             if seeds.empty:
                 raise UserError(
                     f"{first} has the seeds {list(one)}, {second} {list(other)} ({at.task}, {at.variant}): "
-                    "train both with a common one"
+                    f"train both with a common one{'' if only is None else f' of {sorted(only)}'}"
                 )
             one, other = one[seeds], other[seeds]
         a, b = np.broadcast_arrays(one.to_numpy(float), other.to_numpy(float))
         finite = (np.isfinite(a) & np.isfinite(b)).all(axis=1)
         trained = 0 if first in UNTRAINED and second in UNTRAINED else a.shape[1]
         return a[finite] - b[finite], trained, int((~finite).sum())
-
-
-def interval(values: np.ndarray, *, rng: np.random.Generator, resamples: int = RESAMPLES) -> tuple[float, float]:
-    """The interval of the mean of (images, seeds) over resampled images and seeds."""
-    images, seeds = values.shape
-    means = ((_weights(images, rng, resamples) @ values) * _weights(seeds, rng, resamples)).sum(axis=1)
-    low, high = np.quantile(means, [LEVEL / 2, 1 - LEVEL / 2])
-    return float(low), float(high)
-
-
-def _weights(count: int, rng: np.random.Generator, resamples: int) -> np.ndarray:
-    """How often each of `count` things is drawn in each resample of as many, as a fraction, (resamples, count)."""
-    drawn = rng.integers(count, size=(resamples, count)) + count * np.arange(resamples)[:, None]
-    return np.bincount(drawn.ravel(), minlength=resamples * count).reshape(resamples, count) / count
 
 
 def signed_rank_p(values: np.ndarray) -> float:

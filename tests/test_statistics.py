@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from restoration.bootstrap import interval
 from restoration.errors import UserError
 from restoration.scales import scale_of
-from restoration.statistics import Condition, Difference, Scores, corrected, holm, interval, signed_rank_p
+from restoration.statistics import Condition, Difference, Scores, corrected, holm, signed_rank_p
 from tests.records import PLACE, records_of
 
 SIMULATIONS = 420
@@ -236,3 +237,11 @@ def test_better_needs_both_the_interval_and_the_test():
 def test_a_metric_of_unknown_direction_is_refused():
     with pytest.raises(UserError, match="nobody said whether more or less 'beauty' is better"):
         scale_of("beauty")
+
+
+def test_only_the_seeds_that_are_named_count():
+    values = {"l1": np.zeros((6, 3)), "mix": np.tile([1.0, 2.0, 6.0], (6, 1))}
+    assert compared(values).value == 3
+    assert (compared(values, only=[0, 1, 7]).value, compared(values, only=[0, 1, 7]).seeds) == (1.5, 2)
+    with pytest.raises(UserError, match=r"train both with a common one of \[7\]"):
+        compared(values, only=[7])
