@@ -1,11 +1,17 @@
-"""What a training shows on the terminal."""
+"""What a training shows: on the terminal, and in TensorBoard, there against patches seen."""
 
 import sys
 import time
+from collections.abc import Mapping
 
+import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
 
+from restoration.evaluate import Validation
 from restoration.metrics import METRICS
+from restoration.objective import terms_of
 
 
 class Display:
@@ -44,3 +50,31 @@ class Display:
     def validated(self, step: int, scores: dict[str, float]) -> None:
         shown = "  ".join(f"{METRICS[name].title} {METRICS[name].shown(value)}" for name, value in scores.items())
         self.progress.console.print(f"{step * self.batch:>12,} patches  {shown}", highlight=False, soft_wrap=True)
+
+
+def log_validation(board: SummaryWriter, validation: Validation, model: nn.Module, patches: int) -> dict[str, float]:
+    scores = validation.scores(model)
+    for metric, value in scores.items():
+        board.add_scalar(f"val/{metric}", value, patches)
+    for index, crop in enumerate(validation.crops(model)):
+        board.add_image(f"validation crops: degraded, restored, truth/{index}", crop, patches)
+    return scores
+
+
+def log_tracked(board: SummaryWriter, tracked: Mapping[str, Validation], model: nn.Module, patches: int) -> None:
+    for name, test in tracked.items():
+        for metric, value in test.scores(model).items():
+            board.add_scalar(f"test/{name}/{metric}", value, patches)
+
+
+def log_loss(
+    board: SummaryWriter, loss: nn.Module, restored: Tensor, target: Tensor, mean: Tensor, patches: int
+) -> None:
+    """The mean loss and, of a loss with terms, each term's value and its share of the gradient at the output."""
+    board.add_scalar("train/loss", mean, patches)
+    output = restored.clone().requires_grad_()
+    terms = terms_of(loss, output, target)
+    norms = {name: torch.autograd.grad(term, output, retain_graph=True)[0].norm() for name, term in terms.items()}
+    for name, term in terms.items():
+        board.add_scalar(f"train/term/{name}", term, patches)
+        board.add_scalar(f"train/gradient_share/{name}", norms[name] / sum(norms.values()), patches)

@@ -31,11 +31,11 @@ from typing import Any
 import pandas as pd
 import torch
 
+from restoration.budget import Budget
 from restoration.datasets.pack import PackedSet
 from restoration.errors import UserError
 from restoration.evaluate import Score
 from restoration.files import write_text
-from restoration.train import Budget
 
 COLUMNS = ["data", "variant", "test_set", "task", "loss", "seed", "image", "metric", "value"]
 VERSIONS = ("torch", "numpy", "pillow", "piq")

@@ -4,85 +4,28 @@ Whatever the loss, the same budget, optimiser and schedule; only the gradients d
 """
 
 import copy
-import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
+from restoration.budget import Budget
 from restoration.checkpoint import Resumable, load_checkpoint, save_checkpoint
-from restoration.display import Display
+from restoration.display import Display, log_loss, log_tracked, log_validation
 from restoration.distributed import ALONE, World
 from restoration.errors import UserError
 from restoration.evaluate import Validation
 from restoration.files import replacing
+from restoration.objective import FollowsTraining, Objective, objective_of, terms_of
 from restoration.patches import PatchSampler
-
-
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """How long to train, and how fast.
-
-    Attributes:
-        patches: patches seen in all.
-        batch: patches a step.
-        learning_rate: its peak, reached after the share `warm_up` of the steps.
-        decay: from there to zero, "linear" or "cosine".
-        validations: how many times, evenly spaced, the validation photographs are scored.
-    """
-
-    patches: int
-    batch: int
-    learning_rate: float
-    warm_up: float = 0.05
-    decay: str = "linear"
-    validations: int = 10
-
-    def __post_init__(self) -> None:
-        if not 0 < self.batch <= self.patches:
-            raise ValueError(f"a budget needs 0 < batch <= patches, got batch={self.batch}, patches={self.patches}")
-        if self.validations < 1:
-            raise ValueError(f"a budget needs at least one validation, got {self.validations}")
-        if self.decay not in ("linear", "cosine"):
-            raise ValueError(f"the learning rate decays linear or cosine, got {self.decay}")
-
-    @property
-    def steps(self) -> int:
-        return self.patches // self.batch
-
-    def learning_rate_at(self, step: int) -> float:
-        warm = max(1, round(self.warm_up * self.steps))
-        if step < warm:
-            return self.learning_rate * (step + 1) / warm
-        left = (self.steps - step) / (self.steps - warm)
-        return self.learning_rate * (left if self.decay == "linear" else (1 - math.cos(math.pi * left)) / 2)
-
-    def validation_steps(self) -> set[int]:
-        """Steps before which the network is scored: the same for every loss, the start and the end included."""
-        return {round(self.steps * k / self.validations) for k in range(self.validations + 1)}
-
-
-@runtime_checkable
-class HasTerms(Protocol):
-    """A loss that names its summands."""
-
-    def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]: ...
-
-
-@runtime_checkable
-class FollowsTraining(Protocol):
-    """A loss that changes as the training goes on; `progress` is the share of the steps that are done, in [0, 1)."""
-
-    progress: float
 
 
 class Interrupted(Exception):
@@ -152,7 +95,7 @@ def train(
     losses = torch.zeros((), device=sampler.clean.pixels.device)  # summed up since the last log
     summed = 0
     follower = loss if isinstance(loss, FollowsTraining) else None
-    objective = _objective(model, loss, bf16=bf16, compiled=compiled)
+    objective = objective_of(model, loss, bf16=bf16, compiled=compiled)
     stop = due = 0  # the signal that ends the run and whether it is time for a checkpoint, as all processes agreed
     with (
         SummaryWriter(str(folder), purge_step=run.step * budget.batch + 1) if world.first else nullcontext() as board,
@@ -161,8 +104,8 @@ def train(
     ):
         while True:
             if board and run.step in validation_steps:
-                display.validated(run.step, _log_validation(board, validation, model, run.step * budget.batch))
-                _log_tracked(board, tracked, model, run.step * budget.batch)
+                display.validated(run.step, log_validation(board, validation, model, run.step * budget.batch))
+                log_tracked(board, tracked, model, run.step * budget.batch)
             run.seconds = time.perf_counter() - started
             if due or stop or run.step == budget.steps:
                 other_streams = world.gathered(run.streams())[1:]
@@ -205,7 +148,7 @@ def train(
             losses, summed = losses + batch.loss, summed + 1
             if run.step % log_steps == 0:
                 if board:
-                    _log_loss(board, loss, batch, losses / summed, run.step * budget.batch)
+                    log_loss(board, loss, batch.restored, batch.target, losses / summed, run.step * budget.batch)
                 losses, summed = torch.zeros_like(losses), 0
             display.advance(run.step)
 
@@ -217,22 +160,6 @@ class Batch(NamedTuple):
     target: Tensor
     restored: Tensor
     loss: Tensor
-
-
-Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-
-
-def _objective(model: nn.Module, loss: nn.Module, *, bf16: bool, compiled: bool) -> Objective:
-    """Degraded and target -> restored and the loss, both in the precision of the weights."""
-
-    def objective(degraded: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.autocast(degraded.device.type, torch.bfloat16, enabled=bf16):
-            restored = model(degraded)
-        if bf16:
-            restored = restored.to(torch.float32, memory_format=torch.contiguous_format)
-        return restored, loss(restored, target)
-
-    return torch.compile(objective) if compiled else objective
 
 
 def _backward(model: nn.Module, objective: Objective, sampler: PatchSampler) -> Batch:
@@ -252,44 +179,13 @@ def _gradient_norm(model: nn.Module) -> Tensor:
     return nn.utils.get_total_norm(_gradients(model))
 
 
-def _log_validation(board: SummaryWriter, validation: Validation, model: nn.Module, patches: int) -> dict[str, float]:
-    scores = validation.scores(model)
-    for metric, value in scores.items():
-        board.add_scalar(f"val/{metric}", value, patches)
-    for index, crop in enumerate(validation.crops(model)):
-        board.add_image(f"validation crops: degraded, restored, truth/{index}", crop, patches)
-    return scores
-
-
-def _log_tracked(board: SummaryWriter, tracked: Mapping[str, Validation], model: nn.Module, patches: int) -> None:
-    for name, test in tracked.items():
-        for metric, value in test.scores(model).items():
-            board.add_scalar(f"test/{name}/{metric}", value, patches)
-
-
-def _log_loss(board: SummaryWriter, loss: nn.Module, batch: Batch, mean: Tensor, patches: int) -> None:
-    """The mean loss and, of a loss with terms, each term's value and its share of the gradient at the output."""
-    board.add_scalar("train/loss", mean, patches)
-    output = batch.restored.clone().requires_grad_()
-    terms = _terms(loss, output, batch.target)
-    norms = {name: torch.autograd.grad(term, output, retain_graph=True)[0].norm() for name, term in terms.items()}
-    for name, term in terms.items():
-        board.add_scalar(f"train/term/{name}", term, patches)
-        board.add_scalar(f"train/gradient_share/{name}", norms[name] / sum(norms.values()), patches)
-
-
-def _terms(loss: nn.Module, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """The weighted terms of a loss that names them, by name; of any other loss none."""
-    return loss.terms(restored, target) if isinstance(loss, HasTerms) else {}
-
-
 def _not_finite(folder: Path, loss: nn.Module, batch: Batch, step: int) -> UserError:
     """Saves the batch and says which quantity was not finite first."""
     suspects = {
         "the target": batch.target,
         "the degraded input": batch.degraded,
         "the network's output": batch.restored,
-        **{f"the loss term {name}": term for name, term in _terms(loss, batch.restored, batch.target).items()},
+        **{f"the loss term {name}": term for name, term in terms_of(loss, batch.restored, batch.target).items()},
         "the loss": batch.loss,
     }
     culprit = next((name for name, tensor in suspects.items() if not tensor.isfinite().all()), "a gradient of the loss")

@@ -18,10 +18,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
+from restoration.budget import Budget
 from restoration.evaluate import Validation
 from restoration.files import write_text
 from restoration.patches import PatchSampler
-from restoration.train import Budget, train
+from restoration.train import train
 
 Result = TypeVar("Result")
 

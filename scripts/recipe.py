@@ -31,7 +31,7 @@ def main(config: DictConfig) -> None:
             runs[name] = train_and_score(composed([*shared, *overrides, f"variant={variant}"]), console)
         table = candidates_table(runs)
         first = runs["chosen"]
-        path = Path("results", asked.job.config_name) / f"{first.data}-{first.task}-{first.loss}.md"
+        path = Path("results", str(asked.job.config_name)) / f"{first.data}-{first.task}-{first.loss}.md"
         write_text(path, table)
         console.print(table, f"written to {path}", sep="\n", highlight=False, soft_wrap=True)
 

@@ -9,10 +9,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from restoration.budget import Budget
 from restoration.distributed import World, joined
 from restoration.losses import L1Loss, MixLoss
 from restoration.network import RestorationCNN
-from restoration.train import Budget, Interrupted
+from restoration.train import Interrupted
 from scripts.cli import clear_errors, end_at_once
 from tests.conftest import crop
 from tests.test_train import StopAfter, run, weights

@@ -14,10 +14,10 @@ from hydra.plugins.launcher import Launcher
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from restoration.budget import Budget
 from restoration.datasets import PhotoSet
 from restoration.datasets.download import Downloads
 from restoration.errors import UserError
-from restoration.train import Budget
 
 ROOT = Path(__file__).parents[1]
 GROUPS = {

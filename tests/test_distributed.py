@@ -11,9 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from restoration.budget import Budget
 from restoration.distributed import ALONE, World
 from restoration.errors import UserError
-from restoration.train import Budget, Interrupted
+from restoration.train import Interrupted
 from tests.test_train import StopAfter, run, scalars, weights
 
 ROOT = Path(__file__).parents[1]

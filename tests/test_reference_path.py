@@ -15,11 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from restoration import losses
+from restoration.budget import Budget
 from restoration.network import RestorationCNN
 from restoration.patches import AT_ONCE, PATCH, PatchSampler
 from restoration.photographs import PackedPhotos
 from restoration.tasks import JPEG, Demosaic, SuperResolution, Task
-from restoration.train import Budget, train
+from restoration.train import train
 from tests.conftest import packed
 from tests.test_tasks import recorded
 

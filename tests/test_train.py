@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from restoration import checkpoint
+from restoration.budget import Budget
 from restoration.distributed import ALONE, World
 from restoration.errors import UserError
 from restoration.evaluate import Validation
@@ -23,7 +24,7 @@ from restoration.patches import PatchSampler
 from restoration.protocol import Protocol
 from restoration.switching import SwitchedLoss
 from restoration.tasks import Demosaic
-from restoration.train import Budget, Interrupted, train
+from restoration.train import Interrupted, train
 from tests.conftest import packed
 
 BUDGET = Budget(patches=48, batch=4, learning_rate=1e-3, validations=3)
