@@ -1,1 +1,18 @@
 """Loss functions for image restoration with neural networks (Zhao et al., 2017), reproduced."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from restoration.shipped import load as load
+    from restoration.shipped import restore as restore
+
+__all__ = ["load", "restore"]
+
+
+def __getattr__(name: str) -> Any:
+    """`load` and `restore`, imported when they are asked for: PyTorch takes two seconds, and not every module needs it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from restoration import shipped
+
+    return getattr(shipped, name)

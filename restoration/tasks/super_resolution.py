@@ -37,9 +37,7 @@ class SuperResolution:
     def degrade(self, image: Tensor, generator: torch.Generator) -> Tensor:
         """(3, H, W) in [0, 1] -> reduced and enlarged, (3, H, W) in [0, 1]; nothing random in it."""
         height, width = image.shape[1:]
-        small = self.reduced(image * 255)
-        enlarged = functional.interpolate(small[None], scale_factor=self.scale, mode="bilinear")[0]
-        return enlarged[:, :height, :width] / 255
+        return self.enlarged(self.reduced(image * 255))[:, :height, :width] / 255
 
     def record(self, photo: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 -> the low-resolution file, (ceil(H / scale), ceil(W / scale), 3) uint8."""
@@ -66,6 +64,10 @@ class SuperResolution:
         else:
             small = functional.interpolate(extended, size, mode=self.filter, antialias=True)
         return small[0].round().clamp(0, 255)
+
+    def enlarged(self, small: Tensor) -> Tensor:
+        """(3, h, w) of any range -> (3, scale h, scale w), bilinear: what the network takes of a small photograph."""
+        return functional.interpolate(small[None], scale_factor=self.scale, mode="bilinear")[0]
 
     def _interpolation(self, start: Tensor, size: int, taps: int) -> tuple[Tensor, Tensor]:
         """Bilinear enlargement along one axis from pixel `start` on, for N windows.
