@@ -10,7 +10,7 @@ __all__ = ["load", "restore"]
 
 
 def __getattr__(name: str) -> Any:
-    """`load` and `restore`, imported when they are asked for: PyTorch takes two seconds, and not every module needs it."""
+    """`load` and `restore`, imported when asked for: PyTorch takes two seconds, and not every module needs it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from restoration import shipped

@@ -1,0 +1,358 @@
+"""Shipped networks and a user's own files: what is written is what was trained; nothing of the user's is touched."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+import rawpy
+import skimage.data
+import torch
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+import restoration
+from restoration import shipped
+from restoration.errors import UserError
+from restoration.evaluate import TILE
+from restoration.files import write_text
+from restoration.network import RestorationCNN
+from restoration.own_files import read_input, restore_file, restored_name
+from restoration.raw import displayed, network_input, read_sensor
+from restoration.runs import Run
+from restoration.shipping import ship
+from restoration.tasks import JPEG, Demosaic, SuperResolution
+from scripts import restore as script
+from tests.photographs import PROPHOTO
+from tests.test_raw import D70, needs_raw, scene, write_dng
+
+ROOT = Path(__file__).parents[1]
+CPU = torch.device("cpu")
+TASKS = {"demosaic": Demosaic(), "sr": SuperResolution(), "jpeg": JPEG()}
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Shipped files, and the networks that they were made of."""
+
+    folder: Path
+    networks: dict[str, RestorationCNN]
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch, photo) -> Shelf:
+    """One made network for each task, shipped; the package's own are out of sight."""
+    folder, networks = tmp_path / "shelf", {}
+    for number, (task, degradation) in enumerate(TASKS.items()):
+        networks[task] = made_network(number)
+        ship(finished_run(tmp_path, task), networks[task], degradation, folder, photo=as_image(photo))
+    monkeypatch.setattr(shipped, "FOLDER", folder)
+    return Shelf(folder, networks)
+
+
+def made_network(seed: int) -> RestorationCNN:
+    """Not the identity: it changes every pixel, but leaves a picture one."""
+    torch.manual_seed(seed)
+    network = RestorationCNN()
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight += 0.005 * torch.randn_like(weight)
+    return network
+
+
+def finished_run(root: Path, task: str) -> Run:
+    run = Run(root / "runs", "tiny", "quick", task, "mix", seed=3)
+    facts = '{"patches_seen": 48, "precision": "fp32", "commit": "abc", "training_photographs_hash": "123"}'
+    write_text(run.folder / "provenance.json", facts)
+    return run
+
+
+def as_image(pixels: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
+
+
+def levels(image: torch.Tensor) -> np.ndarray:
+    return (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+
+
+def test_what_is_loaded_is_what_was_shipped_rounded_to_half_precision(shelf):
+    for task, network in shelf.networks.items():
+        loaded = restoration.load(task, "mix")
+        assert not loaded.training
+        assert {weight.dtype for weight in loaded.state_dict().values()} == {torch.float32}
+        stored = load_file(shelf.folder / f"{task}-mix.safetensors")
+        assert {weight.dtype for weight in stored.values()} == {torch.float16}
+        for name, weight in network.state_dict().items():
+            assert torch.equal(loaded.state_dict()[name], weight.half().float())
+    assert not torch.equal(*(restoration.load(task, "mix").state_dict()["layers.0.weight"] for task in ("sr", "jpeg")))
+
+
+def test_a_shipped_file_says_where_it_comes_from(shelf):
+    with safe_open(shelf.folder / "sr-mix.safetensors", framework="pt") as file:
+        origin = file.metadata()
+    assert origin["task"] == "sr"
+    assert origin["loss"] == "mix"
+    assert origin["data"] == "tiny"
+    assert origin["seed"] == "3"
+    assert origin["patches_seen"] == "48"
+    assert origin["commit"] == "abc"
+    assert origin["degradation"] == repr(SuperResolution())
+    assert "MIT" in origin["licence"]
+
+
+def test_shipping_again_gives_the_same_bytes(shelf, tmp_path, photo):
+    for number in range(3):  # safetensors by itself shuffles the metadata at every call
+        again = tmp_path / str(number)
+        ship(finished_run(tmp_path, "sr"), shelf.networks["sr"], TASKS["sr"], again, photo=as_image(photo))
+        assert (again / "sr-mix.safetensors").read_bytes() == (shelf.folder / "sr-mix.safetensors").read_bytes()
+
+
+def test_the_rounding_is_measured_on_the_saved_picture(tmp_path, photo):
+    run, image = finished_run(tmp_path, "jpeg"), as_image(photo)
+    exact = ship(run, RestorationCNN(), JPEG(), tmp_path, photo=image)
+    assert (exact.levels, exact.share) == (0, 0)  # at the start, picture and kernels meet only zeros and ones
+    red = RestorationCNN()
+    with torch.no_grad():
+        red.layers[-1].weight[0] = 0
+        red.layers[-1].bias[0] = 0.59015  # level 150.49 of 255; the nearest of half precision, 1209 / 2048, is 150.53
+    found = ship(run, red, JPEG(), tmp_path, photo=image)
+    assert found.levels == 1
+    assert found.share == pytest.approx(1 / 3)
+    assert str(found) == "at most 1 of 255 levels, in 33.33 % of a picture's values"
+
+
+def test_what_cannot_be_shipped(tmp_path, photo):
+    run = finished_run(tmp_path, "sr")
+    with pytest.raises(UserError, match="not hold the paper's network"):
+        ship(run, RestorationCNN(residual=True), TASKS["sr"], tmp_path / "new", photo=as_image(photo))
+    large = RestorationCNN()
+    with torch.no_grad():
+        large.layers[0].bias[0] = 1e6
+    with pytest.raises(UserError, match="half precision cannot hold"):
+        ship(run, large, TASKS["sr"], tmp_path / "new", photo=as_image(photo))
+    assert not (tmp_path / "new").exists()
+
+
+def test_an_unknown_network_is_answered_with_those_there_are(shelf, tmp_path, monkeypatch):
+    for task, loss in (("denoise", "mix"), ("sr", "l3"), ("../shelf/sr", "mix")):
+        with pytest.raises(UserError, match=r"no network is shipped.*\n.*demosaic: mix\n.*jpeg: mix\n.*sr: mix"):
+            restoration.load(task, loss)
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path / "absent")
+    with pytest.raises(UserError, match="there are\n  none"):
+        restoration.load("sr", "mix")
+
+
+def test_loading_leaves_the_random_numbers_alone(shelf):
+    before = torch.get_rng_state()
+    restoration.load("sr", "mix")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@torch.inference_mode()
+def test_a_large_image_is_restored_as_a_whole_one(shelf):
+    image = as_image(skimage.data.chelsea())
+    assert max(image.shape) > TILE
+    image = image[:, :100]  # two tiles
+    whole = shipped.read_network(shelf.folder / "jpeg-mix.safetensors")(image[None])[0].clamp(0, 1)
+    restored = restoration.restore(image, "jpeg", "mix")
+    assert torch.allclose(restored, whole, atol=1e-6)
+    assert (restored - image).abs().mean() > 0.001
+    pair = torch.stack([image, image.flip(2)])
+    assert torch.allclose(restoration.restore(pair, "jpeg", "mix")[0], restored, atol=1e-6)
+    assert restoration.restore(pair, "jpeg", "mix").shape == pair.shape
+
+
+def test_restored_values_lie_in_the_range_and_keep_their_type(shelf):
+    image = (torch.rand(3, 20, 17) > 0.5).double()
+    restored = restoration.restore(image, "sr", "mix")
+    assert restored.dtype == torch.float64
+    assert restored.min() == 0
+    assert restored.max() == 1
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((9, 9, 3), np.uint8), "got a ndarray"),
+        (torch.zeros(3, 9, 9, dtype=torch.uint8), r"got a tensor of torch\.uint8"),
+        (torch.zeros(9, 9, 3), r"got \(9, 9, 3\)"),
+        (torch.zeros(9, 9), r"got \(9, 9\)"),
+        (torch.zeros(0, 3, 9, 9), r"got \(0, 3, 9, 9\)"),
+        (torch.full((3, 9, 9), 2.0), "got 2 to 2"),
+        (torch.full((3, 9, 9), -0.1), "got -0.1 to -0.1"),
+        (torch.full((3, 9, 9), torch.nan), "got nan"),
+    ],
+)
+def test_images_that_are_refused(shelf, image, message):
+    with pytest.raises(ValueError, match=message):
+        restoration.restore(image, "sr", "mix")
+
+
+def test_importing_the_package_does_not_load_pytorch():
+    code = "import sys, restoration; assert 'torch' not in sys.modules; assert restoration.load.__name__ == 'load'"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    with pytest.raises(AttributeError, match="no attribute 'train_it'"):
+        restoration.train_it  # noqa: B018
+
+
+def test_enlarged_is_what_the_network_was_trained_on(photo):
+    """A reduced photograph, enlarged by a user, is the training's input, also where a side is odd."""
+    task = SuperResolution()
+    image = as_image(photo)
+    assert image.shape == (3, 97, 82)
+    enlarged = task.enlarged(as_image(task.record(photo)))
+    assert enlarged.shape == (3, 98, 82)
+    assert torch.allclose(enlarged[:, :97], task.degrade(image, torch.Generator()), atol=1e-6)
+
+
+def test_a_jpeg_file_from_end_to_end(shelf, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "rocket.jpg"
+    Image.fromarray(skimage.data.rocket()[:120, :300]).save(path, quality=25)
+    before = path.read_bytes()
+    monkeypatch.setattr(sys, "argv", ["restore", "--task", "jpeg", str(path)])
+    script.main()
+    target = tmp_path / "rocket-jpeg-mix.png"
+    assert str(target) in capsys.readouterr().out.replace("\n", "")
+    degraded = as_image(np.array(Image.open(path)))
+    assert np.array_equal(np.array(Image.open(target)), levels(restoration.restore(degraded, "jpeg", "mix")))
+    assert path.read_bytes() == before
+
+
+def test_a_small_photograph_doubles(shelf, tmp_path, photo):
+    path = tmp_path / "small.png"
+    Image.fromarray(photo).save(path)
+    restore_file(path, "sr", restoration.load("sr", "mix"), tmp_path / "new" / "large.png", device=CPU)
+    enlarged = SuperResolution().enlarged(as_image(photo))
+    found = np.array(Image.open(tmp_path / "new" / "large.png"))
+    assert found.shape == (194, 164, 3)
+    assert np.array_equal(found, levels(restoration.restore(enlarged, "sr", "mix")))
+
+
+def test_a_raw_file_becomes_a_picture(shelf, tmp_path):
+    path = tmp_path / "a.dng"
+    write_dng(path, scene(70, 90) * 0.8, orientation=6)
+    restore_file(path, "demosaic", restoration.load("demosaic", "mix"), tmp_path / "a.png", device=CPU)
+    sensor = read_sensor(path)
+    expected = displayed(restoration.restore(network_input(sensor), "demosaic", "mix"), sensor)
+    found = np.array(Image.open(tmp_path / "a.png"))
+    assert found.shape == (90, 70, 3)  # upright
+    assert np.abs(found.astype(int) - levels(expected)).max() <= 1  # clamped before the camera's matrix, or by it
+
+
+@needs_raw
+def test_a_real_raw_file_has_libraws_colours(shelf, tmp_path):
+    degraded, shown = read_input(D70, "demosaic")
+    assert degraded.shape == (3, 2012, 3038)
+    window = degraded[:, 400:1200, 600:1600]
+    with rawpy.imread(str(D70)) as raw:
+        theirs = raw.postprocess(
+            use_camera_wb=True, no_auto_bright=True, adjust_maximum_thr=0, gamma=(2.4, 12.92), user_flip=0
+        )
+    ours = shown(window).rot90(1, dims=(1, 2))  # back from upright
+    assert np.abs(ours.mean(dim=(1, 2)).numpy() * 255 - theirs[400:1200, 600:1600].mean(axis=(0, 1))).max() < 2
+
+
+def test_nothing_that_is_there_is_overwritten(shelf, tmp_path, photo, monkeypatch, capsys):
+    for name in ("a.jpg", "b.jpg"):
+        Image.fromarray(photo).save(tmp_path / name)
+    (tmp_path / "text.jpg").write_text("these are not pixels")
+    (tmp_path / "a-jpeg-mix.png").write_text("mine")
+    names = ["a.jpg", "text.jpg", "absent.jpg", "raw.dng", "b.jpg"]
+    monkeypatch.setattr(sys, "argv", ["restore", "--task", "jpeg", *(str(tmp_path / name) for name in names)])
+    with pytest.raises(SystemExit, match="4 of 5 files were not restored"):
+        script.main()
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 4
+    for error, part in zip(errors, ("not overwritten", "not an image", "No such file", "takes raw files"), strict=True):
+        assert part in error
+    assert (tmp_path / "a-jpeg-mix.png").read_text() == "mine"
+    assert Image.open(tmp_path / "b-jpeg-mix.png").size == (82, 97)
+    assert len(os.listdir(tmp_path)) == len({*os.listdir(tmp_path)}) == 7  # shelf, runs, three files, two results
+
+
+def test_a_file_that_appears_meanwhile_stays(shelf, tmp_path, photo):
+    Image.fromarray(photo).save(tmp_path / "a.jpg")
+    target = tmp_path / "a.png"
+
+    class Slow(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            target.write_text("mine")
+            return image
+
+    with pytest.raises(UserError, match="not overwritten"):
+        restore_file(tmp_path / "a.jpg", "jpeg", Slow(), target, device=CPU)
+    assert target.read_text() == "mine"
+    assert sorted(os.listdir(tmp_path)) == ["a.jpg", "a.png", "runs", "shelf"]
+
+
+def test_names_of_new_files():
+    path = Path("holiday") / "IMG 1.2.JPG"
+    assert restored_name(path, "jpeg", "l1") == Path("holiday/IMG 1.2-jpeg-l1.png")
+    assert restored_name(path, "sr", "mix", Path("out")) == Path("out/IMG 1.2-sr-mix.png")
+
+
+def test_files_of_another_kind_are_told_what_takes_them(tmp_path, photo):
+    Image.fromarray(photo).save(tmp_path / "a.jpg")
+    with pytest.raises(UserError, match="TASK=jpeg or TASK=sr takes this one"):
+        read_input(tmp_path / "a.jpg", "demosaic")
+    write_dng(tmp_path / "a.dng", scene(64, 64))
+    with pytest.raises(UserError, match="TASK=demosaic takes raw files"):
+        read_input(tmp_path / "a.dng", "sr")
+    with pytest.raises(UserError, match="demosaic, sr and jpeg, got 'dehaze'"):
+        read_input(tmp_path / "a.jpg", "dehaze")
+
+
+def test_colour_profiles_stay_with_their_pixels(shelf, tmp_path, photo):
+    network = restoration.load("jpeg", "mix")
+    grey = imagecodecs.cms_profile("gray", gamma=2.2)
+    for name, pixels, profile in (("rgb", photo, PROPHOTO), ("grey", photo[..., 0], grey), ("none", photo, None)):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.jpg", icc_profile=profile)
+        restore_file(tmp_path / f"{name}.jpg", "jpeg", network, tmp_path / f"{name}.png", device=CPU)
+        expected = PROPHOTO if name == "rgb" else None
+        assert Image.open(tmp_path / f"{name}.png").info.get("icc_profile") == expected
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("setuptools"), reason="building a wheel offline needs setuptools")
+def test_a_wheel_holds_the_shipped_networks_and_every_module(tmp_path):
+    source = tmp_path / "source"
+    for name in ("restoration", "results/weights"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source / name)
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, "-w", tmp_path, source], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {f"restoration/weights/{path.name}" for path in (ROOT / "results" / "weights").iterdir()} < names
+    kept = {path for path in (ROOT / "restoration").rglob("*") if path.suffix in (".py", ".js", ".css", ".html")}
+    assert {str(path.relative_to(ROOT)) for path in kept} < names
+
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    code = "from restoration import shipped; print(shipped.FOLDER, len(shipped.shipped()))"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "installed")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    shipped_here = len(list((ROOT / "results" / "weights").glob("*.safetensors")))
+    assert result.stdout.split() == [str(tmp_path / "installed" / "restoration" / "weights"), str(shipped_here)]
+
+
+def test_every_network_in_the_repository_is_the_papers(photo):
+    """Whatever is shipped at present: it loads, and makes a picture of a picture."""
+    for task, loss in shipped.shipped():
+        degraded = TASKS[task].degrade(as_image(photo), torch.Generator().manual_seed(0))
+        restored = restoration.restore(degraded, task, loss)
+        assert restored.isfinite().all()
+        assert (restored - as_image(photo)).abs().mean() < 0.2
