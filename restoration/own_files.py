@@ -49,6 +49,8 @@ def read_input(path: Path, task: str) -> tuple[Tensor, Callable[[Tensor], Tensor
     Raises:
         UserError: the file is not what the task takes; the message says why.
     """
+    if not path.is_file():
+        raise UserError(f"{path} is not there, or is no file")
     match task:
         case "demosaic":
             return _raw(path)

@@ -66,7 +66,7 @@ def restore(image: Tensor, task: str, loss: str) -> Tensor:
     """
     network = load(task, loss)
     _check(image)
-    network = network.to(image.device, memory_format=torch.channels_last)
+    network.to(image.device).to(memory_format=torch.channels_last)
     images = image.float() if image.ndim == 4 else image.float()[None]
     restored = torch.stack([restored_in_tiles(network, one) for one in images]).clamp_(0, 1)
     return restored.view(image.shape).to(image.dtype)

@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import torch
 from rich.console import Console
 
 from restoration import load
@@ -13,15 +14,17 @@ from scripts.cli import chosen_device, clear_errors, explained
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="make restore", description=__doc__, usage='TASK= [LOSS=] FILES="..." [OUT=]')
-    parser.add_argument("--task", metavar="TASK=", required=True, help="demosaic (raw files), sr or jpeg")
-    parser.add_argument("--loss", metavar="LOSS=", default="mix", help="what the network was trained with")
-    parser.add_argument("--out", metavar="OUT=", type=Path, help="folder of the new files; else each beside its own")
-    parser.add_argument("files", metavar="FILES=", nargs="+", type=Path, help="never changed")
+    parser = argparse.ArgumentParser(prog="make restore", description=__doc__, usage="see make help")
+    parser.add_argument("--task", help="demosaic (raw files), sr or jpeg")
+    parser.add_argument("--loss", default="mix", help="what the network was trained with")
+    parser.add_argument("--out", type=Path, help="folder of the new files; else each is put beside its own")
+    parser.add_argument("files", nargs="*", type=Path, help="they are not changed")
     asked = parser.parse_args()
+    if not asked.task or not asked.files:
+        parser.error('give a task, demosaic, sr or jpeg, and files: make restore TASK=jpeg FILES="photo.jpg"')
     with clear_errors():
         device = chosen_device("auto")
-        network = load(asked.task, asked.loss).to(device)
+        network = load(asked.task, asked.loss).to(device).to(memory_format=torch.channels_last)
         failed = 0
         console = Console()
         for path in asked.files:

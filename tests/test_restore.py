@@ -79,6 +79,11 @@ def as_image(pixels: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
 
 
+def saved(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.array(image)
+
+
 def levels(image: torch.Tensor) -> np.ndarray:
     return (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
 
@@ -221,8 +226,8 @@ def test_a_jpeg_file_from_end_to_end(shelf, tmp_path, monkeypatch, capsys):
     script.main()
     target = tmp_path / "rocket-jpeg-mix.png"
     assert str(target) in capsys.readouterr().out.replace("\n", "")
-    degraded = as_image(np.array(Image.open(path)))
-    assert np.array_equal(np.array(Image.open(target)), levels(restoration.restore(degraded, "jpeg", "mix")))
+    degraded = as_image(saved(path))
+    assert np.array_equal(saved(target), levels(restoration.restore(degraded, "jpeg", "mix")))
     assert path.read_bytes() == before
 
 
@@ -231,7 +236,7 @@ def test_a_small_photograph_doubles(shelf, tmp_path, photo):
     Image.fromarray(photo).save(path)
     restore_file(path, "sr", restoration.load("sr", "mix"), tmp_path / "new" / "large.png", device=CPU)
     enlarged = SuperResolution().enlarged(as_image(photo))
-    found = np.array(Image.open(tmp_path / "new" / "large.png"))
+    found = saved(tmp_path / "new" / "large.png")
     assert found.shape == (194, 164, 3)
     assert np.array_equal(found, levels(restoration.restore(enlarged, "sr", "mix")))
 
@@ -242,7 +247,7 @@ def test_a_raw_file_becomes_a_picture(shelf, tmp_path):
     restore_file(path, "demosaic", restoration.load("demosaic", "mix"), tmp_path / "a.png", device=CPU)
     sensor = read_sensor(path)
     expected = displayed(restoration.restore(network_input(sensor), "demosaic", "mix"), sensor)
-    found = np.array(Image.open(tmp_path / "a.png"))
+    found = saved(tmp_path / "a.png")
     assert found.shape == (90, 70, 3)  # upright
     assert np.abs(found.astype(int) - levels(expected)).max() <= 1  # clamped before the camera's matrix, or by it
 
@@ -265,17 +270,25 @@ def test_nothing_that_is_there_is_overwritten(shelf, tmp_path, photo, monkeypatc
         Image.fromarray(photo).save(tmp_path / name)
     (tmp_path / "text.jpg").write_text("these are not pixels")
     (tmp_path / "a-jpeg-mix.png").write_text("mine")
+    (tmp_path / "raw.dng").write_text("nor these")
     names = ["a.jpg", "text.jpg", "absent.jpg", "raw.dng", "b.jpg"]
     monkeypatch.setattr(sys, "argv", ["restore", "--task", "jpeg", *(str(tmp_path / name) for name in names)])
     with pytest.raises(SystemExit, match="4 of 5 files were not restored"):
         script.main()
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 4
-    for error, part in zip(errors, ("not overwritten", "not an image", "No such file", "takes raw files"), strict=True):
+    for error, part in zip(errors, ("not overwritten", "not an image", "is not there", "takes raw files"), strict=True):
         assert part in error
     assert (tmp_path / "a-jpeg-mix.png").read_text() == "mine"
-    assert Image.open(tmp_path / "b-jpeg-mix.png").size == (82, 97)
-    assert len(os.listdir(tmp_path)) == len({*os.listdir(tmp_path)}) == 7  # shelf, runs, three files, two results
+    assert saved(tmp_path / "b-jpeg-mix.png").shape == (97, 82, 3)
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
+        "a.jpg",
+        "b.jpg",
+        "text.jpg",
+        "raw.dng",
+        "a-jpeg-mix.png",
+        "b-jpeg-mix.png",
+    }
 
 
 def test_a_file_that_appears_meanwhile_stays(shelf, tmp_path, photo):
@@ -291,6 +304,14 @@ def test_a_file_that_appears_meanwhile_stays(shelf, tmp_path, photo):
         restore_file(tmp_path / "a.jpg", "jpeg", Slow(), target, device=CPU)
     assert target.read_text() == "mine"
     assert sorted(os.listdir(tmp_path)) == ["a.jpg", "a.png", "runs", "shelf"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--task", "sr"], ["photo.jpg"]])
+def test_a_command_that_lacks_something_says_how_to_give_it(arguments, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["restore", *arguments])
+    with pytest.raises(SystemExit, match="2"):
+        script.main()
+    assert 'make restore TASK=jpeg FILES="photo.jpg"' in capsys.readouterr().err
 
 
 def test_names_of_new_files():
@@ -317,7 +338,8 @@ def test_colour_profiles_stay_with_their_pixels(shelf, tmp_path, photo):
         Image.fromarray(pixels).save(tmp_path / f"{name}.jpg", icc_profile=profile)
         restore_file(tmp_path / f"{name}.jpg", "jpeg", network, tmp_path / f"{name}.png", device=CPU)
         expected = PROPHOTO if name == "rgb" else None
-        assert Image.open(tmp_path / f"{name}.png").info.get("icc_profile") == expected
+        with Image.open(tmp_path / f"{name}.png") as image:
+            assert image.info.get("icc_profile") == expected
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("setuptools"), reason="building a wheel offline needs setuptools")
