@@ -27,7 +27,7 @@ from restoration.photographs import PackedPhotos
 from restoration.protocol import Protocol
 from restoration.runs import hardware
 from scripts.bench_data import LARGE, made
-from scripts.cli import chosen_bf16, clear_errors
+from scripts.cli import chosen_bf16, chosen_device, clear_errors
 from scripts.measure import in_fresh_process, loop_seconds, peak_megabytes, timed, write_benchmark
 from scripts.train import training_sampler
 
@@ -36,7 +36,6 @@ WARM_UP = 0.05  # megapixels
 INTERVAL = 16  # steps
 MARK = "SUPERLINEAR"
 PHOTOGRAPHS = "photographs"
-CPU = torch.device("cpu")
 
 
 class Cost(NamedTuple):
@@ -68,8 +67,9 @@ def main(config: DictConfig) -> None:
         for growth in growths(config):
             sizes = track(growth.sizes, growth.title, transient=True)
             rows += growth_rows(growth, [measured(growth, config, size) for size in sizes])
+        processor = hardware(chosen_device("cpu"))
         title = (
-            f"Growth of time and memory, each in a process of its own, on {hardware(CPU)}, torch {torch.__version__}; "
+            f"Growth of time and memory, each in a process of its own, on {processor}, torch {torch.__version__}; "
             f"exponents above {SUPERLINEAR} are marked"
         )
         columns = ("", "size", "seconds", "of the whole process", "a second", "peak MB", "beyond the start")
@@ -95,12 +95,12 @@ def measured(growth: Growth, config: DictConfig, size: float) -> Cost:
 
 def evaluation(config: DictConfig, megapixels: float) -> Cost:
     """Degrades, restores and scores one photograph in float32; a small one several times, the median."""
-    before = peak_megabytes()
+    before, device = peak_megabytes(), chosen_device("cpu")
     model = instantiate(config.model).to(memory_format=torch.channels_last)
     task = instantiate(config.task)
 
     def work(megapixels: float) -> None:
-        list(evaluate({"network": model}, task, noise(megapixels), protocol=Protocol(), device=CPU))
+        list(evaluate({"network": model}, task, noise(megapixels), protocol=Protocol(), device=device))
 
     work(WARM_UP)
     times: list[float] = []
@@ -127,10 +127,11 @@ def training_step(config: DictConfig, batch: float) -> Cost:
 
 
 def training_seconds(config: DictConfig, *, steps: int, intervals: int) -> list[float]:
-    sampler = training_sampler(config, pack_set(instantiate(config.data), Path(config.packs)), CPU)
+    device = chosen_device("cpu")
+    sampler = training_sampler(config, pack_set(instantiate(config.data), Path(config.packs)), device)
     model = instantiate(config.model).to(memory_format=torch.channels_last)
     parts = (model, instantiate(config.loss), instantiate(config.optimizer)(model.parameters()), sampler)
-    return loop_seconds(*parts, bf16=chosen_bf16(config.precision, CPU), steps=steps, intervals=intervals)
+    return loop_seconds(*parts, bf16=chosen_bf16(config.precision, device), steps=steps, intervals=intervals)
 
 
 def packing(config: DictConfig, count: float) -> Cost:
