@@ -25,12 +25,17 @@ def hardest_window(degraded: Tensor, target: Tensor, *, side: int = SIDE) -> tup
 
 
 def save_crops(rows: Mapping[str, Mapping[str, Tensor]], columns: Sequence[str], path: Path) -> None:
-    """Draws crops (3, h, w) in [0, 1] into a PNG, a column for each title, for each task a row and one of its errors.
+    """Draws crops (3, h, w) in [0, 1] into a PNG: a column for each title, a row for each task and, where it has a crop
+    under TRUTH, one of what is wrong with the others.
 
     Args:
-        rows: crops by column title, TRUTH among them, by task; a title that a task lacks stays empty.
+        rows: crops by column title, by task; a title that a task lacks stays empty.
     """
-    lines = [line for task, crops in rows.items() for line in ((task, crops), (f"error × {AMPLIFIED}", _errors(crops)))]
+    lines = []
+    for task, crops in rows.items():
+        lines.append((task, crops))
+        if TRUTH in crops:
+            lines.append((f"error × {AMPLIFIED}", _errors(crops)))
     figure = Figure(figsize=(1.5 * len(columns), 1.62 * len(lines)), layout="constrained")
     grid = figure.subplots(len(lines), len(columns), squeeze=False)
     for places, (label, crops) in zip(grid, lines, strict=True):
