@@ -13,10 +13,11 @@ import pandas as pd
 from restoration.bootstrap import RESAMPLES
 from restoration.comparisons import rank_records
 from restoration.evaluate import INPUT
-from restoration.ledger import Better, Claim, Ledger, Pair, Part, judge
+from restoration.ledger import Ledger, judge
 from restoration.main_runs import PAPER_COLUMNS, TABLE_1, Main
 from restoration.questions import questions
 from restoration.scales import RANK
+from restoration.statements import Better, Claim, Pair, Part
 from restoration.statistics import Scores
 from restoration.tables import title_of
 
@@ -30,7 +31,6 @@ def build_ledger(
     variant: str,
     test_set: str,
     raw: pd.DataFrame | None = None,
-    longer: str = "long",
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Ledger:
@@ -39,7 +39,6 @@ def build_ledger(
     Args:
         records: per-image records; other variants of the same data answer the questions.
         raw: records of real raw photographs (or crops of them) that have a reference, for claim 10.
-        longer: the variant that is trained longer than `variant`.
         seed: of the bootstrap.
     """
     plain = Scores(records)
@@ -58,7 +57,8 @@ def build_ledger(
     title = f"What the paper claims, measured on {test_set} ({data}, {variant})"
     claims = [*quality_claims(main), *artefact_claims(main), *training_claims(main), *outside_claims(main, raw)]
     claims.sort(key=lambda claim: float(claim.number.rstrip("abcdef")))
-    return judge([*claims, *questions(main, longer)], main.scores, title=title, resamples=resamples, seed=seed)
+    everything = [*claims, *questions(main)]
+    return judge(everything, main.scores, title=title, test_set=test_set, resamples=resamples, seed=seed)
 
 
 def quality_claims(main: Main) -> list[Claim]:
@@ -204,7 +204,7 @@ def _split(number: str, words: str, source: str, test: str, pieces: Mapping[str,
     return [
         whole,
         *(
-            Claim(f"{number}{letter}", f"{words}: {piece}", source, test, parts)
+            Claim(f"{number}{letter}", words, source, test, parts, piece=piece)
             for letter, (piece, parts) in zip(letters, pieces.items(), strict=False)
         ),
     ]

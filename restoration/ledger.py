@@ -10,12 +10,13 @@ Verdicts follow these rules, and nothing else:
 - *The order survives* asks about two losses of which one is better in the main runs (others have no order to survive):
   it holds where the same one is better in the other runs, does not hold where the other one is, else undecided.
 - A claim of several parts does not hold if any part does not; holds if all parts are measured and hold; else it is
-  undecided. A claim without any measured part is "not measured", and what is missing is named.
+  undecided. A claim without any measured part is "not measured"; what is missing is named once, below the ledger.
 
 The family of Holm's correction is every comparison of the ledger that is tested by p, each counted once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import pandas as pd
@@ -23,114 +24,46 @@ import pandas as pd
 from restoration.bootstrap import RESAMPLES
 from restoration.comparisons import markdown_table
 from restoration.scales import scale_of
-from restoration.statistics import Condition, Difference, Scores, corrected
+from restoration.statements import (
+    FAILS,
+    HOLDS,
+    MARKS,
+    UNDECIDED,
+    UNMEASURED,
+    Alike,
+    Claim,
+    Figures,
+    Pair,
+    Part,
+    Survives,
+)
+from restoration.statistics import Scores, holm
 from restoration.tables import title_of
 
-HOLDS, FAILS, UNDECIDED, UNMEASURED = "holds", "does not hold", "undecided", "not measured"
 SHOWN = 9  # figures of a claim's parts; the rest is counted
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two losses at one condition: the figure that a part needs."""
-
-    at: Condition
-    first: str
-    second: str
-
-
-Figures = Mapping[Pair, Difference]
-
-
-@dataclass(frozen=True)
-class Better:
-    """`pair.first` is better than `pair.second`."""
-
-    pair: Pair
-
-    def pairs(self) -> tuple[Pair, ...]:
-        return (self.pair,)
-
-    def verdict(self, figures: Figures) -> str | None:
-        better = figures[self.pair].better
-        return UNDECIDED if better is None else HOLDS if better == self.pair.first else FAILS
-
-
-@dataclass(frozen=True)
-class Alike:
-    """The two losses of `pair` differ by less than `margin`, in the metric's own unit."""
-
-    pair: Pair
-    margin: float
-
-    def pairs(self) -> tuple[Pair, ...]:
-        return (self.pair,)
-
-    def verdict(self, figures: Figures) -> str | None:
-        found = figures[self.pair]
-        if -self.margin < found.low and found.high < self.margin:
-            return HOLDS
-        return FAILS if found.low >= self.margin or found.high <= -self.margin else UNDECIDED
-
-
-@dataclass(frozen=True)
-class Survives:
-    """Which of two losses is better in the `main` runs is better in the `other` runs, too."""
-
-    main: Pair
-    other: Pair
-
-    def pairs(self) -> tuple[Pair, ...]:
-        return (self.main, self.other)
-
-    def verdict(self, figures: Figures) -> str | None:
-        """None where the main runs have no order."""
-        before, after = figures[self.main].better, figures[self.other].better
-        if before is None:
-            return None
-        return UNDECIDED if after is None else HOLDS if after == before else FAILS
-
-
-Part = Better | Alike | Survives
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A statement and the parts that it is made of.
-
-    Attributes:
-        source: [S] stated, [R] recalled (see the paper's summary), "question" where the paper is silent.
-        test: in words.
-        missing: records without which not even the parts can be said.
-        summary: whether other claims show its parts' figures one by one.
-    """
-
-    number: str
-    words: str
-    source: str
-    test: str
-    parts: tuple[Part, ...] = ()
-    missing: tuple[str, ...] = ()
-    summary: bool = False
-
-
-@dataclass(frozen=True)
 class Row:
-    """A line of the ledger."""
+    """A line of the ledger: `measured` in few words, `figures` one by one."""
 
     number: str
     claim: str
+    piece: str
     source: str
     test: str
-    measured: str
     verdict: str
+    measured: str
+    figures: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """Judged claims of one test set; `parts` has a row for every part of every claim."""
+    """Judged claims of one test set, each before its pieces; `parts` has a row for every part of every claim."""
 
     title: str
+    test_set: str
     rows: tuple[Row, ...]
     parts: pd.DataFrame
     tests: int
@@ -138,26 +71,71 @@ class Ledger:
     def frame(self) -> pd.DataFrame:
         return pd.DataFrame([asdict(row) for row in self.rows], columns=list(Row.__dataclass_fields__))
 
-    def markdown(self) -> str:
-        """A GitHub table under its title."""
-        rows = [
-            (row.number, row.claim, row.source, row.test, row.measured.replace("; ", "<br>"), f"**{row.verdict}**")
-            for row in self.rows
-        ]
-        head = ("", "claim", "source", "test", "measured", "verdict")
-        note = (
+    def claims(self) -> list[tuple[Row, list[Row]]]:
+        """Every claim with its pieces."""
+        claims: list[tuple[Row, list[Row]]] = []
+        for row in self.rows:
+            if row.piece:
+                claims[-1][1].append(row)
+            else:
+                claims.append((row, []))
+        return claims
+
+    def note(self) -> str:
+        """What the figures are, and when a loss is called better."""
+        return (
             "Measured: mean over photographs and seeds [95 % bootstrap interval over both]. Better means: the interval "
             f"excludes 0 and Wilcoxon's signed-rank test has p < 0.05 after Holm's correction for {self.tests} "
-            "comparisons.\n"
+            "comparisons. [S]: stated in the paper; [R]: recalled, unverified."
         )
-        return f"**{self.title}**\n\n{markdown_table(head, rows, left=len(head))}\n{note}"
+
+    def markdown(self) -> str:
+        """Under the title a GitHub table of verdicts, what is missing, and a table of tests and figures."""
+        verdicts = [
+            (f"{MARKS[row.verdict]} {row.verdict}", row.number, f"{row.claim} {row.source}", in_few_words(row, pieces))
+            for row, pieces in self.claims()
+        ]
+        figures = [
+            (row.number, row.piece or row.claim, row.test, MARKS[row.verdict], "<br>".join(row.figures))
+            for row in self.rows
+            if row.figures
+        ]
+        lacking = [f"{text} ({', '.join(numbers)})" for text, numbers in self.missing().items()]
+        texts = [
+            f"**{self.title}**",
+            markdown_table(("verdict", "", "claim", "measured"), verdicts, left=4),
+            *([f"Missing, and for which claims: {'; '.join(lacking)}.\n"] if lacking else []),
+            f"{self.note()}\n",
+            f"**Tests and figures on {self.test_set}**",
+            markdown_table(("", "claim", "test", "", "measured"), figures, left=5),
+        ]
+        return "\n".join(text if text.endswith("\n") else f"{text}\n" for text in texts)
+
+    def missing(self) -> dict[str, list[str]]:
+        """What the records lack, and the numbers of the claims that it is lacking to, pieces not told apart."""
+        lacking: dict[str, list[str]] = {}
+        for row in self.rows:
+            for text in row.missing:
+                numbers = lacking.setdefault(text, [])
+                if not row.piece and row.number not in numbers:
+                    numbers.append(row.number)
+        return lacking
 
 
-def judge(claims: Sequence[Claim], scores: Scores, *, title: str, resamples: int = RESAMPLES, seed: int = 0) -> Ledger:
+def in_few_words(row: Row, pieces: Sequence[Row]) -> str:
+    """What was measured of a claim, and which of its pieces hold."""
+    if not any(piece.verdict != UNMEASURED for piece in pieces):
+        return row.measured
+    return f"{row.measured}: {', '.join(f'{piece.piece} {MARKS[piece.verdict]}' for piece in pieces)}"
+
+
+def judge(
+    claims: Sequence[Claim], scores: Scores, *, title: str, test_set: str, resamples: int = RESAMPLES, seed: int = 0
+) -> Ledger:
     """Measures what the claims need and the scores have, corrects it together, and gives every claim its verdict."""
     parts = [part for claim in claims for part in claim.parts]
     figures = {
-        pair: scores.compare(pair.at, pair.first, pair.second, resamples=resamples, seed=seed)
+        pair: scores.compare(pair.at, pair.first, pair.second, only=pair.seeds or None, resamples=resamples, seed=seed)
         for pair in dict.fromkeys(pair for part in parts for pair in part.pairs())
         if not _missing(pair, scores)
     }
@@ -166,11 +144,13 @@ def judge(claims: Sequence[Claim], scores: Scores, *, title: str, resamples: int
         for pair in dict.fromkeys(pair for part in parts if not isinstance(part, Alike) for pair in part.pairs())
         if pair in figures
     ]
-    figures |= dict(zip(tested, corrected([figures[pair] for pair in tested]), strict=True))
+    p_values = {pair.test: figures[pair].p for pair in tested}
+    adjusted = dict(zip(p_values, holm(list(p_values.values())).tolist(), strict=True))
+    figures |= {pair: replace(figures[pair], p_holm=adjusted[pair.test]) for pair in tested}
     details = [line for claim in claims for line in _details(claim, figures)]
     rows = tuple(_row(claim, figures, scores) for claim in claims)
-    count = len({(pair.at, frozenset((pair.first, pair.second))) for pair in tested if figures[pair].images})
-    return Ledger(title, rows, pd.DataFrame(details), count)
+    count = len({pair.test for pair in tested if figures[pair].images})
+    return Ledger(title, test_set, rows, pd.DataFrame(details), count)
 
 
 def _row(claim: Claim, figures: Figures, scores: Scores) -> Row:
@@ -188,20 +168,36 @@ def _row(claim: Claim, figures: Figures, scores: Scores) -> Row:
         verdict = FAILS
     else:
         verdict = HOLDS if decided and not missing and set(decided) == {HOLDS} else UNDECIDED
-    texts = _counts(judged) if len(judged) > 1 else []
-    texts += [] if claim.summary else _figures(judged, figures)
-    used = [figures[pair].basis() for _, part in judged for pair in part.pairs()]
-    texts += [f"from {basis}" for basis in dict.fromkeys(used)]
-    if missing:
-        texts.append("missing: " + ", ".join(dict.fromkeys(missing)))
-    return Row(claim.number, claim.words, claim.source, claim.test, "; ".join(texts), verdict)
+    used = dict.fromkeys(figures[pair].basis() for _, part in judged for pair in part.pairs())
+    shown = () if claim.summary or not judged else (*_figures(judged, figures), f"from {'; '.join(used)}")
+    unmeasured = len(claim.parts) - len(judged)
+    return Row(
+        claim.number,
+        claim.words,
+        claim.piece,
+        claim.source,
+        claim.test,
+        verdict,
+        _counted(judged, unmeasured, figures),
+        shown,
+        tuple(dict.fromkeys(missing)),
+    )
 
 
-def _counts(judged: Sequence[tuple[str | None, Part]]) -> list[str]:
-    names = {HOLDS: "hold", FAILS: "do not hold", UNDECIDED: "undecided", None: "without an order to survive"}
-    counts = {verdict: sum(each == verdict for each, _ in judged) for verdict in names}
-    told = ", ".join(f"{count} {names[verdict]}" for verdict, count in counts.items() if count)
-    return [f"{len(judged)} parts: {told}"]
+def _counted(judged: Sequence[tuple[str | None, Part]], unmeasured: int, figures: Figures) -> str:
+    """The figure of a single part; of more, how many say what."""
+    if not judged:
+        return "–"
+    if len(judged) == 1 and not unmeasured:
+        return _told(judged[0][1], figures)
+    counts = Counter(verdict for verdict, _ in judged)
+    texts = [f"{counts[HOLDS]} of {len(judged)} hold"]
+    texts += [
+        f"{counts[verdict]} {words}"
+        for verdict, words in ((FAILS, "do not"), (UNDECIDED, "undecided"), (None, "without an order"))
+        if counts[verdict]
+    ]
+    return ", ".join([*texts, *([f"{unmeasured} more not measured"] if unmeasured else [])])
 
 
 def _figures(judged: Sequence[tuple[str | None, Part]], figures: Figures) -> list[str]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from restoration.ledger import Alike, Better, Pair, Part
 from restoration.metrics import METRICS
+from restoration.statements import Alike, Better, Pair, Part
 from restoration.statistics import Condition, Scores
 
 TABLE_1 = tuple(
@@ -44,6 +44,11 @@ class Main:
         """Those that are scored by PSNR."""
         at = self.at(task, "psnr")
         return self.scores.losses(replace(at, variant=variant) if variant else at)
+
+    def seeds(self, task: str, loss: str, *, variant: str | None = None) -> set[int]:
+        """Those of its trainings that are scored by PSNR."""
+        at = replace(self.at(task, "psnr"), variant=variant or self.variant)
+        return set(self.scores.table(at, loss).columns)
 
     def part(self, name: str) -> "Main":
         """The runs of one part of an experiment, where it has a variant of its own (as "cpu-alpha"); else these."""

@@ -14,6 +14,7 @@ from restoration.report import (
     Cell,
     Claim,
     Curves,
+    Fold,
     Ledger,
     Picture,
     Report,
@@ -29,8 +30,8 @@ from restoration.report import (
     table_of,
     write_report,
 )
+from restoration.report.blocks import data_uri
 from restoration.report.crops import colour_table
-from restoration.report.page import data_uri
 from restoration.tables import ResultTable
 
 RANDOM = np.random.default_rng(0)
@@ -211,7 +212,7 @@ def test_tables_show_the_best_and_the_intervals(tmp_path):
 
 
 def test_verdicts_are_told_by_sign_and_words_and_counted(tmp_path):
-    claims = [Claim("L1 beats L2.", "pairs", "+0.18 dB", "[0.12, 0.25]", verdict) for verdict in Verdict]
+    claims = [Claim("L1 beats L2.", "+0.18 dB [0.12, 0.25]", verdict, "pairs", ("sr: more",)) for verdict in Verdict]
     text = re.sub(r"<[^>]+>", "|", written(tmp_path, Ledger("Claims", [*claims, claims[1]])))
     for said in ("✓ holds", "✗ does not hold", "? undecided", "– not measured"):
         assert f"|{said}|" in text
@@ -232,8 +233,9 @@ def full_report(tmp_path, text: str) -> str:
     picture = Picture(text, text, {f"{text}{number}": noise(12, 12) for number in range(4)})
     blocks = (
         Table(text, (text,), [(text, [Cell(text, text)])], (text,)),
-        Ledger(text, [Claim(text, text, text, text, Verdict.HOLDS)], (text,)),
-        Curves(text, text, text, [Series(text, (2, 1, 3), (0.5, 1, float("nan")))], (text,)),
+        Ledger(text, [Claim(text, text, Verdict.HOLDS, text, (text,), [Claim(text, text, Verdict.FAILS)])], (text,)),
+        Curves(text, text, text, [Series(text, (2, 1, 3), (0.5, 1, float("nan")))], (text,), [(2, text)]),
+        Fold(text, [Table(text, (text,), [], (text,))]),
         Viewer(text, [picture], (text,)),
         Strip(picture, (slice(0, 8), slice(2, 10))),
     )

@@ -64,7 +64,10 @@ def report() -> Report:
     curves = [Series("L2", x, [1 + 1 / (1 + value) for value in x]), Series("L1", x, [0.5] * 11)]
     blocks = (
         Table("Wide", columns, [("PSNR (dB)", [Cell("30.12", "[29.90, 30.31]")] * 9)], ("a note",)),
-        Ledger("Claims", [Claim("L1 beats L2.", "pairs", "+0.18 dB", "[0.12, 0.25]", verdict) for verdict in Verdict]),
+        Ledger(
+            "Claims",
+            [Claim("L1 beats L2.", "+0.18 dB [0.12, 0.25]", verdict, "pairs", ("sr: more",)) for verdict in Verdict],
+        ),
         Curves("Curves", "patches seen", "1000 L2", curves),
         Viewer("Photographs", PICTURES, (NASTY,)),
         Strip(PICTURES[0], (slice(20, 28), slice(30, 38))),

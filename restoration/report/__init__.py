@@ -4,6 +4,7 @@ from restoration.report.contents import (
     Cell,
     Claim,
     Curves,
+    Fold,
     Ledger,
     Picture,
     Report,
@@ -16,12 +17,14 @@ from restoration.report.contents import (
 )
 from restoration.report.crops import difference_map, most_different_crops, save_strip
 from restoration.report.page import write_report
+from restoration.report.plain import latex, markdown
 from restoration.report.results import table_of
 
 __all__ = [
     "Cell",
     "Claim",
     "Curves",
+    "Fold",
     "Ledger",
     "Picture",
     "Report",
@@ -32,6 +35,8 @@ __all__ = [
     "Verdict",
     "Viewer",
     "difference_map",
+    "latex",
+    "markdown",
     "most_different_crops",
     "save_strip",
     "table_of",

@@ -43,13 +43,20 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Claim:
-    """A row of the ledger: what is claimed, how it is tested, the figure with its interval, and what follows."""
+    """A row of the ledger: what is claimed, what was measured in few words, what follows; folded, all the rest.
+
+    Attributes:
+        test: how it is tested.
+        details: figures, a line each.
+        pieces: the same of what it is made of, each for itself.
+    """
 
     claim: str
-    test: str
     measured: str
-    interval: str
     verdict: Verdict
+    test: str = ""
+    details: Sequence[str] = ()
+    pieces: Sequence["Claim"] = ()
 
 
 @dataclass(frozen=True)
@@ -74,13 +81,14 @@ class Series:
 
 @dataclass(frozen=True)
 class Curves:
-    """Series in one diagram, for example a metric against patches seen."""
+    """Series in one diagram, for example a metric against patches seen; marks are upright lines with their names."""
 
     title: str
     x_label: str
     y_label: str
     series: Sequence[Series]
     notes: Sequence[str] = ()
+    marks: Sequence[tuple[float, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -154,7 +162,15 @@ class Strip:
         return {title: pixels[self.window] for title, pixels in self.picture.versions.items()}
 
 
-Block = Table | Ledger | Curves | Viewer | Strip
+@dataclass(frozen=True)
+class Fold:
+    """Blocks that are seen once one asks for them."""
+
+    title: str
+    blocks: Sequence["Block"]
+
+
+Block = Table | Ledger | Curves | Viewer | Strip | Fold
 
 
 @dataclass(frozen=True)

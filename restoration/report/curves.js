@@ -4,9 +4,9 @@ class Chart {
   static DASHES = ["", "7 4", "2 3"]; // the ninth series has the first one's colour and another dash
 
   constructor(root, number) {
-    const { title, xLabel, yLabel, series } = JSON.parse(root.querySelector("script").textContent);
+    const { title, xLabel, yLabel, marks, series } = JSON.parse(root.querySelector("script").textContent);
     root.append(document.getElementById("chart").content.cloneNode(true));
-    Object.assign(this, { root, title, xLabel, yLabel, clip: `clip-${number}` });
+    Object.assign(this, { root, title, xLabel, yLabel, marks, clip: `clip-${number}` });
     this.series = series.map((it, at) => ({
       ...it,
       visible: true,
@@ -79,7 +79,8 @@ class Chart {
       ...this.#grid(scales),
       node("rect", { ...frame, class: "frame" }),
       node("g", { "clip-path": `url(#${this.clip})` }, ...this.shown.map((series) =>
-        node("path", { ...series.look, class: "curve", d: line(series.points, scales) }))),
+        node("path", { ...series.look, class: "curve", d: line(series.points, scales) })), ...dots(this.shown, scales)),
+      ...this.#marked(scales),
       label(this.xLabel, { x: left + width / 2, y: top + height + 37, "text-anchor": "middle" }),
       label(this.yLabel, { transform: `translate(13 ${top + height / 2}) rotate(-90)`, "text-anchor": "middle" }),
       this.overlay = node("g", { "clip-path": `url(#${this.clip})` }),
@@ -98,6 +99,19 @@ class Chart {
       marks.push(label(text, { x: left - 7, y: y(value) + 4, "text-anchor": "end" }));
     }
     return marks;
+  }
+
+  // Upright lines; their names stand below each other, so that neighbours do not overlap.
+  #marked({ left, top, width, height, x }) {
+    return this.marks.flatMap(([value, name], at) => {
+      const place = x(value);
+      if (place < left || place > left + width) return [];
+      const right = place > left + width / 2;
+      return [
+        node("line", { class: "mark", x1: place, x2: place, y1: top, y2: top + height }),
+        label(name, { x: place + (right ? -5 : 5), y: top + 14 + 15 * (at % 5), "text-anchor": right ? "end" : "start" }),
+      ];
+    });
   }
 
   look(view) {

@@ -23,6 +23,13 @@ function line(points, { x, y }) {
   return path;
 }
 
+// Where something was measured, as long as that is not everywhere.
+const FEW = 32;
+function dots(series, { x, y }) {
+  return series.filter(({ points }) => points.length <= FEW).flatMap(({ points, look }) =>
+    points.filter(([, py]) => py !== null).map(([px, py]) => node("circle", { class: "dot", cx: x(px), cy: y(py), r: 2.6, fill: look.stroke })));
+}
+
 function summary({ name, points }) {
   const last = points.findLast(([, y]) => y !== null);
   return last ? `${name} ends at ${exact(last[1])}` : `${name} is empty`;
