@@ -57,6 +57,16 @@ class Row:
     figures: tuple[str, ...]
     missing: tuple[str, ...]
 
+    def marked_claim(self) -> str:
+        """With where it is from, where the paper makes it."""
+        return f"{self.claim} {self.source}" if self.source.startswith("[") else self.claim
+
+    def in_few_words(self, pieces: Sequence["Row"]) -> str:
+        """What was measured, and which of its pieces hold."""
+        if not any(piece.verdict != UNMEASURED for piece in pieces):
+            return self.measured
+        return f"{self.measured}: {'; '.join(f'{piece.piece} {MARKS[piece.verdict]}' for piece in pieces)}"
+
 
 @dataclass(frozen=True)
 class Ledger:
@@ -67,9 +77,6 @@ class Ledger:
     rows: tuple[Row, ...]
     parts: pd.DataFrame
     tests: int
-
-    def frame(self) -> pd.DataFrame:
-        return pd.DataFrame([asdict(row) for row in self.rows], columns=list(Row.__dataclass_fields__))
 
     def claims(self) -> list[tuple[Row, list[Row]]]:
         """Every claim with its pieces."""
@@ -86,13 +93,13 @@ class Ledger:
         return (
             "Measured: mean over photographs and seeds [95 % bootstrap interval over both]. Better means: the interval "
             f"excludes 0 and Wilcoxon's signed-rank test has p < 0.05 after Holm's correction for {self.tests} "
-            "comparisons. [S]: stated in the paper; [R]: recalled, unverified."
+            "comparisons, as p is shown. Every figure: claims.csv. [S]: stated in the paper; [R]: recalled, unverified."
         )
 
     def markdown(self) -> str:
         """Under the title a GitHub table of verdicts, what is missing, and a table of tests and figures."""
         verdicts = [
-            (f"{MARKS[row.verdict]} {row.verdict}", row.number, f"{row.claim} {row.source}", in_few_words(row, pieces))
+            (f"{MARKS[row.verdict]} {row.verdict}", row.number, row.marked_claim(), row.in_few_words(pieces))
             for row, pieces in self.claims()
         ]
         figures = [
@@ -114,19 +121,10 @@ class Ledger:
     def missing(self) -> dict[str, list[str]]:
         """What the records lack, and the numbers of the claims that it is lacking to, pieces not told apart."""
         lacking: dict[str, list[str]] = {}
-        for row in self.rows:
+        for row, _ in self.claims():
             for text in row.missing:
-                numbers = lacking.setdefault(text, [])
-                if not row.piece and row.number not in numbers:
-                    numbers.append(row.number)
+                lacking.setdefault(text, []).append(row.number)
         return lacking
-
-
-def in_few_words(row: Row, pieces: Sequence[Row]) -> str:
-    """What was measured of a claim, and which of its pieces hold."""
-    if not any(piece.verdict != UNMEASURED for piece in pieces):
-        return row.measured
-    return f"{row.measured}: {', '.join(f'{piece.piece} {MARKS[piece.verdict]}' for piece in pieces)}"
 
 
 def judge(
@@ -216,7 +214,7 @@ def _told(part: Part, figures: Figures) -> str:
     found = figures[part.pair]
     if isinstance(part, Alike):
         return f"{part.pair.at.task}: {found}, margin {scale_of(part.pair.at.metric).shown(part.margin)}"
-    return f"{part.pair.at.task}: {found}, {found.shown_p()}"
+    return f"{part.pair.at.task}: {found}, {found.shown_p().removesuffix(' after Holm')}"
 
 
 def _details(claim: Claim, figures: Figures) -> Iterable[dict[str, object]]:

@@ -48,7 +48,7 @@ class Main:
     def seeds(self, task: str, loss: str, *, variant: str | None = None) -> set[int]:
         """Those of its trainings that are scored by PSNR."""
         at = replace(self.at(task, "psnr"), variant=variant or self.variant)
-        return set(self.scores.table(at, loss).columns)
+        return {int(seed) for seed in self.scores.table(at, loss).columns}
 
     def part(self, name: str) -> "Main":
         """The runs of one part of an experiment, where it has a variant of its own (as "cpu-alpha"); else these."""

@@ -176,7 +176,7 @@ class Scores:
         if first not in UNTRAINED and second not in UNTRAINED:
             seeds = one.columns.intersection(other.columns).sort_values()
             if only is not None:
-                seeds = seeds.intersection(list(only))
+                seeds = seeds[seeds.isin(only)]
             if seeds.empty:
                 raise UserError(
                     f"{first} has the seeds {list(one)}, {second} {list(other)} ({at.task}, {at.variant}): "

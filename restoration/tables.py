@@ -19,11 +19,18 @@ from restoration.runs import Run, baselines_beside, read_provenance, read_scores
 TITLES = {
     "l2": "L2",
     "l1": "L1",
+    "ssim1": "SSIM1",
+    "ssim3": "SSIM3",
     "ssim5": "SSIM5",
     "ssim9": "SSIM9",
     "ms_ssim": "MS-SSIM",
     "mix": "Mix",
     "ms_ssim_l2": "MS-SSIM+L2",
+    "ssim_dense": "SSIM, dense",
+    "ms_ssim_dense": "MS-SSIM, dense",
+    "mix_dense": "Mix, dense",
+    "l1_to_l2": "L1, then L2",
+    "l2_to_l1": "L2, then L1",
 }  # in the paper's order; other losses follow under their own names
 BASELINES = {"bicubic": "Bicubic", "malvar": "Malvar", "menon": "Menon", "bm3d": "BM3D"}  # between input and losses
 

@@ -25,8 +25,9 @@ from restoration.report import (
     Verdict,
     Viewer,
     difference_map,
+    latex,
+    markdown,
     most_different_crops,
-    save_strip,
     table_of,
     write_report,
 )
@@ -146,18 +147,6 @@ def test_differences_grow_lighter_with_their_size():
     assert lightness[-1] > 200
 
 
-def test_a_strip_is_saved_with_its_difference_maps(tmp_path):
-    truth = np.zeros((30, 40, 3), np.uint8)
-    degraded, loss = truth.copy(), truth.copy()
-    degraded[:] = (200, 0, 0)
-    loss[:] = (0, 30, 0)
-    picture = Picture("sr", "cat", {"Bilinear": degraded, "L2": loss, "truth": truth})
-    save_strip(Strip(picture, (slice(0, 20), slice(5, 25)), gain=4), tmp_path / "strip.png")
-    with Image.open(tmp_path / "strip.png") as figure:
-        colours = {colour for _, colour in figure.convert("RGB").getcolors(2**20)}
-    assert {(200, 0, 0), (0, 30, 0), tuple(colour_table()[255]), tuple(colour_table()[40])} <= colours
-
-
 # Contents
 
 
@@ -198,6 +187,25 @@ def test_result_tables_keep_their_numbers_and_rules():
     rows = dict(table.rows)
     assert rows["SSIM"] == [Cell("0.3000", "", True), Cell("0.2000", "± 0.0100"), Cell("0.1000")]
     assert rows["1000 L1"] == [Cell("300.00"), Cell("200.00", "± 10.00"), Cell("100.00", "", True)]
+
+
+def test_tables_are_written_as_markdown_and_latex():
+    cells = [Cell("30.1", "+0.2\n[−0.1, 0.5]", best=True), Cell("–")]
+    table = Table("α_1: 5 %", ("A&B", "L1"), [("a_b", cells)], ("100 % noted",))
+    assert markdown(table) == (
+        "**α_1: 5 %**\n\n|  | A&B | L1 |\n|---|---:|---:|\n| a_b | **30.1** +0.2 [−0.1, 0.5] | – |\n\n- 100 % noted\n"
+    )
+    assert latex(table).splitlines() == [
+        "% α_1: 5 %",
+        "% 100 % noted",
+        r"\begin{tabular}{lrr}",
+        r"\toprule",
+        r" & A\&B & L1 \\",
+        r"\midrule",
+        r"a\_b & \textbf{30.1} +0.2 [$-$0.1, 0.5] & -- \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
 
 
 # The page

@@ -15,6 +15,7 @@ from restoration.report import (
     Cell,
     Claim,
     Curves,
+    Fold,
     Ledger,
     Picture,
     Report,
@@ -68,7 +69,8 @@ def report() -> Report:
             "Claims",
             [Claim("L1 beats L2.", "+0.18 dB [0.12, 0.25]", verdict, "pairs", ("sr: more",)) for verdict in Verdict],
         ),
-        Curves("Curves", "patches seen", "1000 L2", curves),
+        Curves("Curves", "patches seen", "1000 L2", curves, marks=[(50_000, "switch")]),
+        Fold("More", [Table("Folded", ("L2",), [("PSNR (dB)", [Cell("29.9", "+0.1\n[0.0, 0.2]")])])]),
         Viewer("Photographs", PICTURES, (NASTY,)),
         Strip(PICTURES[0], (slice(20, 28), slice(30, 38))),
     )
@@ -370,7 +372,26 @@ def test_curves_tell_their_values_and_can_be_left_out(page):
     assert ticks(page) == whole
 
 
+def test_a_mark_stands_where_it_says(page):
+    label = page.locator(".plot .marked")
+    expect(label).to_have_text("switch")
+    frame, mark = (page.locator(f".plot .{name}").bounding_box() for name in ("frame", "mark"))
+    assert mark["x"] + mark["width"] / 2 == pytest.approx(frame["x"] + frame["width"] / 2, abs=1.5)
+
+
 # The page
+
+
+def test_details_unfold_by_mouse_and_keyboard(page):
+    figure = page.get_by_text("sr: more").first
+    expect(figure).to_be_hidden()
+    page.locator(".ledger summary").first.click()
+    expect(figure).to_be_visible()
+    table = page.get_by_role("region", name="Folded")
+    expect(table).to_be_hidden()
+    page.locator(".fold > summary").focus()
+    page.keyboard.press("Enter")
+    expect(table).to_be_visible()
 
 
 def luminance(colour: str) -> float:

@@ -1,6 +1,7 @@
 """One HTML page with everything that was found: tables, ledger, curves, and photographs to look into."""
 
 from restoration.report.contents import (
+    Block,
     Cell,
     Claim,
     Curves,
@@ -15,12 +16,13 @@ from restoration.report.contents import (
     Verdict,
     Viewer,
 )
-from restoration.report.crops import difference_map, most_different_crops, save_strip
+from restoration.report.crops import difference_map, most_different_crops
 from restoration.report.page import write_report
 from restoration.report.plain import latex, markdown
-from restoration.report.results import table_of
+from restoration.report.results import difference_tables, ledger_of, rank_tables, table_of
 
 __all__ = [
+    "Block",
     "Cell",
     "Claim",
     "Curves",
@@ -35,10 +37,12 @@ __all__ = [
     "Verdict",
     "Viewer",
     "difference_map",
+    "difference_tables",
     "latex",
+    "ledger_of",
     "markdown",
     "most_different_crops",
-    "save_strip",
+    "rank_tables",
     "table_of",
     "write_report",
 ]

@@ -9,7 +9,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Cell:
-    """A value of a table as it is shown, and in smaller type below it how sure it is: "[0.12, 0.25]" or "± 0.02"."""
+    """A value of a table as it is shown, and in smaller type below it how sure it is, in one line or more.
+
+    As in "[0.12, 0.25]" or "± 0.02".
+    """
 
     text: str
     interval: str = ""

@@ -2,15 +2,9 @@
 
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib import colormaps
-from torch import Tensor
-
-from restoration.figures import save_crops
-from restoration.report.contents import Strip
 
 COLOUR_MAP = "inferno"  # black where nothing differs; its lightness rises evenly, so that it reads without colour too
 
@@ -65,23 +59,7 @@ def colour_table() -> np.ndarray:
     return colormaps[COLOUR_MAP](np.arange(256), bytes=True)[:, :3]
 
 
-def save_strip(strip: Strip, path: Path) -> None:
-    """Writes a strip as a PNG: the crops in a row, their difference maps below."""
-    crops = strip.crops
-    *others, truth = crops
-    maps = {title: difference_map(crops[title], crops[truth], gain=strip.gain) for title in others}
-    rows = {strip.picture.task: crops, f"difference ×{strip.gain}": maps}
-    save_crops(
-        {name: {title: _tensor(crop) for title, crop in row.items()} for name, row in rows.items()}, list(crops), path
-    )
-
-
 def _window_sums(values: np.ndarray, side: int) -> np.ndarray:
     """Sums over every side x side window of (H, W) whole numbers, by its top left corner."""
     sums = np.pad(values.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     return sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
-
-
-def _tensor(crop: np.ndarray) -> Tensor:
-    """(h, w, 3) uint8 -> (3, h, w) in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(crop)).permute(2, 0, 1) / 255

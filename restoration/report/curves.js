@@ -109,7 +109,7 @@ class Chart {
       const right = place > left + width / 2;
       return [
         node("line", { class: "mark", x1: place, x2: place, y1: top, y2: top + height }),
-        label(name, { x: place + (right ? -5 : 5), y: top + 14 + 15 * (at % 5), "text-anchor": right ? "end" : "start" }),
+        label(name, { x: place + (right ? -5 : 5), y: top + height - 8 - 15 * (at % 5), class: "marked", "text-anchor": right ? "end" : "start" }),
       ];
     });
   }

@@ -43,7 +43,7 @@ def latex(table: Table) -> str:
 
 
 def _marked(cell: Cell, bold: str) -> str:
-    return f"{bold if cell.best else cell.text} {cell.interval}".strip()
+    return f"{bold if cell.best else cell.text} {cell.interval}".replace("\n", " ").strip()
 
 
 def _plain(cell: Cell) -> Cell:

@@ -1,0 +1,241 @@
+"""Which reading of Mix's α is right, and how flat is the optimum?
+
+Mix is α·S + (1 − α)·u·A, S being 1 − MS-SSIM, A the L1 term in the unit range and u the unit in which it counts (255:
+8-bit levels; 1: the unit range). A factor changes nothing, so settings with the same odds α / ((1 − α)·u) train
+alike: each is the same as α' / (1 − α') = α / ((1 − α)·u), or α' = α / (α + (1 − α)·u), with L1 in the unit range.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from restoration.report.contents import Cell, Curves, Series, Table
+from restoration.scales import scale_of
+from restoration.statistics import Condition, Difference, Scores
+
+REFERENCE = "mix"
+NAMED = {  # α and u: the readings of the paper and of its authors' code
+    (0.84, 255.0): "0.84 in 8-bit levels: the paper's, as read here",
+    (0.84, 1.0): "0.84 in the unit range: the paper's, read naively",
+    (0.025, 1.0): "0.025 in the unit range: the authors' code",
+    (0.055, 1.0): "0.055 in the unit range",
+}
+SHORT = {
+    (0.84, 255.0): "0.84, 8 bit",
+    (0.84, 1.0): "0.84, unit",
+    (0.025, 1.0): "0.025, unit",
+    (0.055, 1.0): "0.055, unit",
+}
+METRICS = ("psnr", "ssim", "ms_ssim")
+NEAR = 0.1  # dB
+
+
+@dataclass(frozen=True)
+class Setting:
+    """α and the unit of L1 of one training of Mix; `share` of the gradient is L1's, on average over the training."""
+
+    loss: str
+    alpha: float
+    l1_scale: float
+    share: float = math.nan
+
+    @property
+    def unit_alpha(self) -> float:
+        """The α that is the same with L1 in the unit range."""
+        return self.alpha / (self.alpha + (1 - self.alpha) * self.l1_scale)
+
+    @property
+    def levels_alpha(self) -> float:
+        """The α that is the same with L1 in 8-bit levels."""
+        return self.unit_alpha / (self.unit_alpha + (1 - self.unit_alpha) / 255)
+
+    @property
+    def log_odds(self) -> float:
+        return math.log10(self.unit_alpha / (1 - self.unit_alpha))
+
+    @property
+    def key(self) -> tuple[float, float]:
+        return self.alpha, self.l1_scale
+
+    @property
+    def named(self) -> bool:
+        return self.key in NAMED
+
+    @property
+    def title(self) -> str:
+        units = {255.0: "8-bit levels", 1.0: "the unit range"}
+        unit = units.get(self.l1_scale, f"units of 1/{self.l1_scale:g}")
+        return NAMED.get(self.key, f"{self.alpha:g} in {unit}")
+
+
+@dataclass(frozen=True)
+class AlphaStudy:
+    """Settings that were trained on one task and are scored on one test set, `mix` among them."""
+
+    scores: Scores
+    at: Condition  # with the metric PSNR
+    settings: Sequence[Setting]
+
+    def ordered(self) -> list[Setting]:
+        """The readings, then the others by what they are in the unit range."""
+        names = list(NAMED)
+        readings = sorted((it for it in self.settings if it.named), key=lambda it: names.index(it.key))
+        return readings + sorted((it for it in self.settings if not it.named), key=lambda it: it.unit_alpha)
+
+    def along_the_axis(self) -> list[Setting]:
+        return sorted((it for it in self.settings if 0 < it.unit_alpha < 1), key=lambda it: (it.log_odds, it.loss))
+
+    def metrics(self) -> list[str]:
+        places = {metric: replace(self.at, metric=metric) for metric in METRICS}
+        return [
+            metric
+            for metric, at in places.items()
+            if all(self.scores.has(at, setting.loss) for setting in self.settings)
+        ]
+
+    def mean(self, setting: Setting, metric: str) -> float:
+        """Over the photographs that have a value, and seeds."""
+        return float(np.nanmean(self.scores.table(replace(self.at, metric=metric), setting.loss).to_numpy()))
+
+    def difference(self, first: Setting, second: str, metric: str) -> Difference:
+        return self.scores.compare(replace(self.at, metric=metric), first.loss, second)
+
+    def best(self) -> Setting:
+        """By PSNR; of equals the one with the least α."""
+        return max(self.along_the_axis(), key=lambda setting: self.mean(setting, "psnr"))
+
+    def nearest(self) -> Setting | None:
+        """The reading with the best PSNR; None where none was trained."""
+        readings = [it for it in self.along_the_axis() if it.named]
+        return max(readings, key=lambda setting: self.mean(setting, "psnr"), default=None)
+
+    def near_best(self) -> tuple[Setting, Setting]:
+        """The ends of the range around the best setting in which every PSNR is within 0.1 dB of it."""
+        line, best = self.along_the_axis(), self.best()
+        limit = self.mean(best, "psnr") - NEAR
+        low = high = line.index(best)
+        while low > 0 and self.mean(line[low - 1], "psnr") >= limit:
+            low -= 1
+        while high < len(line) - 1 and self.mean(line[high + 1], "psnr") >= limit:
+            high += 1
+        return line[low], line[high]
+
+
+def alpha_table(study: AlphaStudy) -> Table:
+    """A row for each setting: its α on the common axis, the share of L1, and the metrics beside their differences."""
+    titles = {metric: f"{scale_of(metric).unit.strip('()')}" for metric in METRICS}
+    titles["psnr"] = "PSNR (dB)"
+    metrics = study.metrics()
+    best = {metric: max(_shown(study, it, metric) for it in study.settings) for metric in metrics}
+    rows = []
+    for it in study.ordered():
+        cells = [
+            Cell(f"{it.unit_alpha:.3g}"),
+            Cell("–" if math.isnan(it.share) else f"{it.share:.0%}".replace("%", " %")),
+        ]
+        for metric in metrics:
+            shown = _shown(study, it, metric)
+            compared = it.loss != REFERENCE and study.scores.has(study.at, REFERENCE)
+            beside = _interval(study.difference(it, REFERENCE, metric)) if compared else ""
+            cells.append(Cell(shown, beside, shown == best[metric]))
+        rows.append((it.title, cells))
+    return Table(
+        f"α of Mix: {study.at.task} on {study.at.test_set}",
+        ["α in the unit range", "L1's share of the gradient", *(titles[metric] for metric in metrics)],
+        rows,
+        [
+            "α in the unit range: α / (α + (1 − α)·u), u being the unit of the L1 term, 255 for 8-bit levels; settings "
+            "of one value train alike",
+            "below each value: its difference to α = 0.84 in 8-bit levels with the 95 % interval",
+        ],
+    )
+
+
+def alpha_curves(studies: Sequence[AlphaStudy]) -> Iterator[Curves]:
+    """PSNR, and L1's share of the gradient, along the common axis; a curve for each test set of one task."""
+    first = studies[0]
+    marks = [(it.log_odds, SHORT[it.key]) for it in first.along_the_axis() if it.named]
+    axis = "log₁₀ of α / (1 − α), L1 in the unit range"
+    note = "Left more L1, right more MS-SSIM. −3 is α = 0.001 in the unit range, 0 is 0.5; 8-bit levels move by 2.41."
+    series = [
+        Series(
+            study.at.test_set,
+            [it.log_odds for it in study.along_the_axis()],
+            [study.mean(it, "psnr") for it in study.along_the_axis()],
+        )
+        for study in studies
+    ]
+    yield Curves(f"PSNR and α: {first.at.task}", axis, "PSNR (dB)", series, [note], marks)
+    known = [it for it in first.along_the_axis() if not math.isnan(it.share)]
+    if known:
+        shares = Series("L1", [it.log_odds for it in known], [100 * it.share for it in known])
+        yield Curves(f"L1's share of the gradient and α: {first.at.task}", axis, "share of L1 (%)", [shares], (), marks)
+
+
+def alpha_overview(studies: Sequence[AlphaStudy]) -> Table:
+    """A row for each task and test set: the best setting, how far each reading is from it, and how flat it is there."""
+    readings = [name for name in NAMED if any(name == it.key for study in studies for it in study.settings)]
+    rows = []
+    for study in studies:
+        best, (low, high) = study.best(), study.near_best()
+        nearest = study.nearest()
+        by_key = {it.key: it for it in study.settings}
+        cells = [Cell(f"{best.unit_alpha:.2g}", f"({study.mean(best, 'psnr'):.2f} dB)")]
+        for name in readings:
+            it = by_key.get(name)
+            cells.append(Cell("–") if it is None else _behind(study, it, best, nearest))
+        ends = f"{low.unit_alpha:.2g} – {high.unit_alpha:.2g}"
+        cells.append(Cell(ends, f"(8 bit: {low.levels_alpha:.2g} – {high.levels_alpha:.2g})"))
+        rows.append((f"{study.at.task} on {study.at.test_set}", cells))
+    return Table(
+        "Which reading of α is nearest to the best PSNR",
+        ["best α", *(f"{SHORT[name]} (dB)" for name in readings), f"within {NEAR} dB of the best"],
+        rows,
+        [
+            "α: with L1 in the unit range; 8 bit: with L1 in 8-bit levels. Below each difference to the best: its 95 % "
+            "interval. Highlighted: the nearest reading. Ranges hold what was trained, neighbour by neighbour",
+        ],
+    )
+
+
+def alpha_answer(studies: Sequence[AlphaStudy]) -> str:
+    """Which reading is the nearest to the best, how often, and which α is near it everywhere: from the figures."""
+    nearest = Counter(near.title for study in studies if (near := study.nearest()))
+    counted = "; ".join(f"{title}, in {count}" for title, count in nearest.most_common()) or "no reading was trained"
+    ends = [study.near_best() for study in studies]
+    low = max((low for low, _ in ends), key=lambda it: it.log_odds)
+    high = min((high for _, high in ends), key=lambda it: it.log_odds)
+    flat = (
+        f"α from {low.unit_alpha:.2g} to {high.unit_alpha:.2g} with L1 in the unit range, {low.levels_alpha:.2g} to "
+        f"{high.levels_alpha:.2g} with L1 in 8-bit levels, stays"
+        if low.log_odds <= high.log_odds
+        else "no α that was tried stays"
+    )
+    return (
+        f"Nearest to the best PSNR, of {len(studies)} pairs of task and test set: {counted}. "
+        f"In all of them {flat} within {NEAR} dB of the best."
+    )
+
+
+def _behind(study: AlphaStudy, setting: Setting, best: Setting, nearest: Setting | None) -> Cell:
+    """How far a setting's PSNR is behind the best."""
+    if setting == best:
+        return Cell("best", best=True)
+    found = study.difference(setting, best.loss, "psnr")
+    scale = scale_of("psnr")
+    interval = f"[{scale.shown(found.low)}, {scale.shown(found.high)}]"
+    return Cell(scale.shown(found.value, sign="+"), interval, setting == nearest)
+
+
+def _shown(study: AlphaStudy, setting: Setting, metric: str) -> str:
+    return scale_of(metric).shown(study.mean(setting, metric))
+
+
+def _interval(found: Difference) -> str:
+    if not found.images:
+        return ""
+    scale = scale_of(found.at.metric)
+    return f"{scale.shown(found.value, sign='+')}\n[{scale.shown(found.low)}, {scale.shown(found.high)}]"

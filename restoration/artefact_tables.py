@@ -1,0 +1,67 @@
+"""How much of each artefact every loss leaves, as tables."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from restoration.artefacts import ARTEFACTS
+from restoration.bootstrap import seeded_interval
+from restoration.evaluate import INPUT
+from restoration.report.contents import Cell, Table
+from restoration.scales import scale_of
+from restoration.statistics import Condition, Scores
+from restoration.tables import BASELINES, in_order, title_of
+
+WHERE = {"grating": ("sr",), "block_step": ("jpeg",)}  # what looks for the traces of one degradation
+
+
+def artefact_table(scores: Scores, at: Condition, *, input_title: str) -> Table | None:
+    """A row for each measure of a task on a test set, whatever the metric of `at`; None where none is scored.
+
+    A photograph counts where all columns have a value.
+    """
+    places = [replace(at, metric=name) for name in ARTEFACTS if at.task in WHERE.get(name, (at.task,))]
+    places = [place for place in places if scores.losses(place)]
+    columns = _columns({loss for place in places for loss in scores.losses(place)})
+    rows = [row for place in places if (row := _row(scores, place, columns))]
+    if not rows:
+        return None
+    titles = {INPUT: input_title, **BASELINES}
+    return Table(
+        f"Artefacts: {at.task} on {at.test_set}",
+        [titles.get(loss, title_of(loss)) for loss in columns],
+        rows,
+        [
+            "8-bit levels, mean over photographs [95 % bootstrap interval]; less is better. What is measured: "
+            "restoration/artefacts.py",
+            "intervals tell how photographs differ; the differences tell how losses differ on the same photographs",
+        ],
+    )
+
+
+def _columns(losses: set[str]) -> list[str]:
+    first = [name for name in (INPUT, *BASELINES) if name in losses]
+    return first + in_order(losses - {*first})
+
+
+def _row(scores: Scores, at: Condition, columns: Sequence[str]) -> tuple[str, list[Cell]] | None:
+    """Means with their intervals, a dash for what is not scored; None where no photograph has all values."""
+    tables = {loss: scores.table(at, loss) for loss in columns if scores.has(at, loss)}
+    finite = np.logical_and.reduce([np.isfinite(table.to_numpy(float)).all(axis=1) for table in tables.values()])
+    if not finite.any():
+        return None
+    scale = scale_of(at.metric)
+    values = {loss: table.to_numpy(float)[finite] for loss, table in tables.items()}
+    means = {loss: scale.shown(table.mean()) for loss, table in values.items()}
+    least = scale.shown(min(table.mean() for table in values.values()))
+    cells = []
+    for loss in columns:
+        if loss not in values:
+            cells.append(Cell("–"))
+            continue
+        low, high = seeded_interval(values[loss])
+        cells.append(Cell(means[loss], f"[{scale.shown(low)}, {scale.shown(high)}]", means[loss] == least))
+    title, _ = ARTEFACTS[at.metric]
+    some = "" if finite.all() else f" ({finite.sum()} of {len(finite)} photographs)"
+    return f"{title}{some}", cells

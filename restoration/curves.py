@@ -1,0 +1,41 @@
+"""Curves against patches seen, as diagrams and as tables, from the scalars of runs."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from restoration.metrics import METRICS
+from restoration.report.contents import Cell, Curves, Series, Table
+from restoration.scalars import curve
+from restoration.tables import in_order, title_of
+
+X = "patches seen"
+
+
+def diagram(
+    title: str, scalars: Mapping[str, pd.DataFrame], tag: str, *, marks: Sequence[tuple[float, str]] = ()
+) -> Curves:
+    """A metric, the last part of the tag, of every loss that has it.
+
+    Args:
+        scalars: of one run for each loss.
+    """
+    metric = METRICS[tag.rpartition("/")[2]]
+    series = [
+        Series(title_of(loss), x, [metric.shown_times * value for value in y])
+        for loss in in_order(set(scalars))
+        for x, y in [curve(scalars[loss], tag)]
+        if x
+    ]
+    return Curves(title, X, metric.title, series, (), marks)
+
+
+def as_table(curves: Curves, digits: int) -> Table:
+    """The points of a diagram: a row for each curve, a column for each place, a dash where it has no point."""
+    places = sorted({x for series in curves.series for x in series.x})
+    rows = []
+    for series in curves.series:
+        values = dict(zip(series.x, series.y, strict=True))
+        rows.append((series.name, [Cell(f"{values[x]:.{digits}f}" if x in values else "–") for x in places]))
+    notes = [f"{curves.y_label} against {curves.x_label}", *(f"{name} at {x:,.0f}" for x, name in curves.marks)]
+    return Table(curves.title, [f"{x:,.0f}" for x in places], rows, notes)

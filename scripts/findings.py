@@ -1,0 +1,58 @@
+"""All that a study found, as texts and as sections of a page, from records alone: no weights, photographs or events.
+
+Of one data set and main variant, a folder gets: every variant's tables as <data>/<variant>/<task>-<test set>.md, .csv
+and .tex; claims.md and, part by part, claims.csv; alpha, artefacts and switching, each as .md and .tex; training.md;
+differences.md and ranks.md. The same records give the same bytes.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from restoration import report
+from restoration.comparisons import compare_all
+from restoration.files import write_text
+from restoration.study import Study
+from restoration.tables import write_tables
+from scripts import sections
+
+
+class Findings(NamedTuple):
+    """What a page says, the parts of the paper's experiment that are missing in it, and how all was made."""
+
+    sections: list[report.Section]
+    not_trained: list[str]
+    provenance: list[str]
+
+
+def findings(study: Study, folder: Path, *, raw: pd.DataFrame | None = None) -> Findings:
+    """Writes all texts into `folder`.
+
+    Args:
+        raw: records of real raw photographs that have a reference.
+    """
+    tables = sections.tables_of(study)
+    variants = {name: study.variant_of(name) for name in ("", "third") if study.part(name)}
+    differences = {
+        variant: compare_all(study.records[study.records["variant"] == variant]) for variant in variants.values()
+    }
+    found = [
+        sections.main_tables(tables[""], differences[study.variant]),
+        sections.claims(study, raw),
+        sections.alpha(study),
+        sections.switching(study),
+        sections.sigma(tables),
+        sections.artefacts(study),
+        sections.seeds(tables),
+        sections.aside(tables),
+        sections.statistics(study, differences),
+        sections.training(study),
+    ]
+    present = [each for each in found if each is not None]
+    write_tables([table for its_tables in tables.values() for table in its_tables], folder)
+    for each in present:
+        for name, text in each.texts.items():
+            write_text(folder / name, text)
+    lines = dict.fromkeys(line for table in tables[""] for line in table.header)
+    return Findings([each.section for each in present], study.not_trained(), list(lines))

@@ -1,0 +1,241 @@
+"""The sections of a report, each with the texts that are written beside the page."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+from hydra.utils import instantiate
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from restoration import alpha as mixtures
+from restoration import report
+from restoration.artefact_tables import artefact_table
+from restoration.claims import build_ledger
+from restoration.comparisons import comparison_markdown, mean_ranks, rank_markdown
+from restoration.curves import as_table, diagram
+from restoration.metrics import METRICS, QUICK
+from restoration.runs import Run
+from restoration.scalars import SHARE, curve, read_scalars
+from restoration.statistics import Condition, Difference, Scores
+from restoration.study import Study
+from restoration.tables import ResultTable, build_tables
+
+SIGMA = "SSIM and its σ"  # of which the report shows crops, too
+ASIDE = {
+    "adamw": "Another optimiser: AdamW",
+    "dense": "Losses on every pixel of a patch",
+    "residual": "A network that predicts the residual",
+}
+Tables = Mapping[str, Sequence[ResultTable]]  # by the part of the experiment
+
+
+class Found(NamedTuple):
+    """A section of the page, and texts by the names of their files."""
+
+    section: report.Section
+    texts: dict[str, str]
+
+
+def tables_of(study: Study) -> dict[str, list[ResultTable]]:
+    """The tables of every part, the main one under the empty name."""
+    names = ["", *study.others()]
+    return {name: build_tables(study.part(name), input_titles=input_titles(study)) for name in names}
+
+
+def main_tables(tables: Sequence[ResultTable], differences: Sequence[Difference]) -> Found:
+    """The paper's tables; below each value its difference to L2."""
+    blocks = [
+        report.table_of(
+            table, [each for each in differences if each.second == "l2" and table.name.endswith(_place(each))]
+        )
+        for table in tables
+    ]
+    return Found(report.Section("Tables", blocks=blocks), {})
+
+
+def claims(study: Study, raw: pd.DataFrame | None) -> Found:
+    """The ledger of each test set."""
+    records, tests = study.records, _tests(study)
+    ledgers = [
+        build_ledger(
+            records[records["test_set"] == test], data=study.data, variant=study.variant, test_set=test, raw=raw
+        )
+        for test in tests
+    ]
+    parts = [ledger.parts.assign(ledger=test) for test, ledger in zip(tests, ledgers, strict=True)]
+    texts = {
+        "claims.md": "\n".join(ledger.markdown() for ledger in ledgers),
+        "claims.csv": pd.concat(parts).to_csv(index=False, lineterminator="\n"),
+    }
+    return Found(
+        report.Section("What the paper claims", blocks=[report.ledger_of(ledger) for ledger in ledgers]), texts
+    )
+
+
+def alpha(study: Study) -> Found | None:
+    """Which reading of α is right, and how flat the optimum is."""
+    scores = Scores(study.records[study.records["variant"] == study.variant_of("alpha")])
+    studies = []
+    for task, runs in _by_task(study.part("alpha")).items():
+        settings = list(_settings(runs))
+        for test in _tests(study) if len(settings) > 1 else ():
+            at = Condition(study.data, study.variant_of("alpha"), task, test, "psnr")
+            studies.append(mixtures.AlphaStudy(scores, at, settings))
+    if not studies:
+        return None
+    answer = mixtures.alpha_answer(studies)
+    overview, tables = mixtures.alpha_overview(studies), [mixtures.alpha_table(each) for each in studies]
+    curves = [
+        diagram
+        for task in dict.fromkeys(each.at.task for each in studies)
+        for diagram in mixtures.alpha_curves([each for each in studies if each.at.task == task])
+    ]
+    section = report.Section("The α of Mix", [answer], [overview, *curves, report.Fold("All settings of α", tables)])
+    return Found(section, _texts("alpha", [overview, *tables], before=f"{answer}\n"))
+
+
+def switching(study: Study) -> Found | None:
+    """The error of the test photographs against patches seen, where losses give way to each other."""
+    drawn: dict[str, list[report.Curves]] = {"l2": [], "l1": []}
+    for task, runs in _by_task(study.part("switching")).items():
+        scalars, marks = {run.loss: read_scalars(run) for run in runs}, _switches(runs)
+        tags = dict.fromkeys(tag for frame in scalars.values() for tag in frame["tag"])
+        for tag in tags:
+            group, _, metric = tag.rpartition("/")
+            if group.startswith("test/") and metric in drawn:
+                title = f"{task} on {group.removeprefix('test/')}: {METRICS[metric].title} of the test photographs"
+                drawn[metric].append(diagram(title, scalars, tag, marks=marks))
+    tables = [as_table(each, METRICS[metric].digits) for metric, curves in drawn.items() for each in curves]
+    if not tables:
+        return None
+    words = ["L2 and L1 throughout, and each for one half of the training: does L2 get stuck, as the paper says?"]
+    blocks = [*drawn["l2"], report.Fold("The same by L1", drawn["l1"])]
+    return Found(report.Section("Switching losses", words, blocks), _texts("switching", tables))
+
+
+def sigma(tables: Tables) -> Found | None:
+    """SSIM by its σ."""
+    if "sigma" not in tables:
+        return None
+    return Found(report.Section(SIGMA, blocks=[report.table_of(table) for table in tables["sigma"]]), {})
+
+
+def artefacts(study: Study) -> Found | None:
+    """The measures of artefacts, of the main runs and by σ."""
+    tables = []
+    for variant in (study.variant, study.variant_of("sigma")):
+        scores = Scores(study.records[study.records["variant"] == variant])
+        for task, test in dict.fromkeys((at.task, at.test_set) for at in scores.conditions()):
+            at = Condition(study.data, variant, task, test, "psnr")
+            if table := artefact_table(scores, at, input_title=input_titles(study)[task]):
+                tables.append((variant, table))
+    if not tables:
+        return None
+    main = [table for variant, table in tables if variant == study.variant]
+    others = [table for variant, table in tables if variant != study.variant]
+    blocks = [*main, *([report.Fold("The same by SSIM's σ", others)] if others else [])]
+    return Found(report.Section("Artefacts", blocks=blocks), _texts("artefacts", [*main, *others]))
+
+
+def seeds(tables: Tables) -> Found | None:
+    """A third of the budget, several seeds."""
+    if "third" not in tables:
+        return None
+    fold = report.Fold("All tables of these", [report.table_of(table) for table in tables["third"]])
+    words = ["A third of the budget, each loss several times: mean ± standard deviation over seeds."]
+    return Found(report.Section("Several seeds", words, [fold]), {})
+
+
+def aside(tables: Tables) -> Found | None:
+    """What the paper does not say."""
+    folds = [
+        report.Fold(title, [report.table_of(table) for table in tables[name]])
+        for name, title in ASIDE.items()
+        if name in tables
+    ]
+    words = ["A third of the budget. The ledger's questions compare these with the same losses of as long a training."]
+    return Found(report.Section("What the paper does not say", words, folds), {}) if folds else None
+
+
+def statistics(study: Study, differences: Mapping[str, Sequence[Difference]]) -> Found:
+    """Every loss against L2 and Mix, and ranks, by variant."""
+    ranks = {variant: mean_ranks(study.records[study.records["variant"] == variant]) for variant in differences}
+    folds = [
+        report.Fold(f"{title}, {variant}", tables)
+        for variant, found in differences.items()
+        for title, tables in (
+            ("Differences", report.difference_tables(found)),
+            ("Ranks", report.rank_tables(ranks[variant])),
+        )
+    ]
+    words = [
+        "Mean difference over photographs and seeds, with the 95 % bootstrap interval over both; highlighted where the "
+        "interval excludes 0 and Wilcoxon's signed-rank test has p < 0.05 after Holm's correction for all comparisons "
+        "of the variant.",
+    ]
+    texts = {
+        "differences.md": "\n".join(comparison_markdown(found) for found in differences.values()),
+        "ranks.md": "\n".join(rank_markdown(frame) for frame in ranks.values()),
+    }
+    return Found(report.Section("Statistics", words, folds), texts)
+
+
+def training(study: Study) -> Found:
+    """Every quick metric of the validation photographs against patches seen, of each task's first seed."""
+    folds, tables = [], []
+    for task, runs in _by_task(study.part()).items():
+        scalars = {run.loss: read_scalars(run) for run in runs}
+        curves = [diagram(f"{task}: validation", scalars, f"val/{metric}") for metric in QUICK]
+        drawn = [each for each in curves if each.series]
+        folds.append(report.Fold(f"{task}: validation photographs", drawn))
+        tables += [as_table(each, METRICS[metric].digits) for each, metric in zip(curves, QUICK, strict=True)]
+    text = "\n".join(report.markdown(table) for table in tables if table.rows)
+    return Found(report.Section("Training", blocks=[fold for fold in folds if fold.blocks]), {"training.md": text})
+
+
+def input_titles(study: Study) -> dict[str, str]:
+    """What the degraded input is called, by task."""
+    first = {run.task: run for run in study.runs}
+    return {task: instantiate(_config(run).task).input_name for task, run in first.items()}
+
+
+def _settings(runs: Sequence[Run]) -> Iterator[mixtures.Setting]:
+    """What α and which unit of L1 were trained, from the configurations of the runs."""
+    for run in runs:
+        loss = _config(run).loss
+        if loss._target_ == "restoration.losses.MixLoss" and not loss.get("dense", False):
+            _, shares = curve(read_scalars(run), f"{SHARE}l1")
+            share = sum(shares) / len(shares) if shares else float("nan")
+            yield mixtures.Setting(run.loss, float(loss.alpha), float(loss.l1_scale), share)
+
+
+def _switches(runs: Sequence[Run]) -> list[tuple[float, str]]:
+    """After how many patches losses give way to each other."""
+    places = {config.loss.at * config.budget.patches: None for config in map(_config, runs) if "at" in config.loss}
+    return [(place, "switch") for place in places]
+
+
+def _texts(name: str, tables: Sequence[report.Table], *, before: str = "") -> dict[str, str]:
+    parts = [*([before] if before else []), *map(report.markdown, tables)]
+    return {f"{name}.md": "\n".join(parts), f"{name}.tex": "\n".join(map(report.latex, tables))}
+
+
+def _by_task(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Those of the first seed."""
+    tasks: dict[str, list[Run]] = {}
+    for run in runs:
+        if run.seed == 0:
+            tasks.setdefault(run.task, []).append(run)
+    return tasks
+
+
+def _tests(study: Study) -> list[str]:
+    return sorted(study.records["test_set"].unique())
+
+
+def _place(each: Difference) -> str:
+    return f"/{each.at.task}-{each.at.test_set}"
+
+
+def _config(run: Run) -> DictConfig | ListConfig:
+    return OmegaConf.load(run.folder / "config.yaml")

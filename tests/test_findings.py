@@ -1,0 +1,130 @@
+"""A study's texts and sections follow from its records, to the byte, whatever parts of it are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from restoration import report
+from restoration.errors import UserError
+from restoration.runs import find_runs
+from restoration.study import read_study
+from scripts.findings import Findings, findings
+from scripts.report import introduction, photographs
+from scripts.sections import SIGMA
+from tests.studies import PATCHES, SETTINGS, gain, write_study
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("study") / "runs"
+    write_study(root, tests={"kodak24": 6}, tasks=["sr"])
+    return root
+
+
+@pytest.fixture(scope="module")
+def written(root) -> tuple[Findings, Path]:
+    folder = root.parent / "report"
+    return findings(read_study(root), folder), folder
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def section(found: Findings, title: str) -> report.Section:
+    return {each.title: each for each in found.sections}[title]
+
+
+def test_all_parts_have_their_section_and_their_texts(written):
+    found, folder = written
+    assert [each.title for each in found.sections] == [
+        "Tables",
+        "What the paper claims",
+        "The α of Mix",
+        "Switching losses",
+        SIGMA,
+        "Artefacts",
+        "Several seeds",
+        "What the paper does not say",
+        "Statistics",
+        "Training",
+    ]
+    assert found.not_trained == []
+    texts = {"claims.md", "claims.csv", "differences.md", "ranks.md", "training.md"}
+    texts |= {f"{name}.{suffix}" for name in ("alpha", "artefacts", "switching") for suffix in ("md", "tex")}
+    parts = ("", "-third", "-switching", "-sigma", "-alpha", "-adamw", "-dense", "-residual")
+    texts |= {f"photos/cpu{part}/sr-kodak24.{suffix}" for part in parts for suffix in ("md", "csv", "tex")}
+    assert set(files(folder)) == texts
+
+
+def test_again_all_bytes_are_the_same(root, written, tmp_path):
+    _, folder = written
+    findings(read_study(root, data="photos", variant="cpu"), tmp_path)
+    assert files(tmp_path) == files(folder)
+
+
+def test_the_main_table_tells_the_difference_to_l2(written):
+    (table,) = section(written[0], "Tables").blocks
+    assert isinstance(table, report.Table)
+    assert list(table.columns)[:3] == ["Bilinear", "Bicubic", "L2"]
+    psnr = dict(zip(table.columns, dict(table.rows)["PSNR (dB)"], strict=True))
+    assert psnr["L2"].interval == psnr["Bicubic"].interval == ""
+    difference, low, high = map(float, re.findall(r"[+−]?[\d.]+", psnr["Mix"].interval.replace("−", "-")))
+    assert difference == pytest.approx(gain("mix") - gain("l2"), abs=0.3)
+    assert low <= difference <= high
+    assert difference == pytest.approx(float(psnr["Mix"].text) - float(psnr["L2"].text), abs=0.011)
+
+
+def test_settings_of_alpha_come_from_configurations_and_shares_from_curves(written):
+    _, _, _, fold = section(written[0], "The α of Mix").blocks
+    assert isinstance(fold, report.Fold)
+    (table,) = fold.blocks
+    assert len(table.rows) == len(SETTINGS)
+    cells = dict(table.rows)["0.5 in 8-bit levels"]
+    assert [cell.text for cell in cells[:2]] == ["0.00391", "93 %"]  # (1 − α) / (1 − α + 20 α), as the records have it
+    assert (written[1] / "alpha.md").read_text().startswith(section(written[0], "The α of Mix").paragraphs[0])
+
+
+def test_curves_of_the_test_set_mark_the_switch(written):
+    curves, fold = section(written[0], "Switching losses").blocks
+    assert [series.name for series in curves.series] == ["L2", "L1", "L1, then L2", "L2, then L1"]
+    assert curves.marks == [(PATCHES / 3 / 2, "switch")]
+    assert curves.series[0].y[-1] == pytest.approx(1000 * (0.002 + 2e-4 * 3 / 7))
+    assert [curves.y_label for curves in fold.blocks] == ["1000 L1"]
+    assert "switch at 15,000" in (written[1] / "switching.md").read_text()
+
+
+def test_seeds_have_a_spread_and_statistics_both_variants(written):
+    (fold,) = section(written[0], "Several seeds").blocks
+    (table,) = fold.blocks
+    assert all(cell.interval.startswith("± ") for cell in dict(table.rows)["SSIM"][2:])
+    folds = [each.title for each in section(written[0], "Statistics").blocks]
+    assert folds == ["Differences, cpu", "Ranks, cpu", "Differences, cpu-third", "Ranks, cpu-third"]
+    differences = (written[1] / "differences.md").read_text()
+    assert "(photos, cpu; images 6; seeds 1)" in differences
+    assert "(photos, cpu-third; images 6; seeds 3)" in differences
+
+
+def test_parts_that_were_not_trained_are_left_out_and_named(tmp_path):
+    write_study(tmp_path / "runs", tests={"kodak24": 3}, tasks=["sr"], parts=["", "sigma"])
+    study = read_study(tmp_path / "runs")
+    found = findings(study, tmp_path / "report")
+    titles = [each.title for each in found.sections]
+    assert titles == ["Tables", "What the paper claims", SIGMA, "Artefacts", "Statistics", "Training"]
+    (line,) = [text for text in introduction(study, found.not_trained) if text.startswith("Not trained")]
+    assert "three seeds, loss switching, the α of Mix, AdamW, dense losses, the residual network" in line
+    assert "make study EXPERIMENT=paper BUDGET=cpu," in line
+    assert "weights" in photographs([]).paragraphs[0]
+
+
+def test_a_study_is_the_main_variant_and_what_continues_its_name(root, tmp_path):
+    study = read_study(root)
+    assert (study.data, study.variant, len(study.runs)) == ("photos", "cpu", len(find_runs(root)))
+    assert {run.variant for run in study.part("sigma")} == {"cpu-sigma"}
+    own = study.records[study.records["loss"] == "bicubic"]
+    assert set(own["variant"]) == {"cpu", "cpu-third"}
+    part = read_study(root, variant="cpu-sigma")
+    assert {run.variant for run in part.runs} == {"cpu-sigma"}
+    with pytest.raises(UserError, match=r"trained and scored in .* are:\n  none"):
+        read_study(tmp_path)
