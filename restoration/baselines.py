@@ -29,6 +29,7 @@ from restoration.runs import Run, baseline_run, read_own_scores, write_scores
 from restoration.tasks import Demosaic, SuperResolution, Task
 
 Baseline = Callable[[Tensor, torch.Generator], Tensor]
+MENON = "demosaicing_CFA_Bayer_Menon2007"
 Denoiser = Callable[[np.ndarray, float], np.ndarray]  # a plane, its noise's standard deviation
 
 
@@ -39,7 +40,7 @@ def baselines_for(task: Task) -> Mapping[str, Baseline]:
     if isinstance(task, Demosaic):
         return {
             "malvar": partial(_demosaicked, task, "demosaicing_CFA_Bayer_Malvar2004"),
-            "menon": partial(_demosaicked, task, "demosaicing_CFA_Bayer_Menon2007"),
+            "menon": partial(_demosaicked, task, MENON),
             "bm3d": partial(_denoised, task),
         }
     return {}
@@ -85,8 +86,17 @@ def _demosaicked(task: Demosaic, method: str, image: Tensor, generator: torch.Ge
 
 
 def _denoised(task: Demosaic, image: Tensor, generator: torch.Generator) -> Tensor:
-    raw = denoised(task.mosaic(image, generator).double().numpy(), task, _imported("bm3d", "bm3d"))
-    return _coloured(raw, "demosaicing_CFA_Bayer_Menon2007")
+    return menon(denoised(task.mosaic(image, generator).double().numpy(), task, bm3d()))
+
+
+def bm3d() -> Denoiser:
+    """BM3D, of an optional package."""
+    return _imported("bm3d", "bm3d")
+
+
+def menon(raw: np.ndarray) -> Tensor:
+    """(H, W) mosaic of pattern RGGB -> (3, H, W) in [0, 1], by Menon's method."""
+    return _coloured(raw, MENON)
 
 
 def denoised(raw: np.ndarray, task: Demosaic, denoise: Denoiser) -> np.ndarray:

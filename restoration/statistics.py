@@ -29,7 +29,15 @@ from restoration.runs import COLUMNS
 from restoration.scales import scale_of
 from restoration.tables import title_of
 
-UNTRAINED = (INPUT, "bilinear", "bicubic", "malvar", "menon", "bm3d")  # have no seed, whatever their records say
+UNTRAINED = (
+    INPUT,
+    "bilinear",
+    "bicubic",
+    "malvar",
+    "menon",
+    "bm3d",
+    "bm3d_blind",
+)  # have no seed, whatever their records say
 LEVEL = 0.05  # of the tests
 SAME = 1e-6  # relative difference of one image's values that were computed twice
 

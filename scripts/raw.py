@@ -1,0 +1,163 @@
+"""The demosaicking networks beside BM3D on real raw files: make raw RAW=DIR_or_FILE [DATA=photos] [BUDGET=long]
+
+<runs>/<data>/raw-<variant>/ gets records.csv (a row for each version, tile and metric), a table for each kind of noise,
+differences.md, and crops of each file; bm3d/ beside them keeps what BM3D made, so that it is not made twice.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra
+import pandas as pd
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.progress import Progress
+
+from restoration.comparisons import compare_all, comparison_markdown
+from restoration.errors import UserError
+from restoration.figures import save_crops
+from restoration.files import write_text
+from restoration.raw import read_sensor
+from restoration.raw_study import (
+    as_it_is,
+    bm3d_once,
+    column_title,
+    crops,
+    pictures,
+    reference_floor,
+    restorations,
+    tile_records,
+    with_reference,
+)
+from restoration.raw_tables import RECORDS, raw_folder, tables_of
+from restoration.runs import Run, find_runs, read_provenance
+from restoration.sensor_noise import estimated_noise
+from restoration.tables import in_order
+from restoration.tasks import Demosaic
+from scripts.cli import chosen_device, clear_errors
+from scripts.eval import trained_network
+
+RAW = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".pef", ".raf", ".rw2")
+
+
+@hydra.main(version_base="1.3", config_path="../configs", config_name="raw")
+def main(config: DictConfig) -> None:
+    with clear_errors():
+        console = Console()
+        files = raw_files(config.raw)
+        runs = demosaicking_runs(Path(config.runs), config.only.data, config.only.variant)
+        folder = raw_folder(runs[0].root, runs[0].data, runs[0].variant)
+        study = Study(runs, folder, config)
+        frames, notes = [], [networks_note(runs)]
+        for path in files:
+            try:
+                records, note = study.of(path, console)
+            except UserError as error:
+                if len(files) == 1:
+                    raise
+                console.print(f"left out: {error}", highlight=False)
+                continue
+            frames.append(records)
+            notes.append(note)
+        if not frames:
+            raise UserError(f"none of the {len(files)} files in {config.raw} can be used; give raw files of a camera")
+        write_results(pd.concat(frames, ignore_index=True), notes, folder, console)
+
+
+class Study:
+    """The networks, BM3D and levels with which every file is looked at."""
+
+    def __init__(self, runs: Sequence[Run], folder: Path, config: DictConfig):
+        self.device = chosen_device(config.device)
+        self.networks = {(run.loss, run.seed): trained_network(run, self.device) for run in runs}
+        self.trained = task_of(runs)
+        self.denoise = bm3d_once(folder / "bm3d") if config.baselines else None
+        self.levels = [tuple(level) for level in config.levels]
+        self.names = {"data": runs[0].data, "variant": runs[0].variant}
+        self.folder = folder
+
+    def of(self, path: Path, console: Console) -> tuple[pd.DataFrame, str]:
+        """Writes a file's crops; gives its records and a line about it."""
+        sensor = read_sensor(path)
+        seen = [as_it_is(sensor), *with_reference(sensor, path.stem, levels=self.levels, trained=self.trained)]
+        frames, rows, columns = [], {}, []
+        with Progress(console=console, transient=True) as progress:
+            versions = 1 + len(self.networks) + (3 if self.denoise else 0)
+            bar = progress.add_task(path.name, total=len(seen) * versions)
+            for observation in seen:
+                made = {}
+                for key, image in restorations(
+                    observation, self.networks, trained=self.trained, denoise=self.denoise, device=self.device
+                ):
+                    made[key] = image
+                    progress.update(bar, advance=1, description=f"{path.name}, {observation.name}: {key[0]}")
+                if observation.reference is not None:
+                    frames.append(tile_records(made, observation.reference, path.stem, observation.name, **self.names))
+                images = pictures(made, observation, sensor)
+                for number, crop in enumerate(crops(images, count=2), start=1):
+                    rows[f"{observation.name} {number}"] = crop
+                columns = list(map(column_title, images))  # the last has a reference
+        save_crops(rows, columns, self.folder / f"{path.stem}.png")
+        a, b = estimated_noise(sensor.light)
+        note = (
+            f"{path.name}: its own noise, estimated, has a={a:.2g}, b={b:.2g}; as much again in the reference would "
+            f"leave {reference_floor(sensor):.1f} dB"
+        )
+        return pd.concat(frames, ignore_index=True), note
+
+
+def raw_files(place: str | None) -> list[Path]:
+    if place is None:
+        raise UserError("no raw file is named: make raw RAW=FILE, or a folder of them")
+    path = Path(place).expanduser()
+    if path.is_file():
+        return [path]
+    files = sorted(file for file in path.glob("*") if file.suffix.lower() in RAW)
+    if not files:
+        raise UserError(f"{path} is neither a file nor a folder with files named {' '.join(RAW)}; RAW= names one")
+    return files
+
+
+def demosaicking_runs(root: Path, data: str | None, variant: str | None) -> list[Run]:
+    """The trained demosaicking networks of one data set and variant: those named, or the only ones; in table order."""
+    runs = find_runs(root, data=data, variant=variant, task="demosaic")
+    places = sorted({(run.data, run.variant) for run in runs})
+    if len(places) != 1:
+        there = "\n".join(f"  DATA={data} BUDGET={variant}" for data, variant in places) or (
+            "  none; train them: make study ARGS='tasks=[demosaic]'"
+        )
+        raise UserError(f"one data set and one budget are looked at; networks trained to demosaic in {root}:\n{there}")
+    order = in_order({run.loss for run in runs})
+    return sorted(runs, key=lambda run: (order.index(run.loss), run.seed))
+
+
+def task_of(runs: Sequence[Run]) -> Demosaic:
+    """The noise that all of them learnt."""
+    tasks = {instantiate(OmegaConf.load(run.folder / "config.yaml").task) for run in runs}
+    if len(tasks) > 1:
+        raise UserError(f"{runs[0].folder.parents[1]} holds networks of different tasks: {sorted(map(str, tasks))}")
+    return tasks.pop()
+
+
+def networks_note(runs: Sequence[Run]) -> str:
+    patches = sorted({read_provenance(run)["patches_seen"] for run in runs})
+    return f"networks: {runs[0].data}, {runs[0].variant}, {', '.join(f'{count:,}' for count in patches)} patches seen"
+
+
+def write_results(records: pd.DataFrame, notes: Sequence[str], folder: Path, console: Console) -> None:
+    tables = tables_of(records, notes)
+    for table in tables:
+        table.show(console)
+        for suffix, text in (("md", table.markdown()), ("csv", table.csv()), ("tex", table.latex())):
+            write_text(folder / f"{table.name}.{suffix}", text)
+    differences = comparison_markdown(compare_all(records, references=("input", "bm3d", "bm3d_blind")))
+    write_text(folder / "differences.md", differences)
+    write_text(folder / RECORDS, records.to_csv(index=False, lineterminator="\n"))
+    console.print(f"written to {folder}: records, tables, differences, crops", highlight=False)
+
+
+if __name__ == "__main__":
+    torch.set_grad_enabled(False)
+    main()
