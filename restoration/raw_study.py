@@ -30,7 +30,7 @@ with larger ones, 15 of 256 pixels, Wilcoxon's p could not fall low enough for H
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -152,7 +152,7 @@ def bm3d_once(folder: Path) -> Denoise:
 
     def denoise(values: Tensor, a: float, b: float) -> Tensor:
         raw = values.double().numpy()
-        facts = f"bm3d {_version('bm3d')} {a} {b} {raw.shape}".encode()
+        facts = f"bm3d {version('bm3d')} {a} {b} {raw.shape}".encode()
         path = folder / f"{hashlib.sha256(facts + raw.tobytes()).hexdigest()[:20]}.npy"
         if not path.exists():
             clean = denoised(raw, Demosaic(a=a, b=b), block_matching).astype(np.float32)
@@ -225,10 +225,3 @@ def column_title(name: str) -> str:
 
 def _rounded(image: Tensor) -> Tensor:
     return (as_saved(image) * 255).round().byte()
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "unknown"

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import hydra
 import pandas as pd
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
@@ -159,5 +158,4 @@ def write_results(records: pd.DataFrame, notes: Sequence[str], folder: Path, con
 
 
 if __name__ == "__main__":
-    torch.set_grad_enabled(False)
     main()

@@ -150,6 +150,7 @@ def test_bm3d_works_once_on_what_has_not_changed(tmp_path, monkeypatch):
         return np.full_like(plane, plane.mean())
 
     monkeypatch.setattr(raw_study, "bm3d", lambda: averaging)
+    monkeypatch.setattr(raw_study, "version", lambda package: "1")
     values = torch.full((20, 24), 0.25) + 0.01 * torch.randn(20, 24, generator=noise_of("a"))
     denoise = bm3d_once(tmp_path)
     clean = denoise(values, 0.005, 0.0001)
