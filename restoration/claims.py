@@ -200,7 +200,7 @@ def outside_claims(main: Main, raw: pd.DataFrame | None) -> list[Claim]:
 def _on_raw(number: str, words: str, source: str, other: tuple[str, str], raw: pd.DataFrame | None) -> list[Claim]:
     """L1 and Mix against another column, its name and title; a piece for each kind of noise, which is a test set."""
     name, title = other
-    test = f"L1 and Mix better than {title} on every metric, on real raw photographs with a reference"
+    test = f"L1 and Mix better than {title} on every metric, on tiles of real raw photographs with a reference"
     places = [] if raw is None else Scores(raw).conditions()
     real = [at for at in places if at.task == "demosaic" and at.metric in TABLE_1]
     if not real:

@@ -18,6 +18,8 @@ What is compared, all of it made of the same noisy mosaic:
 - bm3d_blind: told what the networks know, that encoded values have the training's a and b; it works on these. This is
   the paper's own chain, and BM3D with a wrong noise wherever the networks meet another one than they learnt.
 
+Noise that is clipped at 0 leaves a mean above the truth in the darkest light: everybody meets it, nobody undoes it.
+
 The reference has noise of its own, and so has the mosaic made of it, the same: whoever removes it is charged for it,
 and whoever keeps it is not. `reference_floor` tells how much that can be.
 
@@ -79,6 +81,10 @@ class Observation:
     b: float
     seen: Sensor | None = None
     reference: Tensor | None = None
+
+    def label(self, number: int) -> str:
+        """Short enough to stand beside a row of crops."""
+        return f"{self.name.removesuffix(f'-{self.a:g}-{self.b:g}')}\na={self.a:.2g}, no. {number}"
 
     def denoised(self, denoise: Denoise) -> Tensor:
         """The mosaic in the network's range, (H, W), its noise removed where it has the variance a y + b."""

@@ -96,7 +96,7 @@ class Study:
                     frames.append(tile_records(made, observation.reference, path.stem, observation.name, **self.names))
                 images = pictures(made, observation, sensor)
                 for number, crop in enumerate(crops(images, count=2), start=1):
-                    rows[f"{observation.name} {number}"] = crop
+                    rows[observation.label(number)] = crop
                 columns = list(map(column_title, images))  # the last has a reference
         save_crops(rows, columns, self.folder / f"{path.stem}.png")
         a, b = estimated_noise(sensor.light)
@@ -146,6 +146,7 @@ def networks_note(runs: Sequence[Run]) -> str:
 
 
 def write_results(records: pd.DataFrame, notes: Sequence[str], folder: Path, console: Console) -> None:
+    write_text(folder / RECORDS, records.to_csv(index=False, lineterminator="\n"))
     tables = tables_of(records, notes)
     for table in tables:
         table.show(console)
@@ -153,7 +154,6 @@ def write_results(records: pd.DataFrame, notes: Sequence[str], folder: Path, con
             write_text(folder / f"{table.name}.{suffix}", text)
     differences = comparison_markdown(compare_all(records, references=("input", "bm3d", "bm3d_blind")))
     write_text(folder / "differences.md", differences)
-    write_text(folder / RECORDS, records.to_csv(index=False, lineterminator="\n"))
     console.print(f"written to {folder}: records, tables, differences, crops", highlight=False)
 
 
