@@ -1,47 +1,49 @@
-"""Records of many runs in few files: all that tables are made of, without weights.
+"""The records of a study in few files: all that tables are made of, without weights.
 
 <folder>/
     per_image.csv.xz    the rows of every run's per_image.csv, each once
     scalars.csv.xz      the same of scalars.csv: curves
-    runs.json           of every run, by <variant>/<task>/<loss>/seed<k>: config.yaml, scoring.json, provenance.json
+    raw.csv.xz          the records of the study of raw files, where there is one
+    runs.json           of every run, by <variant>/<task>/<loss>/seed<k>: config.yaml, scoring.json, provenance.json;
+                        the names of data set and main variant; the notes of the study of raw files
 """
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from restoration.errors import UserError
 from restoration.evaluate import INPUT
 from restoration.files import replacing, write_text
+from restoration.raw_tables import RawStudy, raw_folder, write_raw
 from restoration.runs import COLUMNS, Run, baselines_beside, read_scores
 from restoration.scalars import read_scalars
+from restoration.study import Study, read_study
 
 KEPT = ("config.yaml", "scoring.json", "provenance.json")  # of which baselines have scoring.json alone
 RUN = ["data", "variant", "task", "loss", "seed"]
 
 
-def archive(runs: Sequence[Run], folder: Path) -> None:
-    """Writes the records of complete runs of one data set, and of the baselines scored as they were, into `folder`."""
-    if len({(run.root, run.data) for run in runs}) != 1:
-        found = ", ".join(sorted({run.data for run in runs})) or "no run"
-        raise UserError(f"an archive holds the runs of one data set, got {found}")
-    baselines = list(dict.fromkeys(other for run in runs for other in baselines_beside(run)))
-    facts = {_name(run): _facts(run) for run in (*runs, *baselines)}
-    records = read_scores([*runs, *baselines]).drop_duplicates().sort_values(COLUMNS[:-1])
+def archive(study: Study, folder: Path) -> None:
+    """Writes the records of a study, and of the baselines scored as it was, into `folder`."""
+    baselines = list(dict.fromkeys(other for run in study.runs for other in baselines_beside(run)))
+    facts = {_name(run): _facts(run) for run in (*study.runs, *baselines)}
+    records = read_scores([*study.runs, *baselines]).drop_duplicates().sort_values(COLUMNS[:-1])
     _write(records, folder / "per_image.csv.xz")
-    _write(pd.concat([read_scalars(run) for run in runs]), folder / "scalars.csv.xz")
-    write_text(folder / "runs.json", json.dumps({"data": runs[0].data, "runs": facts}, indent=1) + "\n")
+    _write(pd.concat([read_scalars(run) for run in study.runs]), folder / "scalars.csv.xz")
+    if study.raw:
+        _write(study.raw.records, folder / "raw.csv.xz")
+    notes = study.raw.notes if study.raw else None
+    known = {"data": study.data, "variant": study.variant, "raw": notes, "runs": facts}
+    write_text(folder / "runs.json", json.dumps(known, indent=1) + "\n")
 
 
-def unpack(folder: Path, root: Path) -> list[Run]:
-    """Makes run folders below `root` of what `archive` wrote, and returns the runs, baselines not among them."""
+def unpack(folder: Path, root: Path) -> Study:
+    """Makes run folders below `root` of what `archive` wrote, and reads the study from them."""
     known = json.loads((folder / "runs.json").read_text(encoding="utf-8"))
     records = _grouped(folder / "per_image.csv.xz")
     scalars = _grouped(folder / "scalars.csv.xz")
-    runs = []
     for name, files in known["runs"].items():
         variant, task, loss, seed = name.split("/")
         run = Run(root, known["data"], variant, task, loss, int(seed.removeprefix("seed")))
@@ -51,9 +53,10 @@ def unpack(folder: Path, root: Path) -> list[Run]:
             _write(curves, run.folder / "scalars.csv")
         for file, text in files.items():
             write_text(run.folder / file, text)
-        if run.is_complete():
-            runs.append(run)
-    return runs
+    if known["raw"] is not None:
+        raw = RawStudy(pd.read_csv(folder / "raw.csv.xz"), tuple(known["raw"]))
+        write_raw(raw, raw_folder(root, known["data"], known["variant"]))
+    return read_study(root, data=known["data"], variant=known["variant"])
 
 
 def _name(run: Run) -> str:

@@ -1,20 +1,35 @@
 """Scores of the raw study as tables, and as what the claims are tested on."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from restoration.evaluate import INPUT
+from restoration.files import write_text
 from restoration.metrics import METRICS, NOTE
 from restoration.protocol import Protocol
 from restoration.raw_study import ENCODED, IN_LIGHT, TILE, column_title
-from restoration.runs import COLUMNS
 from restoration.statistics import UNTRAINED
 from restoration.tables import ResultTable, in_order
 
-RECORDS = "records.csv"
+
+@dataclass(frozen=True)
+class RawStudy:
+    """What was found of raw files: records with the columns of `runs.COLUMNS`, and lines about files and networks."""
+
+    records: pd.DataFrame
+    notes: tuple[str, ...]
+
+    def claimed(self) -> pd.DataFrame:
+        """The records that claim 10 is about: noise in a sensor's light, not the training's own."""
+        return self.records[self.records["test_set"].str.startswith(IN_LIGHT)].reset_index(drop=True)
+
+    def tables(self) -> list[ResultTable]:
+        """A table for each kind of noise, as the records order them."""
+        return [_table(str(name), scores, self.notes) for name, scores in self.records.groupby("test_set", sort=False)]
 
 
 def raw_folder(root: Path, data: str, variant: str) -> Path:
@@ -22,25 +37,17 @@ def raw_folder(root: Path, data: str, variant: str) -> Path:
     return root / data / f"raw-{variant}"
 
 
-def claimed_records(root: Path, data: str, variant: str) -> pd.DataFrame | None:
-    """The records that claim 10 is about: noise in a sensor's light, not the training's own; None without a study."""
-    path = raw_folder(root, data, variant) / RECORDS
-    if not path.exists():
+def write_raw(study: RawStudy, folder: Path) -> None:
+    write_text(folder / "records.csv", study.records.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / "notes.txt", "".join(f"{note}\n" for note in study.notes))
+
+
+def read_raw(folder: Path) -> RawStudy | None:
+    """What `write_raw` wrote; None where there is nothing."""
+    if not (folder / "notes.txt").exists():
         return None
-    records = pd.read_csv(path)
-    return records[records["test_set"].str.startswith(IN_LIGHT)].reset_index(drop=True)
-
-
-def tables_of(records: pd.DataFrame, notes: Sequence[str]) -> list[ResultTable]:
-    """A table for each kind of noise, as the records order them.
-
-    Args:
-        records: with the columns of `runs.COLUMNS`, of one data set and variant.
-        notes: of the photographs and networks, lines to print below every table.
-    """
-    if absent := [name for name in COLUMNS if name not in records]:
-        raise ValueError(f"records need the columns {', '.join(COLUMNS)}; {', '.join(absent)} are missing")
-    return [_table(str(test_set), scores, notes) for test_set, scores in records.groupby("test_set", sort=False)]
+    notes = (folder / "notes.txt").read_text(encoding="utf-8").splitlines()
+    return RawStudy(pd.read_csv(folder / "records.csv"), tuple(notes))
 
 
 def _table(test_set: str, scores: pd.DataFrame, notes: Sequence[str]) -> ResultTable:

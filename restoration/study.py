@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from restoration.errors import UserError
+from restoration.raw_tables import RawStudy, raw_folder, read_raw
 from restoration.runs import Run, baselines_beside, find_runs, read_scores
 
 PARTS = {
@@ -44,6 +45,11 @@ class Study:
             if baselines := list(dict.fromkeys(other for run in own for other in baselines_beside(run))):
                 frames.append(read_scores(baselines).assign(variant=variant))
         return pd.concat(frames, ignore_index=True)
+
+    @cached_property
+    def raw(self) -> RawStudy | None:
+        """What the main networks were found to make of real raw files."""
+        return read_raw(raw_folder(self.runs[0].root, self.data, self.variant))
 
     def others(self) -> list[str]:
         """The names of the parts that are there, the main one left out."""

@@ -8,8 +8,6 @@ differences.md and ranks.md. The same records give the same bytes.
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
-
 from restoration import report
 from restoration.comparisons import compare_all
 from restoration.files import write_text
@@ -26,12 +24,8 @@ class Findings(NamedTuple):
     provenance: list[str]
 
 
-def findings(study: Study, folder: Path, *, raw: pd.DataFrame | None = None) -> Findings:
-    """Writes all texts into `folder`.
-
-    Args:
-        raw: records of real raw photographs that have a reference.
-    """
+def findings(study: Study, folder: Path) -> Findings:
+    """Writes all texts into `folder`."""
     tables = sections.tables_of(study)
     variants = {name: study.variant_of(name) for name in ("", "third") if study.part(name)}
     differences = {
@@ -39,11 +33,12 @@ def findings(study: Study, folder: Path, *, raw: pd.DataFrame | None = None) -> 
     }
     found = [
         sections.main_tables(tables[""], differences[study.variant]),
-        sections.claims(study, raw),
+        sections.claims(study),
         sections.alpha(study),
         sections.switching(study),
         sections.sigma(tables),
         sections.artefacts(study),
+        sections.raw(study),
         sections.seeds(tables),
         sections.aside(tables),
         sections.statistics(study, differences),

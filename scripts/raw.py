@@ -30,10 +30,10 @@ from restoration.raw_study import (
     tile_records,
     with_reference,
 )
-from restoration.raw_tables import RECORDS, raw_folder, tables_of
+from restoration.raw_tables import RawStudy, raw_folder, write_raw
 from restoration.runs import Run, find_runs, read_provenance
 from restoration.sensor_noise import estimated_noise
-from restoration.tables import in_order
+from restoration.tables import in_order, write_tables
 from restoration.tasks import Demosaic
 from scripts.cli import chosen_device, clear_errors
 from scripts.eval import trained_network
@@ -62,7 +62,7 @@ def main(config: DictConfig) -> None:
             notes.append(note)
         if not frames:
             raise UserError(f"none of the {len(files)} files in {config.raw} can be used; give raw files of a camera")
-        write_results(pd.concat(frames, ignore_index=True), notes, folder, console)
+        write_results(RawStudy(pd.concat(frames, ignore_index=True), tuple(notes)), folder, console)
 
 
 class Study:
@@ -145,14 +145,12 @@ def networks_note(runs: Sequence[Run]) -> str:
     return f"networks: {runs[0].data}, {runs[0].variant}, {', '.join(f'{count:,}' for count in patches)} patches seen"
 
 
-def write_results(records: pd.DataFrame, notes: Sequence[str], folder: Path, console: Console) -> None:
-    write_text(folder / RECORDS, records.to_csv(index=False, lineterminator="\n"))
-    tables = tables_of(records, notes)
-    for table in tables:
+def write_results(study: RawStudy, folder: Path, console: Console) -> None:
+    write_raw(study, folder)
+    for table in study.tables():
         table.show(console)
-        for suffix, text in (("md", table.markdown()), ("csv", table.csv()), ("tex", table.latex())):
-            write_text(folder / f"{table.name}.{suffix}", text)
-    differences = comparison_markdown(compare_all(records, references=("input", "bm3d", "bm3d_blind")))
+    write_tables(study.tables(), folder)
+    differences = comparison_markdown(compare_all(study.records, references=("input", "bm3d", "bm3d_blind")))
     write_text(folder / "differences.md", differences)
     console.print(f"written to {folder}: records, tables, differences, crops", highlight=False)
 

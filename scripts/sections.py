@@ -53,9 +53,10 @@ def main_tables(tables: Sequence[ResultTable], differences: Sequence[Difference]
     return Found(report.Section("Tables", blocks=blocks), {})
 
 
-def claims(study: Study, raw: pd.DataFrame | None) -> Found:
+def claims(study: Study) -> Found:
     """The ledger of each test set."""
     records, tests = study.records, _tests(study)
+    raw = study.raw.claimed() if study.raw else None
     ledgers = [
         build_ledger(
             records[records["test_set"] == test], data=study.data, variant=study.variant, test_set=test, raw=raw
@@ -178,6 +179,17 @@ def statistics(study: Study, differences: Mapping[str, Sequence[Difference]]) ->
         "ranks.md": "\n".join(rank_markdown(frame) for frame in ranks.values()),
     }
     return Found(report.Section("Statistics", words, folds), texts)
+
+
+def raw(study: Study) -> Found | None:
+    """The demosaicking networks beside BM3D on real raw files."""
+    if study.raw is None:
+        return None
+    tables = study.raw.tables()
+    text = "\n".join(table.markdown() for table in tables)
+    return Found(
+        report.Section("Real raw photographs", blocks=[report.table_of(table) for table in tables]), {"raw.md": text}
+    )
 
 
 def training(study: Study) -> Found:

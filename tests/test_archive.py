@@ -5,15 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from restoration.archive import archive, unpack
-from restoration.errors import UserError
 from restoration.evaluate import INPUT, Score
 from restoration.files import write_text
 from restoration.metrics import METRICS
-from restoration.runs import Run, baseline_run, baselines_beside, read_scores, write_scores
+from restoration.raw_tables import RawStudy, raw_folder, write_raw
+from restoration.runs import COLUMNS, Run, baseline_run, baselines_beside, find_runs, read_scores, write_scores
 from restoration.scalars import read_scalars
+from restoration.study import read_study
 from restoration.tables import build_tables
 
 PROVENANCE = {
@@ -27,6 +29,8 @@ PROVENANCE = {
 }
 SCORING = {"protocol": "as agreed", "degradation": "x2", "test sets": {"kodak24": "1"}}
 IMAGES = ("1.png", "2.png")
+ROW = ("photos", "cpu", "raw-light-0-0", "demosaic", "l1", 0, "tile 1", "psnr", 30.5)
+RAW = RawStudy(pd.DataFrame([ROW], columns=COLUMNS), ("a camera",))
 
 
 @pytest.fixture
@@ -50,19 +54,24 @@ def runs(tmp_path: Path) -> list[Run]:
         write_text(run.folder / "scalars.csv", f"{curve}val/psnr,8,{rng.random()}\n")
     bicubic = baseline_run(runs[0], "bicubic", SCORING)
     write_scores(bicubic, {"kodak24": [Score("bicubic", *key, rng.random()) for key in of_input]}, SCORING)
+    write_raw(RAW, raw_folder(root, "photos", "cpu"))
     return runs
 
 
 def test_tables_curves_and_configurations_come_back(runs, tmp_path):
-    archive(runs, tmp_path / "kept")
+    archive(read_study(tmp_path / "runs"), tmp_path / "kept")
     back = unpack(tmp_path / "kept", tmp_path / "back")
-    assert back == [replace(run, root=tmp_path / "back") for run in runs]
+    assert set(back.runs) == {replace(run, root=tmp_path / "back") for run in runs}
+    assert back.raw is not None
+    assert back.raw.notes == RAW.notes
+    assert back.raw.records.equals(RAW.records)
     titles = {"sr": "Bilinear", "jpeg": "JPEG"}
-    of_runs, of_kept = (build_tables(each, input_titles=titles) for each in (runs, back))
+    of_runs, of_kept = (build_tables(each, input_titles=titles) for each in (find_runs(tmp_path / "runs"), back.runs))
     assert [table.csv() for table in of_kept] == [table.csv() for table in of_runs]
     assert [table.markdown() for table in of_kept] == [table.markdown() for table in of_runs]
-    assert "Bicubic" in of_kept[0].columns
-    for run, its_copy in zip(runs, back, strict=True):
+    assert "Bicubic" in {column for table in of_kept for column in table.columns}
+    for its_copy in back.runs:
+        run = replace(its_copy, root=tmp_path / "runs")
         assert (its_copy.folder / "config.yaml").read_text() == (run.folder / "config.yaml").read_text()
         assert read_scalars(its_copy).equals(read_scalars(run))
         assert len(read_scores([its_copy])) == len(read_scores([run]))
@@ -70,19 +79,8 @@ def test_tables_curves_and_configurations_come_back(runs, tmp_path):
 
 
 def test_an_archive_is_the_same_each_time_and_holds_every_row_once(runs, tmp_path):
-    for name in ("one", "other"):
-        archive(runs, tmp_path / name)
-    for path in (tmp_path / "one").iterdir():
-        assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()
-    unpacked = unpack(tmp_path / "one", tmp_path / "back")
-    archive(unpacked, tmp_path / "again")
-    assert {path.name: path.read_bytes() for path in (tmp_path / "again").iterdir()} == {
-        path.name: path.read_bytes() for path in (tmp_path / "one").iterdir()
-    }
-
-
-def test_runs_of_two_data_sets_are_refused(runs, tmp_path):
-    with pytest.raises(UserError, match="one data set, got others, photos"):
-        archive([*runs, replace(runs[0], data="others")], tmp_path / "kept")
-    with pytest.raises(UserError, match="got no run"):
-        archive([], tmp_path / "kept")
+    archive(read_study(tmp_path / "runs"), tmp_path / "one")
+    archive(unpack(tmp_path / "one", tmp_path / "back"), tmp_path / "again")
+    one, again = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "again"))
+    assert one == again
+    assert not pd.read_csv(tmp_path / "one/per_image.csv.xz").duplicated().any()

@@ -33,7 +33,7 @@ from restoration.raw_study import (
     tile_records,
     with_reference,
 )
-from restoration.raw_tables import claimed_records, raw_folder, tables_of
+from restoration.raw_tables import RawStudy, raw_folder, read_raw, write_raw
 from restoration.runs import COLUMNS, Run
 from restoration.sensor_noise import estimated_noise
 from restoration.tasks import Demosaic
@@ -260,7 +260,7 @@ def table_records() -> pd.DataFrame:
 
 
 def test_tables_have_means_over_tiles_and_spreads_over_seeds():
-    light, control = tables_of(table_records(), ["a note"])
+    light, control = RawStudy(table_records(), ("a note",)).tables()
     assert light.columns == ("Input", "BM3D", "L1")
     assert light.means.tolist() == [[21, 30.5, 30.5]]
     assert np.isnan(light.spreads[0, :2]).all()
@@ -271,12 +271,14 @@ def test_tables_have_means_over_tiles_and_spreads_over_seeds():
 
 
 def test_only_noise_in_light_is_claimed(tmp_path):
-    assert claimed_records(tmp_path, "photos", "long") is None
-    write_text(raw_folder(tmp_path, "photos", "long") / "records.csv", table_records().to_csv(index=False))
-    found = claimed_records(tmp_path, "photos", "long")
+    assert read_raw(tmp_path) is None
+    write_raw(RawStudy(table_records(), ("one", "two")), tmp_path)
+    found = read_raw(tmp_path)
     assert found is not None
-    assert set(found["test_set"]) == {"raw-light-0.1-0.2"}
-    assert len(found) == 8
+    assert found.notes == ("one", "two")
+    assert found.records.equals(table_records())
+    assert set(found.claimed()["test_set"]) == {"raw-light-0.1-0.2"}
+    assert len(found.claimed()) == 8
 
 
 def trained_run(root: Path, loss: str, variant: str = "quick") -> Run:
@@ -306,6 +308,7 @@ def test_the_command_from_raw_files_to_tables_and_crops(tmp_path):
     folder = raw_folder(tmp_path / "runs", "tiny", "quick")
     assert {path.name for path in folder.iterdir()} == {
         "records.csv",
+        "notes.txt",
         "differences.md",
         "cat.png",
         *(f"raw-{kind}-0.005-0.0001.{end}" for kind in ("light", "encoded") for end in ("md", "csv", "tex")),
@@ -313,9 +316,9 @@ def test_the_command_from_raw_files_to_tables_and_crops(tmp_path):
     table = (folder / "raw-light-0.005-0.0001.md").read_text()
     assert "| Input | L1 | Mix |" in table
     assert "cat.dng: its own noise, estimated" in table
-    found = claimed_records(tmp_path / "runs", "tiny", "quick")
+    found = read_raw(folder)
     assert found is not None
-    assert set(found["loss"]) == {"input", "l1", "mix"}
+    assert set(found.claimed()["loss"]) == {"input", "l1", "mix"}
     with Image.open(folder / "cat.png") as image:
         assert image.width < image.height  # six rows of four columns
 
