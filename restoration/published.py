@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from restoration.comparisons import markdown_table
 from restoration.evaluate import INPUT
 from restoration.metrics import METRICS
+from restoration.report.contents import Cell, Table
 from restoration.tables import BASELINES, in_order, title_of
 
 COLUMNS = {INPUT: "degraded", **BASELINES}  # before the losses
 NOTE = (
     "Ours, and in brackets the paper's (recalled, unverified), measured on other photographs, after longer training "
-    "and perhaps under another protocol: compare orders, not values.\n"
+    "and perhaps under another protocol: compare orders, not values"
 )
 
 
@@ -22,8 +22,8 @@ def read_published(path: Path) -> pd.DataFrame:
     return pd.read_csv(path)
 
 
-def beside_published(records: pd.DataFrame, published: pd.DataFrame) -> str:
-    """A Markdown table for every task and test set: our mean over photographs and seeds (the paper's).
+def beside_published(records: pd.DataFrame, published: pd.DataFrame) -> list[Table]:
+    """A table for every task and test set: our mean over photographs and seeds (the paper's).
 
     Args:
         records: per-image records of one data set and variant, with its baselines.
@@ -31,7 +31,7 @@ def beside_published(records: pd.DataFrame, published: pd.DataFrame) -> str:
     """
     ours = records.groupby(["task", "test_set", "metric", "loss"])["value"].mean()
     theirs = published.set_index(["task", "metric", "loss"])["value"]
-    parts = []
+    tables = []
     for task, rows in published.groupby("task", sort=False):
         columns = _columns(set(rows["loss"]))
         for test_set in records[records["task"] == task]["test_set"].unique():
@@ -42,11 +42,12 @@ def beside_published(records: pd.DataFrame, published: pd.DataFrame) -> str:
                 for loss in columns:
                     measured = ours.get((task, test_set, metric, loss), math.nan)
                     stated = theirs.get((task, metric, loss), math.nan) / row.shown_times
-                    cells.append(f"{row.shown(measured)} ({row.shown(stated)})".replace("nan", "–"))
-                body.append([row.title, *cells])
+                    paper = f"({row.shown(stated)})".replace("nan", "–")
+                    cells.append(Cell(row.shown(measured).replace("nan", "–"), paper))
+                body.append((row.title, cells))
             titles = [COLUMNS.get(loss, title_of(loss)) for loss in columns]
-            parts.append(f"**{task} on {test_set}: ours (the paper's)**\n\n{markdown_table(['', *titles], body)}")
-    return "\n".join([*parts, NOTE])
+            tables.append(Table(f"{task} on {test_set}: ours (the paper's)", titles, body, [NOTE]))
+    return tables
 
 
 def _columns(losses: set[str]) -> list[str]:

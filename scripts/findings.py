@@ -2,7 +2,7 @@
 
 Of one data set and main variant, a folder gets: every variant's tables as <data>/<variant>/<task>-<test set>.md, .csv
 and .tex; claims.md and, part by part, claims.csv; alpha, artefacts and switching, each as .md and .tex; training.md;
-differences.md and ranks.md. The same records give the same bytes.
+differences.md, ranks.md and published.md. The same records give the same bytes.
 """
 
 from pathlib import Path
@@ -24,15 +24,19 @@ class Findings(NamedTuple):
     provenance: list[str]
 
 
-def findings(study: Study, folder: Path) -> Findings:
-    """Writes all texts into `folder`."""
+def findings(study: Study, folder: Path, *, published: pd.DataFrame | None = None) -> Findings:
+    """Writes all texts into `folder`.
+
+    Args:
+        published: what the paper states, from `restoration.published`.
+    """
     tables = sections.tables_of(study)
     variants = {name: study.variant_of(name) for name in ("", "third") if study.part(name)}
     differences = {
         variant: compare_all(study.records[study.records["variant"] == variant]) for variant in variants.values()
     }
     found = [
-        sections.main_tables(tables[""], differences[study.variant]),
+        sections.main_tables(study, tables[""], differences[study.variant], published),
         sections.claims(study),
         sections.alpha(study),
         sections.switching(study),

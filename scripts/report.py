@@ -16,6 +16,7 @@ from restoration import report
 from restoration.datasets.pack import pack_set
 from restoration.evaluate import degraded_photo, restore
 from restoration.figures import as_saved
+from restoration.published import read_published
 from restoration.runs import Run
 from restoration.study import Study, read_study
 from restoration.tables import in_order, title_of
@@ -32,7 +33,7 @@ def main(config: DictConfig) -> None:
     with clear_errors():
         folder = Path(config.report)
         study = read_study(Path(config.runs), data=config.data, variant=config.variant)
-        found = findings(study, folder)
+        found = findings(study, folder, published=read_published(Path(config.published)))
         pictures = list(drawn(study.part(), Path(config.packs), config.photographs))
         sections = [
             replace(section, blocks=[*section.blocks, *crops_by_sigma(study, Path(config.packs))])

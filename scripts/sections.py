@@ -14,6 +14,7 @@ from restoration.claims import build_ledger
 from restoration.comparisons import comparison_markdown, mean_ranks, rank_markdown
 from restoration.curves import as_table, diagram
 from restoration.metrics import METRICS, QUICK
+from restoration.published import beside_published
 from restoration.runs import Run
 from restoration.scalars import SHARE, curve, read_scalars
 from restoration.statistics import Condition, Difference, Scores
@@ -42,15 +43,21 @@ def tables_of(study: Study) -> dict[str, list[ResultTable]]:
     return {name: build_tables(study.part(name), input_titles=input_titles(study)) for name in names}
 
 
-def main_tables(tables: Sequence[ResultTable], differences: Sequence[Difference]) -> Found:
-    """The paper's tables; below each value its difference to L2."""
-    blocks = [
-        report.table_of(
-            table, [each for each in differences if each.second == "l2" and table.name.endswith(_place(each))]
-        )
+def main_tables(
+    study: Study, tables: Sequence[ResultTable], differences: Sequence[Difference], published: pd.DataFrame | None
+) -> Found:
+    """The paper's tables; below each value its difference to L2; and beside what the paper states."""
+    against = [each for each in differences if each.second == "l2"]
+    blocks: list[report.Block] = [
+        report.table_of(table, [each for each in against if table.name.endswith(f"/{each.at.task}-{each.at.test_set}")])
         for table in tables
     ]
-    return Found(report.Section("Tables", blocks=blocks), {})
+    texts = {}
+    if published is not None:
+        beside = beside_published(study.records[study.records["variant"] == study.variant], published)
+        blocks.append(report.Fold("Beside the paper's own figures: recalled, unverified", beside))
+        texts["published.md"] = "\n".join(map(report.markdown, beside))
+    return Found(report.Section("Tables", blocks=blocks), texts)
 
 
 def claims(study: Study) -> Found:
@@ -66,7 +73,7 @@ def claims(study: Study) -> Found:
     parts = [ledger.parts.assign(ledger=test) for test, ledger in zip(tests, ledgers, strict=True)]
     texts = {
         "claims.md": "\n".join(ledger.markdown() for ledger in ledgers),
-        "claims.csv": pd.concat(parts).to_csv(index=False, lineterminator="\n"),
+        "claims.csv": pd.concat(parts).to_csv(index=False, lineterminator="\n", float_format="%.6g"),
     }
     return Found(
         report.Section("What the paper claims", blocks=[report.ledger_of(ledger) for ledger in ledgers]), texts
@@ -243,10 +250,6 @@ def _by_task(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 def _tests(study: Study) -> list[str]:
     return sorted(study.records["test_set"].unique())
-
-
-def _place(each: Difference) -> str:
-    return f"/{each.at.task}-{each.at.test_set}"
 
 
 def _config(run: Run) -> DictConfig | ListConfig:

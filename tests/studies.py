@@ -22,7 +22,7 @@ TASKS = {
 }
 GAINS = {"l2": 0.0, "l1": 0.4, "ssim5": -0.5, "ssim9": -0.4, "ms_ssim": -1.0, "ms_ssim_l2": -0.2, "ssim1": -2.0}
 GAINS |= {"ssim3": -1.0, "l1_to_l2": 0.1, "l2_to_l1": 0.5, "ssim_dense": -0.4, "ms_ssim_dense": -0.8, "mix_dense": 0.6}
-SWEEP = (0.01, 0.025, 0.055, 0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
+SWEEP = (0.01, 0.1, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 SETTINGS = {
     **{f"mix_a{alpha}": (alpha, 255.0) for alpha in SWEEP},
     "mix_unit0.055": (0.055, 1.0),

@@ -6,13 +6,17 @@ from pathlib import Path
 import pytest
 
 from restoration import report
+from restoration.archive import archive, unpack
 from restoration.errors import UserError
+from restoration.published import read_published
 from restoration.runs import find_runs
 from restoration.study import read_study
 from scripts.findings import Findings, findings
 from scripts.report import introduction, photographs
 from scripts.sections import SIGMA
 from tests.studies import PATCHES, SETTINGS, gain, write_study
+
+PAPER = Path(__file__).parents[1] / "results/paper.csv"
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +29,7 @@ def root(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def written(root) -> tuple[Findings, Path]:
     folder = root.parent / "report"
-    return findings(read_study(root), folder), folder
+    return findings(read_study(root), folder, published=read_published(PAPER)), folder
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -51,7 +55,7 @@ def test_all_parts_have_their_section_and_their_texts(written):
         "Training",
     ]
     assert found.not_trained == []
-    texts = {"claims.md", "claims.csv", "differences.md", "ranks.md", "training.md"}
+    texts = {"claims.md", "claims.csv", "differences.md", "ranks.md", "training.md", "published.md"}
     texts |= {f"{name}.{suffix}" for name in ("alpha", "artefacts", "switching") for suffix in ("md", "tex")}
     parts = ("", "-third", "-switching", "-sigma", "-alpha", "-adamw", "-dense", "-residual")
     texts |= {f"photos/cpu{part}/sr-kodak24.{suffix}" for part in parts for suffix in ("md", "csv", "tex")}
@@ -60,12 +64,23 @@ def test_all_parts_have_their_section_and_their_texts(written):
 
 def test_again_all_bytes_are_the_same(root, written, tmp_path):
     _, folder = written
-    findings(read_study(root, data="photos", variant="cpu"), tmp_path)
+    findings(read_study(root, data="photos", variant="cpu"), tmp_path, published=read_published(PAPER))
     assert files(tmp_path) == files(folder)
 
 
+def test_an_archive_keeps_all_that_they_need(root, written, tmp_path):
+    archive(read_study(root).runs, tmp_path / "archive")
+    unpack(tmp_path / "archive", tmp_path / "runs")
+    assert not list((tmp_path / "runs").rglob("*.safetensors"))
+    findings(read_study(tmp_path / "runs"), tmp_path / "again", published=read_published(PAPER))
+    assert files(tmp_path / "again") == files(written[1])
+
+
 def test_the_main_table_tells_the_difference_to_l2(written):
-    (table,) = section(written[0], "Tables").blocks
+    table, fold = section(written[0], "Tables").blocks
+    assert isinstance(fold, report.Fold)
+    assert "recalled, unverified" in fold.title
+    assert fold.blocks[0].title == "sr on kodak24: ours (the paper's)"
     assert isinstance(table, report.Table)
     assert list(table.columns)[:3] == ["Bilinear", "Bicubic", "L2"]
     psnr = dict(zip(table.columns, dict(table.rows)["PSNR (dB)"], strict=True))

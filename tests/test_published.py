@@ -8,6 +8,7 @@ from records import records_of
 
 from restoration.evaluate import INPUT
 from restoration.published import beside_published, read_published
+from restoration.report import markdown
 from restoration.statistics import Condition
 
 PAPER = Path(__file__).parents[1] / "results/paper.csv"
@@ -27,7 +28,8 @@ def test_ours_and_theirs_share_a_cell_and_gaps_are_dashes():
         [("sr", INPUT, "psnr", 27.16), ("sr", "l1", "psnr", 31.26), ("sr", "mix", "psnr", 31.34)],
         columns=["task", "loss", "metric", "value"],
     )
-    text = beside_published(records, published)
+    (table,) = beside_published(records, published)
+    text = markdown(table)
     assert "|  | degraded | L1 | Mix |" in text
     assert "| PSNR (dB) | 27.00 (27.16) | 31.50 (31.26) | – (31.34) |" in text
     assert "recalled, unverified" in text
