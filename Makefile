@@ -10,7 +10,7 @@ ONLY = $(if $(TASK),only.task=$(TASK)) $(if $(LOSS),only.loss=$(LOSS)) \
 READY = $(BIN)/.ready $(if $(filter fivek,$(DATA)),$(BIN)/.ready-fivek) $(if $(LAUNCHER),$(BIN)/.ready-cluster)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train eval study report raw figure tensorboard restore bench recipe lint test
+.PHONY: help setup data train eval study report publish raw figure tensorboard restore bench recipe lint test
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -38,10 +38,13 @@ study: $(READY) ## train every loss x task not yet trained, write all tables: [E
 	@$(BIN)/python -m scripts.study $(if $(EXPERIMENT),experiment=$(EXPERIMENT)) $(if $(LAUNCHER),hydra/launcher=$(LAUNCHER)) $(HYDRA)
 
 report: $(BIN)/.ready ## everything a study found as one page, results/report/index.html: [DATA=its name BUDGET=its name ARGS=]
-	@$(BIN)/python -m scripts.report $(if $(DATA),data=$(DATA)) $(if $(BUDGET),variant=$(BUDGET)) $(ARGS)
+	@$(BIN)/python -m scripts.report $(if $(DATA),only.data=$(DATA)) $(if $(BUDGET),only.variant=$(BUDGET)) $(ARGS)
 
 raw: $(BIN)/.ready-fivek ## the demosaicking networks beside BM3D on real raw files: RAW=a file or a folder [DATA=its name BUDGET=its name ARGS=]
 	@$(BIN)/python -m scripts.raw $(if $(RAW),"raw='$(RAW)'") $(if $(DATA),only.data=$(DATA)) $(if $(BUDGET),only.variant=$(BUDGET)) $(ARGS)
+
+publish: $(BIN)/.ready ## keep a study in results/studies/, its networks in results/weights/: [DATA=its name BUDGET=its name ARGS=]
+	@$(BIN)/python -m scripts.publish $(if $(DATA),only.data=$(DATA)) $(if $(BUDGET),only.variant=$(BUDGET)) $(ARGS)
 
 figure: $(BIN)/.ready ## crops of a test photograph after every trained network: [TASK= LOSS= DATA= BUDGET= ARGS=drawn_on=sample]
 	@$(BIN)/python -m scripts.figure $(ONLY) $(ARGS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from restoration.errors import UserError
 from restoration.evaluate import noise_of, restore
@@ -36,7 +36,7 @@ class Rounding:
         return f"at most {self.levels} of 255 levels, in {100 * self.share:.2f} % of a picture's values"
 
 
-def ship(run: Run, network: RestorationCNN, task: Task, folder: Path, *, photo: Tensor) -> Rounding:
+def ship(run: Run, network: nn.Module, task: Task, folder: Path, *, photo: Tensor) -> Rounding:
     """Writes a run's network as <task>-<loss>.safetensors, float16, with its origin as the file's metadata.
 
     Args:
@@ -75,7 +75,7 @@ def ship(run: Run, network: RestorationCNN, task: Task, folder: Path, *, photo: 
     return rounding
 
 
-def _rounding(network: RestorationCNN, weights: dict[str, Tensor], degraded: Tensor) -> Rounding:
+def _rounding(network: nn.Module, weights: dict[str, Tensor], degraded: Tensor) -> Rounding:
     rounded = copy.deepcopy(network)
     rounded.load_state_dict(weights)
     device = next(network.parameters()).device

@@ -14,6 +14,7 @@ from restoration.datasets.pack import pack_set
 from restoration.errors import UserError
 from restoration.evaluate import degraded_photo, restore
 from restoration.figures import TRUTH, as_saved, hardest_window, save_crops
+from restoration.photographs import PackedPhotos
 from restoration.runs import Run, find_runs
 from restoration.tables import in_order, title_of
 from scripts.cli import clear_errors
@@ -46,8 +47,7 @@ def draw(runs: list[Run], packs: Path, path: Path, *, drawn_on: str | None = Non
         its_runs = {run.loss: run for run in runs if run.task == task_name}
         trained = OmegaConf.load(next(iter(its_runs.values())).folder / "config.yaml")
         task = instantiate(trained.task)
-        data = hydra.compose("train", [f"data={drawn_on}"]).data if drawn_on else trained.data
-        photos = next(iter(pack_set(instantiate(data), packs).test.values()))
+        photos = first_test_set(named_data(drawn_on) if drawn_on else trained.data, packs)
         degraded, target = degraded_photo(task, photos, len(photos) - 1, cpu)
         window = (..., *hardest_window(degraded, target))
         crops = {"input": as_saved(degraded)[window]}
@@ -55,6 +55,16 @@ def draw(runs: list[Run], packs: Path, path: Path, *, drawn_on: str | None = Non
             crops[title_of(loss)] = as_saved(restore(trained_network(run, cpu), degraded))[window]
         rows[task_name] = {**crops, TRUTH: target[window]}
     save_crops(rows, ["input", *(title_of(loss) for loss in losses), TRUTH], path)
+
+
+def named_data(name: str) -> DictConfig:
+    """The data set of a configuration."""
+    return hydra.compose("train", [f"data={name}"]).data
+
+
+def first_test_set(data: DictConfig, packs: Path) -> PackedPhotos:
+    """Its photographs."""
+    return next(iter(pack_set(instantiate(data), packs).test.values()))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ CROP, CROPS = 64, 2  # pixels a side; of each task
 def main(config: DictConfig) -> None:
     with clear_errors():
         folder = Path(config.report)
-        study = read_study(Path(config.runs), data=config.data, variant=config.variant)
+        study = read_study(Path(config.runs), **config.only)
         found = findings(study, folder, published=read_published(Path(config.published)))
         pictures = list(drawn(study.part(), Path(config.packs), config.photographs))
         sections = [

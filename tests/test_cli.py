@@ -22,11 +22,10 @@ def command(photo_folder, tmp_path):
     """The arguments of a script that works on five small photographs and writes below tmp_path."""
 
     def make(script: str, *overrides: str) -> list[str]:
-        places = [
-            f"{name}={tmp_path / name}" for name in ("runs", "packs", "report" if script == "report" else "tables")
-        ]
+        written = {"report": ["report"], "publish": ["studies", "weights"]}.get(script, ["tables"])
+        places = [f"{name}={tmp_path / name}" for name in ("runs", "packs", *written)]
         data = ["data=folder", f"data.train={photo_folder}/train", f"data.test={photo_folder}/test", "data.name=tiny"]
-        if script in ("eval", "figure", "report"):
+        if script in ("eval", "figure", "report", "publish"):
             data = []
         budget = ["budget.patches=48", "budget.validations=2"] if script in ("train", "study") else []
         return [sys.executable, "-m", f"scripts.{script}", *data, *places, *budget, *overrides]
@@ -84,6 +83,13 @@ def test_train_eval_and_study_from_photographs_to_tables(command, tmp_path):
     differences = (tmp_path / "report" / "differences.md").read_text()
     assert "**Against Mix: sr on test**" in differences
     assert "bicubic" in differences  # baselines are compared too, though scored once for all budgets
+
+    published = run(command("publish", "only.data=tiny", "only.variant=quick"))
+    assert published.returncode == 0, published.stderr
+    study = tmp_path / "studies" / "tiny-quick"
+    assert (study / "tiny" / "quick" / "sr-test.md").read_text() == table.read_text()
+    assert {path.name for path in study.iterdir()} >= {"records", "claims.md", "differences.md", "crops.png"}
+    assert {path.name for path in (tmp_path / "weights").iterdir()} == {"sr-l1.safetensors", "sr-mix.safetensors"}
 
     drawn = run(command("figure", "only.task=sr"))
     assert drawn.returncode == 0, drawn.stderr
