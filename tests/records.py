@@ -8,6 +8,15 @@ import pandas as pd
 from restoration.runs import COLUMNS
 from restoration.statistics import Condition
 
+PROVENANCE = {
+    "commit": "abc",
+    "hardware": "abacus",
+    "precision": "fp32",
+    "photographs": {"train": 7},
+    "training_photographs_hash": "0123456789abcdef",
+    "patches_seen": 98304,
+    "batch": 8,
+}  # all that tables show of it
 PLACE = Condition("photos", "cpu", "sr", "kodak24", "psnr")
 
 

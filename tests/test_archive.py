@@ -17,16 +17,8 @@ from restoration.runs import COLUMNS, Run, baseline_run, baselines_beside, find_
 from restoration.scalars import read_scalars
 from restoration.study import read_study
 from restoration.tables import build_tables
+from tests.records import PROVENANCE
 
-PROVENANCE = {
-    "commit": "abc",
-    "hardware": "abacus",
-    "precision": "fp32",
-    "photographs": {"train": 7},
-    "training_photographs_hash": "0123456789abcdef",
-    "patches_seen": 98304,
-    "batch": 8,
-}
 SCORING = {"protocol": "as agreed", "degradation": "x2", "test sets": {"kodak24": "1"}}
 IMAGES = ("1.png", "2.png")
 ROW = ("photos", "cpu", "raw-light-0-0", "demosaic", "l1", 0, "tile 1", "psnr", 30.5)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from records import records_of
 
 from restoration.evaluate import INPUT
 from restoration.published import beside_published, read_published
 from restoration.report import markdown
 from restoration.statistics import Condition
+from tests.records import records_of
 
 PAPER = Path(__file__).parents[1] / "results/paper.csv"
 

@@ -14,6 +14,7 @@ from restoration.files import write_text
 from restoration.metrics import METRICS, NOTE, QUICK
 from restoration.runs import Run, find_runs, write_scores
 from restoration.tables import build_tables, write_tables
+from tests.records import PROVENANCE
 
 VALUES = {  # psnr of two photographs by loss and seed
     ("l1", 0): (30.0, 32.0),
@@ -27,16 +28,7 @@ VALUES = {  # psnr of two photographs by loss and seed
 def runs(tmp_path: Path) -> list[Run]:
     for (loss, seed), values in VALUES.items():
         run = Run(tmp_path / "runs", "photos", "cpu", "sr", loss, seed)
-        provenance = {
-            "commit": "abc",
-            "hardware": "abacus",
-            "precision": "fp32",
-            "photographs": {"train": 7},
-            "training_photographs_hash": "0123456789abcdef",
-            "patches_seen": 98304,
-            "batch": 8,
-        }
-        write_text(run.folder / "provenance.json", json.dumps(provenance))
+        write_text(run.folder / "provenance.json", json.dumps(PROVENANCE))
         write_text(run.folder / "config.yaml", "")
         rows = [
             Score(name, f"{image}.png", metric, value)
