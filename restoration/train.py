@@ -77,7 +77,8 @@ def train(
     """
 
     def checks(step: int) -> bool:
-        return step % check_steps == 0 or step == budget.steps or (world.size == 1 and bool(received))
+        usual = step % check_steps == 0 or step == budget.steps or (world.size == 1 and bool(received))
+        return usual or step <= repeated
 
     run = Resumable(model, loss, optimizer, sampler)
     validation_steps = budget.validation_steps()
@@ -96,6 +97,7 @@ def train(
     summed = 0
     follower = loss if isinstance(loss, FollowsTraining) else None
     objective = objective_of(model, loss, bf16=bf16, compiled=compiled)
+    repeated = 0  # the last step of those that are repeated one by one
     stop = due = 0  # the signal that ends the run and whether it is time for a checkpoint, as all processes agreed
     with (
         SummaryWriter(str(folder), purge_step=run.step * budget.batch + 1) if world.first else nullcontext() as board,
@@ -135,12 +137,12 @@ def train(
                 failed, stop, due = world.largest(
                     0 if finite else world.size - world.rank, max(received, default=0), overdue
                 )
-                if failed and check_steps == 1:
+                if failed and (check_steps == 1 or run.step <= repeated):
                     world.leave_to(world.size - failed)  # the first that saw it
                     raise _not_finite(folder, loss, batch, run.step)
                 if failed:
+                    repeated = run.step
                     run.load(last_good)
-                    check_steps = 1
                     losses, summed = torch.zeros_like(losses), 0
                     continue
             world.average([batch.loss, *_gradients(model)])
