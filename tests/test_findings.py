@@ -69,10 +69,10 @@ def test_again_all_bytes_are_the_same(root, written, tmp_path):
 
 
 def test_an_archive_keeps_all_that_they_need(root, written, tmp_path):
-    archive(read_study(root).runs, tmp_path / "archive")
-    unpack(tmp_path / "archive", tmp_path / "runs")
+    archive(read_study(root), tmp_path / "archive")
+    back = unpack(tmp_path / "archive", tmp_path / "runs")
     assert not list((tmp_path / "runs").rglob("*.safetensors"))
-    findings(read_study(tmp_path / "runs"), tmp_path / "again", published=read_published(PAPER))
+    findings(back, tmp_path / "again", published=read_published(PAPER))
     assert files(tmp_path / "again") == files(written[1])
 
 
