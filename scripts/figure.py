@@ -21,10 +21,10 @@ from scripts.cli import clear_errors
 from scripts.eval import trained_network
 
 
-@hydra.main(version_base="1.3", config_path="../configs", config_name="eval")
+@hydra.main(version_base="1.3", config_path="../configs", config_name="figure")
 def main(config: DictConfig) -> None:
     with clear_errors():
-        asked = find_runs(Path(config.runs), data=config.only.data, variant=config.only.variant)
+        asked = find_runs(Path(config.runs), **config.only)
         if not asked:
             raise UserError(f"no trained run to draw in {config.runs}; train them: make study")
         for data, variant in sorted({(run.data, run.variant) for run in asked}):
