@@ -11,7 +11,7 @@ from restoration.evaluate import INPUT
 from restoration.report.contents import Cell, Table
 from restoration.scales import scale_of
 from restoration.statistics import Condition, Scores
-from restoration.tables import BASELINES, in_order, title_of
+from restoration.tables import BASELINES, columns_in_order, title_of
 
 WHERE = {"grating": ("sr",), "block_step": ("jpeg",)}  # what looks for the traces of one degradation
 
@@ -23,7 +23,7 @@ def artefact_table(scores: Scores, at: Condition, *, input_title: str) -> Table 
     """
     places = [replace(at, metric=name) for name in ARTEFACTS if at.task in WHERE.get(name, (at.task,))]
     places = [place for place in places if scores.losses(place)]
-    columns = _columns({loss for place in places for loss in scores.losses(place)})
+    columns = columns_in_order({loss for place in places for loss in scores.losses(place)})
     rows = [row for place in places if (row := _row(scores, place, columns))]
     if not rows:
         return None
@@ -38,11 +38,6 @@ def artefact_table(scores: Scores, at: Condition, *, input_title: str) -> Table 
             "intervals tell how photographs differ; the differences tell how losses differ on the same photographs",
         ],
     )
-
-
-def _columns(losses: set[str]) -> list[str]:
-    first = [name for name in (INPUT, *BASELINES) if name in losses]
-    return first + in_order(losses - {*first})
 
 
 def _row(scores: Scores, at: Condition, columns: Sequence[str]) -> tuple[str, list[Cell]] | None:

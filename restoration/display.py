@@ -53,6 +53,7 @@ class Display:
 
 
 def log_validation(board: SummaryWriter, validation: Validation, model: nn.Module, patches: int) -> dict[str, float]:
+    """Scores the validation photographs, draws their crops, and returns the scores."""
     scores = validation.scores(model)
     for metric, value in scores.items():
         board.add_scalar(f"val/{metric}", value, patches)
@@ -62,6 +63,7 @@ def log_validation(board: SummaryWriter, validation: Validation, model: nn.Modul
 
 
 def log_tracked(board: SummaryWriter, tracked: Mapping[str, Validation], model: nn.Module, patches: int) -> None:
+    """Scores whole test sets, to draw their curves."""
     for name, test in tracked.items():
         for metric, value in test.scores(model).items():
             board.add_scalar(f"test/{name}/{metric}", value, patches)

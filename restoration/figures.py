@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -53,6 +54,11 @@ def _errors(crops: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What is wrong with every crop, around grey."""
     truth = crops[TRUTH]
     return {title: (0.5 + AMPLIFIED * (crop - truth)).clamp(0, 1) for title, crop in crops.items() if crop is not truth}
+
+
+def pixels_of(image: Tensor) -> np.ndarray:
+    """(3, H, W) -> what would be saved, (H, W, 3) uint8."""
+    return (as_saved(image) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
 
 
 def as_saved(image: Tensor) -> Tensor:

@@ -8,9 +8,9 @@ import pandas as pd
 from restoration.evaluate import INPUT
 from restoration.metrics import METRICS
 from restoration.report.contents import Cell, Table
-from restoration.tables import BASELINES, in_order, title_of
+from restoration.tables import BASELINES, columns_in_order, title_of
 
-COLUMNS = {INPUT: "degraded", **BASELINES}  # before the losses
+TITLES = {INPUT: "degraded", **BASELINES}
 NOTE = (
     "Ours, and in brackets the paper's (recalled, unverified), measured on other photographs, after longer training "
     "and perhaps under another protocol: compare orders, not values"
@@ -33,7 +33,7 @@ def beside_published(records: pd.DataFrame, published: pd.DataFrame) -> list[Tab
     theirs = published.set_index(["task", "metric", "loss"])["value"]
     tables = []
     for task, rows in published.groupby("task", sort=False):
-        columns = _columns(set(rows["loss"]))
+        columns = columns_in_order(set(rows["loss"]))
         for test_set in records[records["task"] == task]["test_set"].unique():
             body = []
             for metric in rows["metric"].unique():
@@ -45,10 +45,6 @@ def beside_published(records: pd.DataFrame, published: pd.DataFrame) -> list[Tab
                     paper = f"({row.shown(stated)})".replace("nan", "–")
                     cells.append(Cell(row.shown(measured).replace("nan", "–"), paper))
                 body.append((row.title, cells))
-            titles = [COLUMNS.get(loss, title_of(loss)) for loss in columns]
+            titles = [TITLES.get(loss, title_of(loss)) for loss in columns]
             tables.append(Table(f"{task} on {test_set}: ours (the paper's)", titles, body, [NOTE]))
     return tables
-
-
-def _columns(losses: set[str]) -> list[str]:
-    return [name for name in COLUMNS if name in losses] + in_order(losses - COLUMNS.keys())

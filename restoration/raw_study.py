@@ -43,7 +43,7 @@ from torch import Tensor, nn
 from restoration.baselines import bm3d, denoised, menon
 from restoration.errors import UserError
 from restoration.evaluate import INPUT, noise_of, restore, scores_of
-from restoration.figures import as_saved
+from restoration.figures import as_saved, pixels_of
 from restoration.files import replacing
 from restoration.metrics import METRICS
 from restoration.protocol import Protocol
@@ -199,10 +199,7 @@ def pictures(versions: Mapping[Version, Tensor], observation: Observation, senso
     shown = {loss: first[loss].float() / 255 for loss, _ in versions}
     if observation.reference is not None:
         shown["reference"] = observation.reference
-    return {
-        name: (as_saved(displayed(image, sensor)) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
-        for name, image in shown.items()
-    }
+    return {name: pixels_of(displayed(image, sensor)) for name, image in shown.items()}
 
 
 def crops(images: Mapping[str, np.ndarray], *, count: int) -> list[dict[str, Tensor]]:

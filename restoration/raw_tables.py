@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from restoration.evaluate import INPUT
@@ -13,7 +12,7 @@ from restoration.metrics import METRICS, NOTE
 from restoration.protocol import Protocol
 from restoration.raw_study import ENCODED, IN_LIGHT, TILE, column_title
 from restoration.statistics import UNTRAINED
-from restoration.tables import ResultTable, in_order
+from restoration.tables import ResultTable, averaged, in_order
 
 
 @dataclass(frozen=True)
@@ -55,11 +54,7 @@ def _table(test_set: str, scores: pd.DataFrame, notes: Sequence[str]) -> ResultT
     baselines = [name for name in (INPUT, "menon", "bm3d", "bm3d_blind") if name in there]
     columns = [*baselines, *in_order(there - set(UNTRAINED))]
     metrics = [name for name in METRICS if name in set(scores["metric"])]
-    rows = pd.MultiIndex.from_product([metrics, columns])
-    per_seed = scores.groupby(["metric", "loss", "seed"])["value"].mean().unstack("seed").reindex(rows)
-    shape = (len(metrics), len(columns))
-    spreads = per_seed.std(axis=1).to_numpy(copy=True).reshape(shape)
-    spreads[:, : len(baselines)] = np.nan  # these have no seed
+    means, spreads = averaged(scores, metrics, columns)
     seeds = sorted(scores.loc[~scores["loss"].isin(UNTRAINED), "seed"].unique())
     return ResultTable(
         name=test_set,
@@ -74,7 +69,7 @@ def _table(test_set: str, scores: pd.DataFrame, notes: Sequence[str]) -> ResultT
         ),
         columns=tuple(map(column_title, columns)),
         metrics=tuple(metrics),
-        means=per_seed.mean(axis=1).to_numpy().reshape(shape),
+        means=means,
         spreads=spreads,
     )
 

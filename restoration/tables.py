@@ -165,11 +165,7 @@ def _table(test_set: Any, scores: pd.DataFrame, runs: Sequence[Run], input_title
     scores, baselines = _with_baselines(scores, test_set, first)
     metrics = [name for name in METRICS if name in set(scores["metric"])]
     losses = in_order({run.loss for run in runs})
-    rows = pd.MultiIndex.from_product([metrics, [INPUT, *baselines, *losses]])
-    per_seed = scores.groupby(["metric", "loss", "seed"])["value"].mean().unstack("seed").reindex(rows)
-    shape = (len(metrics), 1 + len(baselines) + len(losses))
-    spreads = per_seed.std(axis=1).to_numpy(copy=True).reshape(shape)
-    spreads[:, 0] = np.nan  # the input has no seed
+    means, spreads = averaged(scores, metrics, [INPUT, *baselines, *losses])
     photographs = scores["image"].nunique()
     defined = scores.dropna(subset="value").groupby("metric")["image"].nunique()
     partly = [
@@ -184,9 +180,22 @@ def _table(test_set: Any, scores: pd.DataFrame, runs: Sequence[Run], input_title
         header=(*partly, *_header(runs), *notes),
         columns=(input_title, *(BASELINES[name] for name in baselines), *(title_of(loss) for loss in losses)),
         metrics=tuple(metrics),
-        means=per_seed.mean(axis=1).to_numpy().reshape(shape),
+        means=means,
         spreads=spreads,
     )
+
+
+def averaged(scores: pd.DataFrame, metrics: Sequence[str], columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Means over images and seeds, and standard deviations over seeds of the mean over images, (metrics, columns).
+
+    What is not scored, and the spread of what has no seed or one, is not a number.
+    """
+    rows = pd.MultiIndex.from_product([metrics, columns])
+    per_seed = scores.groupby(["metric", "loss", "seed"])["value"].mean().unstack("seed").reindex(rows)
+    shape = (len(metrics), len(columns))
+    spreads = per_seed.std(axis=1).to_numpy(copy=True).reshape(shape)
+    spreads[:, [column == INPUT or column in BASELINES for column in columns]] = np.nan
+    return per_seed.mean(axis=1).to_numpy().reshape(shape), spreads
 
 
 def _with_baselines(scores: pd.DataFrame, test_set: Any, run: Run) -> tuple[pd.DataFrame, list[str]]:
@@ -209,6 +218,12 @@ def _text(mean: str, spread: str) -> str:
 
 def title_of(loss: str) -> str:
     return TITLES.get(loss, loss)
+
+
+def columns_in_order(names: set[str]) -> list[str]:
+    """The degraded input, baselines, then losses."""
+    first = [name for name in (INPUT, *BASELINES) if name in names]
+    return first + in_order(names - {*first})
 
 
 def in_order(losses: set[str]) -> list[str]:

@@ -48,11 +48,11 @@ def main(config: DictConfig) -> None:
         files = raw_files(config.raw)
         runs = demosaicking_runs(Path(config.runs), config.only.data, config.only.variant)
         folder = raw_folder(runs[0].root, runs[0].data, runs[0].variant)
-        study = Study(runs, folder, config)
+        restorers = Restorers(runs, folder, config)
         frames, notes = [], [networks_note(runs)]
         for path in files:
             try:
-                records, note = study.of(path, console)
+                records, note = restorers.of(path, console)
             except UserError as error:
                 if len(files) == 1:
                     raise
@@ -65,7 +65,7 @@ def main(config: DictConfig) -> None:
         write_results(RawStudy(pd.concat(frames, ignore_index=True), tuple(notes)), folder, console)
 
 
-class Study:
+class Restorers:
     """The networks, BM3D and levels with which every file is looked at."""
 
     def __init__(self, runs: Sequence[Run], folder: Path, config: DictConfig):

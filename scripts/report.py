@@ -6,7 +6,6 @@ from itertools import islice
 from pathlib import Path
 
 import hydra
-import numpy as np
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -15,7 +14,7 @@ from rich.console import Console
 from restoration import report
 from restoration.datasets.pack import pack_set
 from restoration.evaluate import degraded_photo, restore
-from restoration.figures import as_saved
+from restoration.figures import pixels_of
 from restoration.published import read_published
 from restoration.runs import Run
 from restoration.study import Study, read_study
@@ -92,12 +91,8 @@ def drawn(runs: Sequence[Run], packs: Path, count: int, *, tests: int | None = N
                 degraded, target = degraded_photo(task, photos, index, device)
                 restored = {title: restore(model, degraded) for title, model in models.items()}
                 versions = {task.input_name: degraded, **restored, "truth": target}
-                pixels = {title: _pixels(image) for title, image in versions.items()}
+                pixels = {title: pixels_of(image) for title, image in versions.items()}
                 yield report.Picture(task_name, f"{test}: {photos.names[index]}", pixels)
-
-
-def _pixels(image: torch.Tensor) -> np.ndarray:
-    return (as_saved(image) * 255).round().byte().permute(1, 2, 0).numpy()
 
 
 def strips(pictures: Sequence[report.Picture]) -> Iterable[report.Strip]:
