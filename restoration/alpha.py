@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from restoration.report.contents import Cell, Curves, Series, Table
+from restoration.rendering import Cell, Table
+from restoration.report.contents import Curves, Series
 from restoration.scales import scale_of
 from restoration.statistics import Condition, Difference, Scores
 

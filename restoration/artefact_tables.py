@@ -7,11 +7,11 @@ import numpy as np
 
 from restoration.artefacts import ARTEFACTS
 from restoration.bootstrap import seeded_interval
+from restoration.columns import columns_in_order, title_of
 from restoration.evaluate import INPUT
-from restoration.report.contents import Cell, Table
+from restoration.rendering import Cell, Table
 from restoration.scales import scale_of
 from restoration.statistics import Condition, Scores
-from restoration.tables import BASELINES, columns_in_order, title_of
 
 WHERE = {"grating": ("sr",), "block_step": ("jpeg",)}  # what looks for the traces of one degradation
 
@@ -27,10 +27,9 @@ def artefact_table(scores: Scores, at: Condition, *, input_title: str) -> Table 
     rows = [row for place in places if (row := _row(scores, place, columns))]
     if not rows:
         return None
-    titles = {INPUT: input_title, **BASELINES}
     return Table(
         f"Artefacts: {at.task} on {at.test_set}",
-        [titles.get(loss, title_of(loss)) for loss in columns],
+        [input_title if loss == INPUT else title_of(loss) for loss in columns],
         rows,
         [
             "8-bit levels, mean over photographs [95 % bootstrap interval]; less is better. What is measured: "

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from restoration.bootstrap import RESAMPLES
+from restoration.columns import title_of
 from restoration.comparisons import rank_records
 from restoration.evaluate import INPUT
 from restoration.ledger import Ledger, judge
@@ -19,7 +20,6 @@ from restoration.questions import questions
 from restoration.scales import RANK
 from restoration.statements import Better, Claim, Pair, Part
 from restoration.statistics import Scores
-from restoration.tables import title_of
 
 ALPHA, SMALL_CHANGE = 0.84, 0.1
 

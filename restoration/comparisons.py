@@ -12,12 +12,13 @@ import pandas as pd
 from scipy import stats
 
 from restoration.bootstrap import RESAMPLES
+from restoration.columns import columns_in_order, title_of
 from restoration.errors import UserError
 from restoration.metrics import METRICS
+from restoration.rendering import Cell, Table
 from restoration.runs import COLUMNS
-from restoration.scales import RANK, scale_of
+from restoration.scales import RANK, scale_of, title_of_metric
 from restoration.statistics import Condition, Difference, Scores, corrected
-from restoration.tables import in_order, title_of
 
 REFERENCES = ("l2", "mix")
 
@@ -33,7 +34,7 @@ def compare_all(
             for at in sorted(scores.conditions(), key=_as_shown)
             for reference in references
             if scores.has(at, reference)
-            for loss in in_order(set(scores.losses(at)))
+            for loss in columns_in_order(set(scores.losses(at)))
             if loss != reference
         ]
     )
@@ -48,21 +49,15 @@ def comparison_frame(differences: Iterable[Difference]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def comparison_markdown(differences: Sequence[Difference]) -> str:
-    """A table for each task, test set and reference, a row per metric; bold where one is better."""
-    parts = []
-    for place, group in groupby(sorted(differences, key=_table_of), key=_table_of):
-        parts.append(_comparison_table(place, list(group)))
+def comparison_tables(differences: Sequence[Difference]) -> list[Table]:
+    """A table for each data set, variant, task, test set and reference, a row per metric.
+
+    Args:
+        differences: those that were corrected together.
+    """
     tests = len({(each.at, frozenset((each.first, each.second))) for each in differences if each.images})
-    alone = (
-        " With 1 seed the interval is over photographs only." if any(each.seeds == 1 for each in differences) else ""
-    )
-    parts.append(
-        "Mean difference over photographs and seeds [95 % bootstrap interval over both]. Bold: the interval excludes 0 "
-        f"and Wilcoxon's signed-rank test has p < 0.05 after Holm's correction for {tests} comparisons; with * it is "
-        f"worse than the reference.{alone}\n"
-    )
-    return "\n".join(parts)
+    ordered = sorted(differences, key=_table_of)
+    return [_comparison_table(place, list(group), tests) for place, group in groupby(ordered, key=_table_of)]
 
 
 def mean_ranks(records: pd.DataFrame) -> pd.DataFrame:
@@ -71,7 +66,7 @@ def mean_ranks(records: pd.DataFrame) -> pd.DataFrame:
     A row per condition; columns: its names, images, left_out, then the losses, not a number where one is not scored.
     """
     scores = Scores(records)
-    losses = in_order({loss for at in scores.conditions() for loss in scores.losses(at)})
+    losses = columns_in_order({loss for at in scores.conditions() for loss in scores.losses(at)})
     rows = []
     for at in sorted(scores.conditions(), key=_as_shown):
         present = scores.losses(at)
@@ -91,19 +86,19 @@ def mean_ranks(records: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*Condition.__dataclass_fields__, "images", "left_out", *losses])
 
 
-def rank_markdown(ranks: pd.DataFrame) -> str:
-    """The frame of `mean_ranks` as a table for each task and test set; bold where the rank is the lowest."""
-    parts = []
+def rank_tables(ranks: pd.DataFrame) -> list[Table]:
+    """The frame of `mean_ranks` as a table for each data set, variant, task and test set; the lowest rank is best."""
+    tables = []
     for (data, variant, task, test_set), rows in ranks.groupby(["data", "variant", "task", "test_set"]):
         losses = [name for name in ranks.columns[7:] if rows[name].notna().any()]
         body = []
         for _, row in rows.iterrows():
-            best = f"{row[losses].min():.2f}"
-            texts = ["–" if np.isnan(row[loss]) else f"{row[loss]:.2f}" for loss in losses]
-            body.append([_metric_title(row["metric"]), *(f"**{text}**" if text == best else text for text in texts)])
-        title = f"**Mean rank over images, 1 is best: {task} on {test_set}** ({data}, {variant})"
-        parts.append(f"{title}\n\n{markdown_table(['', *map(title_of, losses)], body)}")
-    return "\n".join(parts)
+            least = f"{row[losses].min():.2f}"
+            texts = [f"{row[loss]:.2f}".replace("nan", "–") for loss in losses]
+            body.append((title_of_metric(row["metric"]), [Cell(text, best=text == least) for text in texts]))
+        title = f"Mean rank over photographs, 1 is best: {task} on {test_set} ({data}, {variant})"
+        tables.append(Table(title, [*map(title_of, losses)], body))
+    return tables
 
 
 def rank_records(scores: Scores, at: Condition, losses: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
@@ -134,44 +129,39 @@ def rank_records(scores: Scores, at: Condition, losses: Sequence[str], metrics: 
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
-    """A GitHub table whose first `left` columns are text, the others numbers."""
-    lines = [[*head], *([cell.replace("|", r"\|") for cell in row] for row in rows)]
-    texts = ["| " + " | ".join(line) + " |" for line in lines]
-    rule = "|" + "---|" * left + "---:|" * (len(head) - left)
-    return "\n".join([texts[0], rule, *texts[1:]]) + "\n"
-
-
-def _comparison_table(place: tuple[str, ...], differences: Sequence[Difference]) -> str:
+def _comparison_table(place: tuple[str, ...], differences: Sequence[Difference], tests: int) -> Table:
     task, test_set, data, variant, reference = place
-    losses = in_order({each.first for each in differences})
-    metrics = sorted({each.at.metric for each in differences}, key=_metric_order)
+    losses = columns_in_order({each.first for each in differences})
     cells = {(each.at.metric, each.first): _cell(each) for each in differences}
-    left_out = {metric: max(each.left_out for each in differences if each.at.metric == metric) for metric in metrics}
     rows = [
-        [
-            _metric_title(metric) + (f" ({left_out[metric]} images left out)" if left_out[metric] else ""),
-            *(cells.get((metric, loss), "–") for loss in losses),
-        ]
-        for metric in metrics
+        (_row_title(metric, differences), [cells.get((metric, loss), Cell("–")) for loss in losses])
+        for metric in sorted({each.at.metric for each in differences}, key=_metric_order)
     ]
-    seeds = ", ".join(str(count) for count in sorted({each.seeds for each in differences}))
+    seeds = sorted({each.seeds for each in differences})
     images = max(each.images + each.left_out for each in differences)
-    title = (
-        f"**Against {title_of(reference)}: {task} on {test_set}** ({data}, {variant}; images {images}; seeds {seeds})"
+    alone = "; of 1 seed over photographs only" if 1 in seeds else ""
+    notes = (
+        f"{images} photographs; seeds {', '.join(map(str, seeds))}; mean difference [95 % bootstrap interval over "
+        f"photographs and seeds{alone}]",
+        f"highlighted: better than {title_of(reference)}; *: worse; that is, the interval excludes 0 and Wilcoxon's "
+        f"signed-rank test has p < 0.05 after Holm's correction for {tests} comparisons",
     )
-    return f"{title}\n\n{markdown_table(['', *map(title_of, losses)], rows)}"
+    title = f"Against {title_of(reference)}: {task} on {test_set} ({data}, {variant})"
+    return Table(title, [title_of(loss) for loss in losses], rows, notes)
 
 
-def _cell(each: Difference) -> str:
+def _row_title(metric: str, differences: Sequence[Difference]) -> str:
+    left_out = max(each.left_out for each in differences if each.at.metric == metric)
+    return title_of_metric(metric) + (f" ({left_out} left out)" if left_out else "")
+
+
+def _cell(each: Difference) -> Cell:
     if not each.images:
-        return "–"
+        return Cell("–")
     scale = scale_of(each.at.metric)
-    value = scale.shown(each.value, sign="+")
-    interval = f"[{scale.shown(each.low)}, {scale.shown(each.high)}]"
-    return {each.first: f"**{value}** {interval}", each.second: f"**{value}** {interval} *"}.get(
-        each.better or "", f"{value} {interval}"
-    )
+    worse = " *" if each.better == each.second else ""
+    interval = f"[{scale.shown(each.low)}, {scale.shown(each.high)}]{worse}"
+    return Cell(scale.shown(each.value, sign="+"), interval, each.better == each.first)
 
 
 def _aligned(at: Condition, losses: Sequence[str], columns: Sequence[pd.Series]) -> np.ndarray:
@@ -206,7 +196,3 @@ def _as_shown(at: Condition) -> tuple:
 def _metric_order(metric: str) -> tuple[int, str]:
     """As the tables order them, artefact measures after."""
     return (list(METRICS).index(metric) if metric in METRICS else len(METRICS), metric)
-
-
-def _metric_title(metric: str) -> str:
-    return METRICS[metric].title if metric in METRICS else metric

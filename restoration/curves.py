@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from restoration.columns import in_order, title_of
 from restoration.metrics import METRICS
-from restoration.report.contents import Cell, Curves, Series, Table
+from restoration.rendering import Cell, Table
+from restoration.report.contents import Curves, Series
 from restoration.scalars import curve
-from restoration.tables import in_order, title_of
 
 X = "patches seen"
 

@@ -22,7 +22,8 @@ from dataclasses import asdict, dataclass, replace
 import pandas as pd
 
 from restoration.bootstrap import RESAMPLES
-from restoration.comparisons import markdown_table
+from restoration.columns import title_of
+from restoration.rendering import markdown_table
 from restoration.scales import scale_of
 from restoration.statements import (
     FAILS,
@@ -38,7 +39,6 @@ from restoration.statements import (
     Survives,
 )
 from restoration.statistics import Scores, holm
-from restoration.tables import title_of
 
 SHOWN = 9  # figures of a claim's parts; the rest is counted
 
@@ -107,16 +107,20 @@ class Ledger:
             for row in self.rows
             if row.figures
         ]
-        lacking = [f"{text} ({', '.join(numbers)})" for text, numbers in self.missing().items()]
         texts = [
             f"**{self.title}**",
             markdown_table(("verdict", "", "claim", "measured"), verdicts, left=4),
-            *([f"Missing, and for which claims: {'; '.join(lacking)}.\n"] if lacking else []),
+            *filter(None, [self.lacking()]),
             f"{self.note()}\n",
             f"**Tests and figures on {self.test_set}**",
             markdown_table(("", "claim", "test", "", "measured"), figures, left=5),
         ]
         return "\n".join(text if text.endswith("\n") else f"{text}\n" for text in texts)
+
+    def lacking(self) -> str:
+        """What is missing, as a sentence; empty where nothing is."""
+        texts = [f"{text} ({', '.join(numbers)})" for text, numbers in self.missing().items()]
+        return f"Missing, and for which claims: {'; '.join(texts)}." if texts else ""
 
     def missing(self) -> dict[str, list[str]]:
         """What the records lack, and the numbers of the claims that it is lacking to, pieces not told apart."""

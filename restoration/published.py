@@ -5,12 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from restoration.evaluate import INPUT
+from restoration.columns import columns_in_order, title_of
 from restoration.metrics import METRICS
-from restoration.report.contents import Cell, Table
-from restoration.tables import BASELINES, columns_in_order, title_of
+from restoration.rendering import Cell, Table
 
-TITLES = {INPUT: "degraded", **BASELINES}
 NOTE = (
     "Ours, and in brackets the paper's (recalled, unverified), measured on other photographs, after longer training "
     "and perhaps under another protocol: compare orders, not values"
@@ -45,6 +43,6 @@ def beside_published(records: pd.DataFrame, published: pd.DataFrame) -> list[Tab
                     paper = f"({row.shown(stated)})".replace("nan", "–")
                     cells.append(Cell(row.shown(measured).replace("nan", "–"), paper))
                 body.append((row.title, cells))
-            titles = [TITLES.get(loss, title_of(loss)) for loss in columns]
-            tables.append(Table(f"{task} on {test_set}: ours (the paper's)", titles, body, [NOTE]))
+            title = f"{task} on {test_set}: ours (the paper's)"
+            tables.append(Table(title, [title_of(name) for name in columns], body, [NOTE]))
     return tables

@@ -41,6 +41,7 @@ import torch
 from torch import Tensor, nn
 
 from restoration.baselines import bm3d, denoised, menon
+from restoration.columns import title_of
 from restoration.errors import UserError
 from restoration.evaluate import INPUT, noise_of, restore, scores_of
 from restoration.figures import as_saved, pixels_of
@@ -51,7 +52,6 @@ from restoration.raw import Sensor, binned, displayed, mosaic, noisy
 from restoration.report.crops import most_different_crops
 from restoration.runs import COLUMNS
 from restoration.sensor_noise import estimated_noise
-from restoration.tables import title_of
 from restoration.tasks import Demosaic
 from restoration.tasks.demosaic import interpolated
 
@@ -203,7 +203,7 @@ def pictures(versions: Mapping[Version, Tensor], observation: Observation, senso
 
 
 def crops(images: Mapping[str, np.ndarray], *, count: int) -> list[dict[str, Tensor]]:
-    """Windows of `pictures` in which networks and told BM3D differ most, (3, h, w) in [0, 1] by column title.
+    """Windows of `pictures` in which networks and told BM3D differ most, (3, h, w) in [0, 1] by title.
 
     Without a reference their mean stands for it: then the rule takes the windows where they differ most from it.
     """
@@ -213,17 +213,11 @@ def crops(images: Mapping[str, np.ndarray], *, count: int) -> list[dict[str, Ten
         restored = [images[INPUT], *restored]
     return [
         {
-            column_title(name): torch.from_numpy(image[window].copy()).permute(2, 0, 1) / 255
+            title_of(name): torch.from_numpy(image[window].copy()).permute(2, 0, 1) / 255
             for name, image in images.items()
         }
         for window in most_different_crops(restored, truth, side=CROP, count=count)
     ]
-
-
-def column_title(name: str) -> str:
-    """Of a version, as tables and crops show it."""
-    own = {INPUT: "Input", "menon": "Menon", "bm3d": "BM3D", "bm3d_blind": "BM3D, blind", "reference": "Reference"}
-    return own.get(name) or title_of(name)
 
 
 def _rounded(image: Tensor) -> Tensor:

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from restoration.evaluate import INPUT
+from restoration.columns import UNTRAINED, columns_in_order, title_of
 from restoration.files import write_text
 from restoration.metrics import METRICS, NOTE
 from restoration.protocol import Protocol
-from restoration.raw_study import ENCODED, IN_LIGHT, TILE, column_title
-from restoration.statistics import UNTRAINED
-from restoration.tables import ResultTable, averaged, in_order
+from restoration.raw_study import ENCODED, IN_LIGHT, TILE
+from restoration.tables import ResultTable, averaged
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,7 @@ def read_raw(folder: Path) -> RawStudy | None:
 
 
 def _table(test_set: str, scores: pd.DataFrame, notes: Sequence[str]) -> ResultTable:
-    there = set(scores["loss"])
-    baselines = [name for name in (INPUT, "menon", "bm3d", "bm3d_blind") if name in there]
-    columns = [*baselines, *in_order(there - set(UNTRAINED))]
+    columns = columns_in_order(set(scores["loss"]))
     metrics = [name for name in METRICS if name in set(scores["metric"])]
     means, spreads = averaged(scores, metrics, columns)
     seeds = sorted(scores.loc[~scores["loss"].isin(UNTRAINED), "seed"].unique())
@@ -67,7 +64,7 @@ def _table(test_set: str, scores: pd.DataFrame, notes: Sequence[str]) -> ResultT
             f"protocol: of each tile, {Protocol()}",
             NOTE,
         ),
-        columns=tuple(map(column_title, columns)),
+        columns=tuple(map(title_of, columns)),
         metrics=tuple(metrics),
         means=means,
         spreads=spreads,

@@ -25,6 +25,12 @@ class Scale:
         return format(value * self.times + 0.0, form).replace("-", "−")
 
 
+def title_of_metric(metric: str) -> str:
+    if metric in METRICS:
+        return METRICS[metric].title
+    return ARTEFACTS[metric][0] if metric in ARTEFACTS else metric
+
+
 def scale_of(metric: str) -> Scale:
     """Unit and direction of a metric or artefact measure."""
     if metric == RANK:

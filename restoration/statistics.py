@@ -23,21 +23,11 @@ import pandas as pd
 from scipy import stats
 
 from restoration.bootstrap import RESAMPLES, seeded_interval
+from restoration.columns import UNTRAINED, title_of
 from restoration.errors import UserError
-from restoration.evaluate import INPUT
 from restoration.runs import COLUMNS
 from restoration.scales import scale_of
-from restoration.tables import title_of
 
-UNTRAINED = (
-    INPUT,
-    "bilinear",
-    "bicubic",
-    "malvar",
-    "menon",
-    "bm3d",
-    "bm3d_blind",
-)  # have no seed, whatever their records say
 LEVEL = 0.05  # of the tests
 SAME = 1e-6  # relative difference of one image's values that were computed twice
 

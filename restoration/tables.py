@@ -1,38 +1,22 @@
 """The paper's tables from per-image records: a column for the degraded input and every loss, a row for every metric."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.table import Table as ConsoleTable
 
+from restoration.columns import BASELINES, UNTRAINED, in_order, title_of
 from restoration.errors import UserError
 from restoration.evaluate import INPUT
 from restoration.files import write_text
 from restoration.metrics import METRICS, NOTE, QUICK
+from restoration.rendering import Cell, Table, latex, markdown
 from restoration.runs import Run, baselines_beside, read_provenance, read_scores, read_scoring
-
-TITLES = {
-    "l2": "L2",
-    "l1": "L1",
-    "ssim1": "SSIM1",
-    "ssim3": "SSIM3",
-    "ssim5": "SSIM5",
-    "ssim9": "SSIM9",
-    "ms_ssim": "MS-SSIM",
-    "mix": "Mix",
-    "ms_ssim_l2": "MS-SSIM+L2",
-    "ssim_dense": "SSIM, dense",
-    "ms_ssim_dense": "MS-SSIM, dense",
-    "mix_dense": "Mix, dense",
-    "l1_to_l2": "L1, then L2",
-    "l2_to_l1": "L2, then L1",
-}  # in the paper's order; other losses follow under their own names
-BASELINES = {"bicubic": "Bicubic", "malvar": "Malvar", "menon": "Menon", "bm3d": "BM3D"}  # between input and losses
+from restoration.scales import scale_of
+from restoration.statistics import Difference
 
 
 @dataclass(frozen=True)
@@ -56,31 +40,6 @@ class ResultTable:
     means: np.ndarray
     spreads: np.ndarray
 
-    def cells(self) -> list[list[tuple[str, bool]]]:
-        """The text of every cell and whether it is the best of its row."""
-        rows = []
-        for name, means, spreads in zip(self.metrics, self.means, self.spreads, strict=True):
-            metric = METRICS[name]
-            texts = [
-                _text(metric.shown(mean), metric.shown(spread)) for mean, spread in zip(means, spreads, strict=True)
-            ]
-            known = [mean for mean in means if not np.isnan(mean)]
-            best = metric.shown((max if metric.higher_is_better else min)(known)) if known else None
-            rows.append([(text, metric.shown(mean) == best) for text, mean in zip(texts, means, strict=True)])
-        return rows
-
-    def markdown(self) -> str:
-        """A GitHub table, the header as a list below it."""
-        rows = [
-            "| " + " | ".join([METRICS[name].title, *(f"**{text}**" if best else text for text, best in row)]) + " |"
-            for name, row in zip(self.metrics, self.cells(), strict=True)
-        ]
-        head = "| " + " | ".join(["", *self.columns]) + " |"
-        rule = "|---|" + "---:|" * len(self.columns)
-        return (
-            "\n".join([f"**{self.title}**", "", head, rule, *rows, "", *(f"- {line}" for line in self.header)]) + "\n"
-        )
-
     def csv(self) -> str:
         """Unrounded means, the header as comments above them."""
         lines = [f"# {line}" for line in (self.title, *self.header)]
@@ -89,34 +48,36 @@ class ResultTable:
             lines.append(",".join([name, *(f"{mean:.8g}" for mean in means)]))
         return "\n".join(lines) + "\n"
 
-    def latex(self) -> str:
-        """A booktabs table."""
-        rows = [
-            " & ".join([METRICS[name].title, *(f"\\textbf{{{text}}}" if best else text for text, best in row)]) + r" \\"
-            for name, row in zip(self.metrics, self.cells(), strict=True)
-        ]
-        lines = [
-            *(f"% {line}" for line in (self.title, *self.header)),
-            rf"\begin{{tabular}}{{l{'r' * len(self.columns)}}}",
-            r"\toprule",
-            " & ".join(["", *(column.replace("_", r"\_") for column in self.columns)]) + r" \\",
-            r"\midrule",
-            *(row.replace("±", r"$\pm$") for row in rows),
-            r"\bottomrule",
-            r"\end{tabular}",
-        ]
-        return "\n".join(lines) + "\n"
 
-    def show(self, console: Console) -> None:
-        """Prints the table and its header."""
-        table = ConsoleTable("")
-        for column in self.columns:
-            table.add_column(column, justify="right")
-        for name, row in zip(self.metrics, self.cells(), strict=True):
-            table.add_row(METRICS[name].title, *(f"[bold]{text}[/bold]" if best else text for text, best in row))
-        console.print(self.title, table, sep="\n", highlight=False)
-        for line in self.header:
-            console.print(f"  {line}", highlight=False, soft_wrap=True)
+def table_of(result: ResultTable, differences: Iterable[Difference] = ()) -> Table:
+    """The table as it is shown; beside losses their spread over seeds, or else their difference to one other loss.
+
+    Args:
+        differences: of the same task and test set, all to the same loss.
+    """
+    trained = [each for each in differences if each.images and each.first not in UNTRAINED]
+    beside = {(each.at.metric, title_of(each.first)): each for each in trained}
+    rows = []
+    for name, means, spreads in zip(result.metrics, result.means, result.spreads, strict=True):
+        metric = METRICS[name]
+        known = [mean for mean in means if not np.isnan(mean)]
+        best = metric.shown((max if metric.higher_is_better else min)(known)) if known else None
+        cells = []
+        for column, mean, spread in zip(result.columns, means, spreads, strict=True):
+            text = metric.shown(mean)
+            found = beside.get((name, column))
+            around = f"± {metric.shown(spread)}" if not np.isnan(spread) else _around(found) if found else ""
+            cells.append(Cell(text.replace("nan", "–"), around, text == best))
+        rows.append((metric.title, cells))
+    to = {title_of(each.second) for each in beside.values()}
+    notes = [f"below each value: its difference to {title}, paired, with the 95 % interval" for title in sorted(to)]
+    return Table(result.title, result.columns, rows, (*notes, *result.header))
+
+
+def _around(difference: Difference) -> str:
+    scale = scale_of(difference.at.metric)
+    low, high = scale.shown(difference.low), scale.shown(difference.high)
+    return f"{scale.shown(difference.value, sign='+')}\n[{low}, {high}]"
 
 
 def build_tables(runs: Sequence[Run], *, input_titles: dict[str, str]) -> list[ResultTable]:
@@ -140,7 +101,8 @@ def build_tables(runs: Sequence[Run], *, input_titles: dict[str, str]) -> list[R
 def write_tables(tables: Sequence[ResultTable], folder: Path) -> None:
     """Writes every table below `folder` as Markdown, CSV and LaTeX."""
     for table in tables:
-        for suffix, text in (("md", table.markdown()), ("csv", table.csv()), ("tex", table.latex())):
+        shown = table_of(table)
+        for suffix, text in (("md", markdown(shown)), ("csv", table.csv()), ("tex", latex(shown))):
             write_text(folder / f"{table.name}.{suffix}", text)
 
 
@@ -178,7 +140,7 @@ def _table(test_set: Any, scores: pd.DataFrame, runs: Sequence[Run], input_title
         name=f"{first.data}/{first.variant}/{first.task}-{test_set}",
         title=f"{first.task} on {test_set}: mean over {photographs} photographs",
         header=(*partly, *_header(runs), *notes),
-        columns=(input_title, *(BASELINES[name] for name in baselines), *(title_of(loss) for loss in losses)),
+        columns=(input_title, *map(title_of, [*baselines, *losses])),
         metrics=tuple(metrics),
         means=means,
         spreads=spreads,
@@ -194,7 +156,7 @@ def averaged(scores: pd.DataFrame, metrics: Sequence[str], columns: Sequence[str
     per_seed = scores.groupby(["metric", "loss", "seed"])["value"].mean().unstack("seed").reindex(rows)
     shape = (len(metrics), len(columns))
     spreads = per_seed.std(axis=1).to_numpy(copy=True).reshape(shape)
-    spreads[:, [column == INPUT or column in BASELINES for column in columns]] = np.nan
+    spreads[:, [column in UNTRAINED for column in columns]] = np.nan
     return per_seed.mean(axis=1).to_numpy().reshape(shape), spreads
 
 
@@ -208,27 +170,6 @@ def _with_baselines(scores: pd.DataFrame, test_set: Any, run: Run) -> tuple[pd.D
             complete[baseline.loss] = records
     names = [name for name in BASELINES if name in complete]
     return pd.concat([scores, *(complete[name] for name in names)], ignore_index=True), names
-
-
-def _text(mean: str, spread: str) -> str:
-    if mean == "nan":
-        return "–"
-    return mean if spread == "nan" else f"{mean} ± {spread}"
-
-
-def title_of(loss: str) -> str:
-    return TITLES.get(loss, loss)
-
-
-def columns_in_order(names: set[str]) -> list[str]:
-    """The degraded input, baselines, then losses."""
-    first = [name for name in (INPUT, *BASELINES) if name in names]
-    return first + in_order(names - {*first})
-
-
-def in_order(losses: set[str]) -> list[str]:
-    """The losses as the paper orders them, others after."""
-    return [loss for loss in TITLES if loss in losses] + sorted(losses - TITLES.keys())
 
 
 def _header(runs: Sequence[Run]) -> tuple[str, ...]:

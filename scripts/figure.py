@@ -10,13 +10,13 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from restoration.columns import in_order, title_of
 from restoration.datasets.pack import pack_set
 from restoration.errors import UserError
 from restoration.evaluate import degraded_photo, restore
 from restoration.figures import TRUTH, as_saved, hardest_window, save_crops
 from restoration.photographs import PackedPhotos
 from restoration.runs import Run, find_runs
-from restoration.tables import in_order, title_of
 from scripts.cli import clear_errors
 from scripts.eval import trained_network
 

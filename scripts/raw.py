@@ -14,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import Progress
 
-from restoration.comparisons import compare_all, comparison_markdown
+from restoration.columns import in_order, title_of
+from restoration.comparisons import compare_all, comparison_tables
 from restoration.errors import UserError
 from restoration.figures import save_crops
 from restoration.files import write_text
@@ -22,7 +23,6 @@ from restoration.raw import read_sensor
 from restoration.raw_study import (
     as_it_is,
     bm3d_once,
-    column_title,
     crops,
     pictures,
     reference_floor,
@@ -31,9 +31,10 @@ from restoration.raw_study import (
     with_reference,
 )
 from restoration.raw_tables import RawStudy, raw_folder, write_raw
+from restoration.rendering import markdown, show
 from restoration.runs import Run, find_runs, read_provenance
 from restoration.sensor_noise import estimated_noise
-from restoration.tables import in_order, write_tables
+from restoration.tables import table_of, write_tables
 from restoration.tasks import Demosaic
 from scripts.cli import chosen_device, clear_errors
 from scripts.eval import trained_network
@@ -97,7 +98,7 @@ class Restorers:
                 images = pictures(made, observation, sensor)
                 for number, crop in enumerate(crops(images, count=2), start=1):
                     rows[observation.label(number)] = crop
-                columns = list(map(column_title, images))  # the last has a reference
+                columns = list(map(title_of, images))  # the last has a reference
         save_crops(rows, columns, self.folder / f"{path.stem}.png")
         a, b = estimated_noise(sensor.light)
         note = (
@@ -148,10 +149,10 @@ def networks_note(runs: Sequence[Run]) -> str:
 def write_results(study: RawStudy, folder: Path, console: Console) -> None:
     write_raw(study, folder)
     for table in study.tables():
-        table.show(console)
+        show(table_of(table), console)
     write_tables(study.tables(), folder)
-    differences = comparison_markdown(compare_all(study.records, references=("input", "bm3d", "bm3d_blind")))
-    write_text(folder / "differences.md", differences)
+    differences = compare_all(study.records, references=("input", "bm3d", "bm3d_blind"))
+    write_text(folder / "differences.md", "\n".join(map(markdown, comparison_tables(differences))))
     console.print(f"written to {folder}: records, tables, differences, crops", highlight=False)
 
 

@@ -12,13 +12,13 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from restoration import report
+from restoration.columns import in_order, title_of
 from restoration.datasets.pack import pack_set
 from restoration.evaluate import degraded_photo, restore
 from restoration.figures import pixels_of
 from restoration.published import read_published
 from restoration.runs import Run
 from restoration.study import Study, read_study
-from restoration.tables import in_order, title_of
 from scripts.cli import clear_errors
 from scripts.eval import trained_network
 from scripts.findings import findings

@@ -11,15 +11,16 @@ from restoration import alpha as mixtures
 from restoration import report
 from restoration.artefact_tables import artefact_table
 from restoration.claims import build_ledger
-from restoration.comparisons import comparison_markdown, mean_ranks, rank_markdown
+from restoration.comparisons import comparison_tables, mean_ranks, rank_tables
 from restoration.curves import as_table, diagram
 from restoration.metrics import METRICS, QUICK
 from restoration.published import beside_published
+from restoration.rendering import Table, latex, markdown
 from restoration.runs import Run
 from restoration.scalars import SHARE, curve, read_scalars
 from restoration.statistics import Condition, Difference, Scores
 from restoration.study import Study
-from restoration.tables import ResultTable, build_tables
+from restoration.tables import ResultTable, build_tables, table_of
 
 SIGMA = "SSIM and its σ"  # of which the report shows crops, too
 ASIDE = {
@@ -49,14 +50,14 @@ def main_tables(
     """The paper's tables; below each value its difference to L2; and beside what the paper states."""
     against = [each for each in differences if each.second == "l2"]
     blocks: list[report.Block] = [
-        report.table_of(table, [each for each in against if table.name.endswith(f"/{each.at.task}-{each.at.test_set}")])
+        table_of(table, [each for each in against if table.name.endswith(f"/{each.at.task}-{each.at.test_set}")])
         for table in tables
     ]
     texts = {}
     if published is not None:
         beside = beside_published(study.records[study.records["variant"] == study.variant], published)
         blocks.append(report.Fold("Beside the paper's own figures: recalled, unverified", beside))
-        texts["published.md"] = "\n".join(map(report.markdown, beside))
+        texts["published.md"] = "\n".join(map(markdown, beside))
     return Found(report.Section("Tables", blocks=blocks), texts)
 
 
@@ -125,7 +126,7 @@ def sigma(tables: Tables) -> Found | None:
     """SSIM by its σ."""
     if "sigma" not in tables:
         return None
-    return Found(report.Section(SIGMA, blocks=[report.table_of(table) for table in tables["sigma"]]), {})
+    return Found(report.Section(SIGMA, blocks=[table_of(table) for table in tables["sigma"]]), {})
 
 
 def artefacts(study: Study) -> Found | None:
@@ -149,7 +150,7 @@ def seeds(tables: Tables) -> Found | None:
     """A third of the budget, several seeds."""
     if "third" not in tables:
         return None
-    fold = report.Fold("All tables of these", [report.table_of(table) for table in tables["third"]])
+    fold = report.Fold("All tables of these", [table_of(table) for table in tables["third"]])
     words = ["A third of the budget, each loss several times: mean ± standard deviation over seeds."]
     return Found(report.Section("Several seeds", words, [fold]), {})
 
@@ -157,7 +158,7 @@ def seeds(tables: Tables) -> Found | None:
 def aside(tables: Tables) -> Found | None:
     """What the paper does not say."""
     folds = [
-        report.Fold(title, [report.table_of(table) for table in tables[name]])
+        report.Fold(title, [table_of(table) for table in tables[name]])
         for name, title in ASIDE.items()
         if name in tables
     ]
@@ -167,23 +168,19 @@ def aside(tables: Tables) -> Found | None:
 
 def statistics(study: Study, differences: Mapping[str, Sequence[Difference]]) -> Found:
     """Every loss against L2 and Mix, and ranks, by variant."""
-    ranks = {variant: mean_ranks(study.records[study.records["variant"] == variant]) for variant in differences}
+    compared = {variant: comparison_tables(found) for variant, found in differences.items()}
+    ranked = {
+        variant: rank_tables(mean_ranks(study.records[study.records["variant"] == variant])) for variant in differences
+    }
     folds = [
-        report.Fold(f"{title}, {variant}", tables)
-        for variant, found in differences.items()
-        for title, tables in (
-            ("Differences", report.difference_tables(found)),
-            ("Ranks", report.rank_tables(ranks[variant])),
-        )
+        report.Fold(f"{title}, {variant}", tables[variant])
+        for variant in differences
+        for title, tables in (("Differences", compared), ("Ranks", ranked))
     ]
-    words = [
-        "Mean difference over photographs and seeds, with the 95 % bootstrap interval over both; highlighted where the "
-        "interval excludes 0 and Wilcoxon's signed-rank test has p < 0.05 after Holm's correction for all comparisons "
-        "of the variant.",
-    ]
+    words = ["Every loss against L2 and against Mix, photograph by photograph; and which rank it has on average."]
     texts = {
-        "differences.md": "\n".join(comparison_markdown(found) for found in differences.values()),
-        "ranks.md": "\n".join(rank_markdown(frame) for frame in ranks.values()),
+        name: "\n".join(markdown(table) for its_tables in tables.values() for table in its_tables)
+        for name, tables in (("differences.md", compared), ("ranks.md", ranked))
     }
     return Found(report.Section("Statistics", words, folds), texts)
 
@@ -193,10 +190,8 @@ def raw(study: Study) -> Found | None:
     if study.raw is None:
         return None
     tables = study.raw.tables()
-    text = "\n".join(table.markdown() for table in tables)
-    return Found(
-        report.Section("Real raw photographs", blocks=[report.table_of(table) for table in tables]), {"raw.md": text}
-    )
+    text = "\n".join(markdown(table_of(table)) for table in tables)
+    return Found(report.Section("Real raw photographs", blocks=[table_of(table) for table in tables]), {"raw.md": text})
 
 
 def training(study: Study) -> Found:
@@ -208,7 +203,7 @@ def training(study: Study) -> Found:
         drawn = [each for each in curves if each.series]
         folds.append(report.Fold(f"{task}: validation photographs", drawn))
         tables += [as_table(each, METRICS[metric].digits) for each, metric in zip(curves, QUICK, strict=True)]
-    text = "\n".join(report.markdown(table) for table in tables if table.rows)
+    text = "\n".join(markdown(table) for table in tables if table.rows)
     return Found(report.Section("Training", blocks=[fold for fold in folds if fold.blocks]), {"training.md": text})
 
 
@@ -234,9 +229,9 @@ def _switches(runs: Sequence[Run]) -> list[tuple[float, str]]:
     return [(place, "switch") for place in places]
 
 
-def _texts(name: str, tables: Sequence[report.Table], *, before: str = "") -> dict[str, str]:
-    parts = [*([before] if before else []), *map(report.markdown, tables)]
-    return {f"{name}.md": "\n".join(parts), f"{name}.tex": "\n".join(map(report.latex, tables))}
+def _texts(name: str, tables: Sequence[Table], *, before: str = "") -> dict[str, str]:
+    parts = [*([before] if before else []), *map(markdown, tables)]
+    return {f"{name}.md": "\n".join(parts), f"{name}.tex": "\n".join(map(latex, tables))}
 
 
 def _by_task(runs: Sequence[Run]) -> dict[str, list[Run]]:

@@ -25,8 +25,9 @@ from restoration.files import write_text
 from restoration.metrics import MEASURES
 from restoration.patches import PatchSampler
 from restoration.protocol import Protocol
+from restoration.rendering import show
 from restoration.runs import Run, find_runs, read_provenance, read_scoring, write_provenance, write_scores
-from restoration.tables import build_tables, write_tables
+from restoration.tables import build_tables, table_of, write_tables
 from restoration.tasks import Task
 from restoration.train import train
 from scripts.cli import chosen_bf16, chosen_device, clear_errors, end_at_once
@@ -160,7 +161,7 @@ def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
     tables = build_tables(runs, input_titles=input_titles)
     write_tables(tables, Path(config.tables))
     for table in tables:
-        table.show(console)
+        show(table_of(table), console)
         console.print(f"written to {config.tables}/{table.name}.md, .csv and .tex\n", highlight=False, soft_wrap=True)
 
 

@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 
 from restoration.claims import build_ledger
+from restoration.columns import UNTRAINED
 from restoration.ledger import FAILS, HOLDS, SHOWN, UNDECIDED, UNMEASURED, Ledger
 from restoration.main_runs import PAPER_COLUMNS, TABLE_1
 from restoration.metrics import METRICS
 from restoration.scales import ARTEFACTS, scale_of
-from restoration.statistics import UNTRAINED, Condition
+from restoration.statistics import Condition
 from tests.records import PLACE, records_of
 
 IMAGES = 20
@@ -209,7 +210,7 @@ def test_missing_records_are_named(records):
     for number, missing in {
         "3b": ("grating of L1 for sr", "grating of L2 for sr", "grating of Mix for sr"),
         "7": ("mix_a<α> with α from 0.74 to 0.94",),
-        "9": ("bm3d for demosaic",),
+        "9": ("BM3D for demosaic",),
         "10.1": ("records of real raw photographs",),
         "Q3": ("variant cpu-dense",),
     }.items():

@@ -9,6 +9,7 @@ from restoration import report
 from restoration.archive import archive, unpack
 from restoration.errors import UserError
 from restoration.published import read_published
+from restoration.rendering import Table
 from restoration.runs import find_runs
 from restoration.study import read_study
 from scripts.findings import Findings, findings
@@ -81,7 +82,7 @@ def test_the_main_table_tells_the_difference_to_l2(written):
     assert isinstance(fold, report.Fold)
     assert "recalled, unverified" in fold.title
     assert fold.blocks[0].title == "sr on kodak24: ours (the paper's)"
-    assert isinstance(table, report.Table)
+    assert isinstance(table, Table)
     assert list(table.columns)[:3] == ["Bilinear", "Bicubic", "L2"]
     psnr = dict(zip(table.columns, dict(table.rows)["PSNR (dB)"], strict=True))
     assert psnr["L2"].interval == psnr["Bicubic"].interval == ""
@@ -117,8 +118,10 @@ def test_seeds_have_a_spread_and_statistics_both_variants(written):
     folds = [each.title for each in section(written[0], "Statistics").blocks]
     assert folds == ["Differences, cpu", "Ranks, cpu", "Differences, cpu-third", "Ranks, cpu-third"]
     differences = (written[1] / "differences.md").read_text()
-    assert "(photos, cpu; images 6; seeds 1)" in differences
-    assert "(photos, cpu-third; images 6; seeds 3)" in differences
+    assert "on kodak24 (photos, cpu)**" in differences
+    assert "on kodak24 (photos, cpu-third)**" in differences
+    assert "- 6 photographs; seeds 1; " in differences
+    assert "- 6 photographs; seeds 3; " in differences
 
 
 def test_parts_that_were_not_trained_are_left_out_and_named(tmp_path):

@@ -7,7 +7,7 @@ import pandas as pd
 
 from restoration.evaluate import INPUT
 from restoration.published import beside_published, read_published
-from restoration.report import markdown
+from restoration.rendering import markdown
 from restoration.statistics import Condition
 from tests.records import records_of
 
@@ -30,6 +30,6 @@ def test_ours_and_theirs_share_a_cell_and_gaps_are_dashes():
     )
     (table,) = beside_published(records, published)
     text = markdown(table)
-    assert "|  | degraded | L1 | Mix |" in text
+    assert "|  | Input | L1 | Mix |" in text
     assert "| PSNR (dB) | 27.00 (27.16) | 31.50 (31.26) | – (31.34) |" in text
     assert "recalled, unverified" in text

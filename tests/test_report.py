@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restoration.metrics import METRICS
+from restoration.rendering import Cell, Table
 from restoration.report import (
-    Cell,
     Claim,
     Curves,
     Fold,
@@ -21,19 +20,14 @@ from restoration.report import (
     Section,
     Series,
     Strip,
-    Table,
     Verdict,
     Viewer,
     difference_map,
-    latex,
-    markdown,
     most_different_crops,
-    table_of,
     write_report,
 )
 from restoration.report.blocks import data_uri
 from restoration.report.crops import colour_table
-from restoration.tables import ResultTable
 
 RANDOM = np.random.default_rng(0)
 NASTY = "</script><img src=x onerror=alert(1)> & \"'"
@@ -173,39 +167,6 @@ def test_the_losses_are_between_the_degraded_and_the_truth():
     picture = Picture("demosaic", "cat", versions)
     assert picture.truth is versions["truth"]
     assert [id(pixels) for pixels in picture.restored] == [id(versions["L2"]), id(versions["Mix"])]
-
-
-def test_result_tables_keep_their_numbers_and_rules():
-    values = np.tile([0.3, 0.2, 0.1], (len(METRICS), 1))
-    spreads = np.tile([np.nan, 0.01, np.nan], (len(METRICS), 1))
-    result = ResultTable(
-        "n", "sr on kodak24", ("protocol: as agreed",), ("Bilinear", "L2", "L1"), tuple(METRICS), values, spreads
-    )
-    table = table_of(result)
-    assert (table.title, table.columns, table.notes) == (result.title, result.columns, result.header)
-    assert [name for name, _ in table.rows] == [metric.title for metric in METRICS.values()]
-    rows = dict(table.rows)
-    assert rows["SSIM"] == [Cell("0.3000", "", True), Cell("0.2000", "± 0.0100"), Cell("0.1000")]
-    assert rows["1000 L1"] == [Cell("300.00"), Cell("200.00", "± 10.00"), Cell("100.00", "", True)]
-
-
-def test_tables_are_written_as_markdown_and_latex():
-    cells = [Cell("30.1", "+0.2\n[−0.1, 0.5]", best=True), Cell("–")]
-    table = Table("α_1: 5 %", ("A&B", "L1"), [("a_b", cells)], ("100 % noted",))
-    assert markdown(table) == (
-        "**α_1: 5 %**\n\n|  | A&B | L1 |\n|---|---:|---:|\n| a_b | **30.1** +0.2 [−0.1, 0.5] | – |\n\n- 100 % noted\n"
-    )
-    assert latex(table).splitlines() == [
-        "% α_1: 5 %",
-        "% 100 % noted",
-        r"\begin{tabular}{lrr}",
-        r"\toprule",
-        r" & A\&B & L1 \\",
-        r"\midrule",
-        r"a\_b & \textbf{30.1} +0.2 [$-$0.1, 0.5] & -- \\",
-        r"\bottomrule",
-        r"\end{tabular}",
-    ]
 
 
 # The page

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from restoration.rendering import Cell, Table
 from restoration.report import (
-    Cell,
     Claim,
     Curves,
     Fold,
@@ -22,7 +22,6 @@ from restoration.report import (
     Section,
     Series,
     Strip,
-    Table,
     Verdict,
     Viewer,
     difference_map,

@@ -2,18 +2,17 @@
 
 import json
 import math
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from restoration.errors import UserError
 from restoration.evaluate import INPUT, Score
 from restoration.files import write_text
 from restoration.metrics import METRICS, NOTE, QUICK
+from restoration.rendering import Cell, markdown
 from restoration.runs import Run, find_runs, write_scores
-from restoration.tables import build_tables, write_tables
+from restoration.tables import ResultTable, build_tables, table_of, write_tables
 from tests.records import PROVENANCE
 
 VALUES = {  # psnr of two photographs by loss and seed
@@ -44,21 +43,24 @@ def test_tables_hold_the_means_the_spread_and_the_best(runs, tmp_path):
     (table,) = build_tables(runs, input_titles={"sr": "Bilinear"})
     assert table.name == "photos/cpu/sr-kodak24"
     assert table.columns == ("Bilinear", "L2", "L1", "mine")  # the paper's order, then others
-    psnr = dict(zip(table.columns, table.cells()[list(METRICS).index("psnr")], strict=True))
-    assert psnr["L1"] == ("31.10 ± 0.14", True)
-    assert psnr["L2"] == ("30.00", False)
-    assert psnr["mine"] == ("28.00", False)  # where one photograph has no value
-    error = dict(zip(table.columns, table.cells()[list(METRICS).index("l2")], strict=True))
-    assert [title for title, (_, best) in error.items() if best] == ["Bilinear"]  # lower is better
+    psnr = cells_of(table, "psnr")
+    assert psnr["L1"] == Cell("31.10", "± 0.14", best=True)
+    assert psnr["L2"] == Cell("30.00")
+    assert psnr["mine"] == Cell("28.00")  # where one photograph has no value
+    assert [title for title, cell in cells_of(table, "l2").items() if cell.best] == ["Bilinear"]  # lower is better
 
     write_tables([table], tmp_path / "tables")
     for suffix in ("md", "csv", "tex"):
         text = (tmp_path / "tables" / "photos" / "cpu" / f"sr-kodak24.{suffix}").read_text()
         for fact in ("98,304 patches", "batch 8", "7 photographs", "seeds 0, 1", "as agreed", "abacus", "abc"):
             assert fact in text, (suffix, fact)
-    assert "| PSNR (dB) | 27.00 | 30.00 | **31.10 ± 0.14** | 28.00 |" in table.markdown()
-    assert r"\textbf{31.10 $\pm$ 0.14}" in table.latex()
+    assert "| PSNR (dB) | 27.00 | 30.00 | **31.10** ± 0.14 | 28.00 |" in markdown(table_of(table))
     assert "psnr,27,30,31.1,28" in table.csv()
+
+
+def cells_of(table: ResultTable, metric: str) -> dict[str, Cell]:
+    """A row by its columns."""
+    return dict(zip(table.columns, dict(table_of(table).rows)[METRICS[metric].title], strict=True))
 
 
 def test_records_of_fewer_metrics_have_fewer_rows_and_stand_beside_others(tmp_path, runs):
@@ -71,25 +73,14 @@ def test_records_of_fewer_metrics_have_fewer_rows_and_stand_beside_others(tmp_pa
         write_scores(run, {"kodak24": rows}, {"protocol": "as agreed", "degradation": "x2"})
     (table,) = build_tables(runs, input_titles={"sr": "Bilinear"})
     assert table.metrics == QUICK
-    assert NOTE not in table.markdown()
-    assert table.markdown().count("\n| ") == 1 + len(QUICK)
+    assert NOTE not in table.header
 
     rows = [Score(name, "0.png", metric, 1.0) for name in (runs[-1].loss, INPUT) for metric in METRICS]
     how = {"protocol": "as agreed", "degradation": "x2", "metrics": list(METRICS)}
     write_scores(runs[-1], {"kodak24": rows}, how)
     (mixed,) = build_tables(runs, input_titles={"sr": "Bilinear"})
-    gmsd = dict(zip(mixed.columns, mixed.cells()[list(METRICS).index("gmsd")], strict=True))
-    assert gmsd == {"Bilinear": ("1.0000", True), "L2": ("–", False), "L1": ("–", False), "mine": ("1.0000", True)}
-
-
-def test_the_console_shows_the_table(runs):
-    (table,) = build_tables(runs, input_titles={"sr": "Bilinear"})
-    shown = StringIO()
-    table.show(Console(width=100, file=shown))
-    text = shown.getvalue()
-    assert "31.10 ± 0.14" in text
-    assert "PSNR (dB)" in text
-    assert "as agreed" in text
+    best = Cell("1.0000", best=True)
+    assert cells_of(mixed, "gmsd") == {"Bilinear": best, "L2": Cell("–"), "L1": Cell("–"), "mine": best}
 
 
 def test_undefined_metrics_are_a_dash(tmp_path, runs):
@@ -100,8 +91,8 @@ def test_undefined_metrics_are_a_dash(tmp_path, runs):
         run, {"small": [Score(name, "a.png", "ms_ssim", math.nan) for name in ("l1", INPUT)]}, {"protocol": ""}
     )
     (table,) = build_tables([run], input_titles={"jpeg": "JPEG"})
-    assert "| MS-SSIM | – | – |" in table.markdown()
-    assert "- MS-SSIM over the 0 of 1 photographs that are large enough" in table.markdown()
+    assert cells_of(table, "ms_ssim") == {"JPEG": Cell("–"), "L1": Cell("–")}
+    assert "MS-SSIM over the 0 of 1 photographs that are large enough" in table.header
 
 
 def test_numbers_that_were_measured_differently_do_not_share_a_table(runs):

@@ -2,7 +2,6 @@
 
 from restoration.report.contents import (
     Block,
-    Cell,
     Claim,
     Curves,
     Fold,
@@ -12,18 +11,15 @@ from restoration.report.contents import (
     Section,
     Series,
     Strip,
-    Table,
     Verdict,
     Viewer,
 )
 from restoration.report.crops import difference_map, most_different_crops
+from restoration.report.judged import ledger_of
 from restoration.report.page import write_report
-from restoration.report.plain import latex, markdown
-from restoration.report.results import difference_tables, ledger_of, rank_tables, table_of
 
 __all__ = [
     "Block",
-    "Cell",
     "Claim",
     "Curves",
     "Fold",
@@ -33,16 +29,10 @@ __all__ = [
     "Section",
     "Series",
     "Strip",
-    "Table",
     "Verdict",
     "Viewer",
     "difference_map",
-    "difference_tables",
-    "latex",
     "ledger_of",
-    "markdown",
     "most_different_crops",
-    "rank_tables",
-    "table_of",
     "write_report",
 ]

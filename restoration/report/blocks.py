@@ -11,9 +11,9 @@ from operator import itemgetter
 import numpy as np
 from PIL import Image
 
+from restoration.rendering import Cell, Table
 from restoration.report.contents import (
     Block,
-    Cell,
     Claim,
     Curves,
     Fold,
@@ -21,7 +21,6 @@ from restoration.report.contents import (
     Picture,
     Series,
     Strip,
-    Table,
     Verdict,
     Viewer,
 )

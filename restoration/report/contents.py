@@ -6,35 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 
-
-@dataclass(frozen=True)
-class Cell:
-    """A value of a table as it is shown, and in smaller type below it how sure it is, in one line or more.
-
-    As in "[0.12, 0.25]" or "± 0.02".
-    """
-
-    text: str
-    interval: str = ""
-    best: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """Named rows with a cell for each of the column titles; notes say data, protocol, budget and hardware."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[Cell]]]
-    notes: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        for name, cells in self.rows:
-            if len(cells) != len(self.columns):
-                raise ValueError(
-                    f"table {self.title!r}, row {name!r}: {len(self.columns)} cells are needed, one for each column, "
-                    f"got {len(cells)}"
-                )
+from restoration.rendering import Table
 
 
 class Verdict(StrEnum):

@@ -1,0 +1,112 @@
+"""A table as plain data, and as Markdown, LaTeX and a terminal show it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table as ConsoleTable
+from rich.text import Text
+
+LATEX = {
+    **{sign: f"\\{sign}" for sign in "&%#_$"},
+    "−": "$-$",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "α": r"$\alpha$",
+    "σ": r"$\sigma$",
+    "–": "--",
+    "·": r"$\cdot$",
+    "→": r"$\to$",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value of a table as it is shown, and how sure it is, in one line or more: smaller, where there is a way.
+
+    As in "[0.12, 0.25]" or "± 0.02".
+    """
+
+    text: str
+    interval: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Named rows with a cell for each of the column titles; notes say data, protocol, budget and hardware."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[Cell]]]
+    notes: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for name, cells in self.rows:
+            if len(cells) != len(self.columns):
+                raise ValueError(
+                    f"table {self.title!r}, row {name!r}: {len(self.columns)} cells are needed, one for each column, "
+                    f"got {len(cells)}"
+                )
+
+
+def markdown(table: Table) -> str:
+    """A GitHub table under its title, its notes as a list; intervals beside the values."""
+    rows = [[name, *map(_markdown_cell, cells)] for name, cells in table.rows]
+    notes = "".join(f"- {note}\n" for note in table.notes)
+    return f"**{table.title}**\n\n{markdown_table(['', *table.columns], rows)}" + (f"\n{notes}" if notes else "")
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
+    """A GitHub table whose first `left` columns are text, the others numbers."""
+    lines = [[*head], *([cell.replace("|", r"\|") for cell in row] for row in rows)]
+    texts = ["| " + " | ".join(line) + " |" for line in lines]
+    rule = "|" + "---|" * left + "---:|" * (len(head) - left)
+    return "\n".join([texts[0], rule, *texts[1:]]) + "\n"
+
+
+def latex(table: Table) -> str:
+    """A booktabs table; title and notes as comments above it."""
+    rows = [[_escaped(name), *map(_latex_cell, cells)] for name, cells in table.rows]
+    lines = [
+        *(f"% {line}" for line in (table.title, *table.notes)),
+        rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
+        r"\toprule",
+        " & ".join(["", *map(_escaped, table.columns)]) + r" \\",
+        r"\midrule",
+        *(" & ".join(row) + r" \\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def show(table: Table, console: Console) -> None:
+    """Prints the table and its notes."""
+    grid = ConsoleTable("")
+    for column in table.columns:
+        grid.add_column(Text(column), justify="right")
+    for name, cells in table.rows:
+        texts = [Text(_beside(cell.text, cell.interval), "bold" if cell.best else "") for cell in cells]
+        grid.add_row(Text(name), *texts)
+    console.print(Text(table.title), grid, sep="\n")
+    for note in table.notes:
+        console.print(f"  {note}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _markdown_cell(cell: Cell) -> str:
+    return _beside(f"**{cell.text}**" if cell.best else cell.text, cell.interval)
+
+
+def _latex_cell(cell: Cell) -> str:
+    text = _escaped(cell.text)
+    return _beside(rf"\textbf{{{text}}}" if cell.best else text, _escaped(cell.interval))
+
+
+def _beside(text: str, interval: str) -> str:
+    """Both in one line."""
+    return f"{text} {interval}".replace("\n", " ").strip()
+
+
+def _escaped(text: str) -> str:
+    return "".join(LATEX.get(sign, sign) for sign in text)
