@@ -72,7 +72,9 @@ def read_study(root: Path, *, data: str | None = None, variant: str | None = Non
         }
     if len(studies) != 1:
         there = "\n".join(f"  DATA={data} BUDGET={variant}" for data, variant in sorted(studies)) or "  none"
-        raise UserError(f"a report is of one data set and one budget; trained and scored in {root} are:\n{there}")
+        raise UserError(
+            f"a study is of one data set and one budget: name both; trained and scored in {root} are:\n{there}"
+        )
     ((data, variant),) = studies
     return Study(
         data,

@@ -2,7 +2,7 @@
 
 Of one data set and main variant, a folder gets: every variant's tables as <data>/<variant>/<task>-<test set>.md, .csv
 and .tex; claims.md and, part by part, claims.csv; alpha, artefacts and switching, each as .md and .tex; raw.md;
-training.md; differences.md, ranks.md and published.md. The same records give the same bytes.
+training.md; differences.md and .csv, ranks.md and published.md. The same records give the same bytes.
 """
 
 from pathlib import Path

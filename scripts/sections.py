@@ -11,7 +11,7 @@ from restoration import alpha as mixtures
 from restoration import report
 from restoration.artefact_tables import artefact_table
 from restoration.claims import build_ledger
-from restoration.comparisons import comparison_tables, mean_ranks, rank_tables
+from restoration.comparisons import comparison_frame, comparison_tables, mean_ranks, rank_tables
 from restoration.curves import as_table, diagram
 from restoration.metrics import METRICS, QUICK
 from restoration.published import beside_published
@@ -182,6 +182,8 @@ def statistics(study: Study, differences: Mapping[str, Sequence[Difference]]) ->
         name: "\n".join(markdown(table) for its_tables in tables.values() for table in its_tables)
         for name, tables in (("differences.md", compared), ("ranks.md", ranked))
     }
+    frame = comparison_frame(each for found in differences.values() for each in found)
+    texts["differences.csv"] = frame.to_csv(index=False, lineterminator="\n", float_format="%.6g")
     return Found(report.Section("Statistics", words, folds), texts)
 
 

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from restoration import report
@@ -56,7 +57,7 @@ def test_all_parts_have_their_section_and_their_texts(written):
         "Training",
     ]
     assert found.not_trained == []
-    texts = {"claims.md", "claims.csv", "differences.md", "ranks.md", "training.md", "published.md"}
+    texts = {"claims.md", "claims.csv", "differences.md", "differences.csv", "ranks.md", "training.md", "published.md"}
     texts |= {f"{name}.{suffix}" for name in ("alpha", "artefacts", "switching") for suffix in ("md", "tex")}
     parts = ("", "-third", "-switching", "-sigma", "-alpha", "-adamw", "-dense", "-residual")
     texts |= {f"photos/cpu{part}/sr-kodak24.{suffix}" for part in parts for suffix in ("md", "csv", "tex")}
@@ -118,6 +119,8 @@ def test_seeds_have_a_spread_and_statistics_both_variants(written):
     folds = [each.title for each in section(written[0], "Statistics").blocks]
     assert folds == ["Differences, cpu", "Ranks, cpu", "Differences, cpu-third", "Ranks, cpu-third"]
     differences = (written[1] / "differences.md").read_text()
+    counted = pd.read_csv(written[1] / "differences.csv")
+    assert set(counted["variant"]) == {"cpu", "cpu-third"}
     assert "on kodak24 (photos, cpu)**" in differences
     assert "on kodak24 (photos, cpu-third)**" in differences
     assert "- 6 photographs; seeds 1; " in differences
