@@ -54,7 +54,9 @@ def _table(test_set: str, scores: pd.DataFrame, notes: Sequence[str]) -> ResultT
     means, spreads = averaged(scores, metrics, columns)
     seeds = sorted(scores.loc[~scores["loss"].isin(UNTRAINED), "seed"].unique())
     return ResultTable(
-        name=test_set,
+        folder=".",
+        task="demosaic",
+        test_set=test_set,
         title=f"demosaic on {test_set}: mean over {scores['image'].nunique()} tiles",
         header=(
             _noise(test_set),

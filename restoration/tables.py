@@ -18,12 +18,15 @@ from restoration.runs import Run, baselines_beside, read_provenance, read_scores
 from restoration.scales import scale_of
 from restoration.statistics import Difference
 
+QUOTED = [METRICS[name].title for name in ("psnr", "ssim", "ms_ssim")]
+
 
 @dataclass(frozen=True)
 class ResultTable:
     """One task on one test set.
 
     Attributes:
+        folder: of its files: data set and variant.
         title: what the table shows.
         header: the lines that every rendering carries: data, budget, seeds, protocol, hardware.
         columns: titles, the degraded input first.
@@ -32,13 +35,20 @@ class ResultTable:
         spreads: (metrics, columns) standard deviation over seeds of the mean over images; not a number for one seed.
     """
 
-    name: str
+    folder: str
+    task: str
+    test_set: str
     title: str
     header: tuple[str, ...]
     columns: tuple[str, ...]
     metrics: tuple[str, ...]
     means: np.ndarray
     spreads: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """Of its files, without suffix."""
+        return f"{self.folder}/{self.task}-{self.test_set}"
 
     def csv(self) -> str:
         """Unrounded means, the header as comments above them."""
@@ -78,6 +88,25 @@ def _around(difference: Difference) -> str:
     scale = scale_of(difference.at.metric)
     low, high = scale.shown(difference.low), scale.shown(difference.high)
     return f"{scale.shown(difference.value, sign='+')}\n[{low}, {high}]"
+
+
+def headline(results: Sequence[ResultTable]) -> list[Table]:
+    """A table for each test set: of every task the metrics that people quote, degraded input, BM3D and losses."""
+    tables = []
+    for test_set in dict.fromkeys(result.test_set for result in results):
+        its = [result for result in results if result.test_set == test_set]
+        rows, titles = [], dict.fromkeys([title_of(INPUT), title_of("bm3d")])
+        for result in its:
+            columns = [title_of(INPUT), *result.columns[1:]]
+            titles |= dict.fromkeys(column for column in columns if column not in map(title_of, BASELINES))
+            for name, cells in table_of(result).rows:
+                if name in QUOTED:
+                    rows.append((f"{result.task}: {name}", dict(zip(columns, cells, strict=True))))
+        shown = [title for title in titles if any(title in cells for _, cells in rows)]
+        body = [(name, [cells.get(title, Cell("–")) for title in shown]) for name, cells in rows]
+        notes = dict.fromkeys(note for result in its for note in result.header)
+        tables.append(Table(f"On {test_set}", shown, body, list(notes)))
+    return tables
 
 
 def build_tables(runs: Sequence[Run], *, input_titles: dict[str, str]) -> list[ResultTable]:
@@ -137,7 +166,9 @@ def _table(test_set: Any, scores: pd.DataFrame, runs: Sequence[Run], input_title
     ]
     notes = [] if set(metrics) <= set(QUICK) else [NOTE]
     return ResultTable(
-        name=f"{first.data}/{first.variant}/{first.task}-{test_set}",
+        folder=f"{first.data}/{first.variant}",
+        task=first.task,
+        test_set=str(test_set),
         title=f"{first.task} on {test_set}: mean over {photographs} photographs",
         header=(*partly, *_header(runs), *notes),
         columns=(input_title, *map(title_of, [*baselines, *losses])),

@@ -1,8 +1,9 @@
 """All that a study found, as texts and as sections of a page, from records alone: no weights, photographs or events.
 
 Of one data set and main variant, a folder gets: every variant's tables as <data>/<variant>/<task>-<test set>.md, .csv
-and .tex; claims.md and, part by part, claims.csv; alpha, artefacts and switching, each as .md and .tex; raw.md;
-training.md; differences.md and .csv, ranks.md and published.md. The same records give the same bytes.
+and .tex; headline.md, the main ones in few rows; claims.md and, part by part, claims.csv; alpha, artefacts and
+switching, each as .md and .tex; raw.md; training.md; differences.md and .csv; ranks.md and published.md. The same
+records give the same bytes.
 """
 
 from pathlib import Path

@@ -20,7 +20,7 @@ from restoration.runs import Run
 from restoration.scalars import SHARE, curve, read_scalars
 from restoration.statistics import Condition, Difference, Scores
 from restoration.study import Study
-from restoration.tables import ResultTable, build_tables, table_of
+from restoration.tables import ResultTable, build_tables, headline, table_of
 
 SIGMA = "SSIM and its σ"  # of which the report shows crops, too
 ASIDE = {
@@ -50,10 +50,10 @@ def main_tables(
     """The paper's tables; below each value its difference to L2; and beside what the paper states."""
     against = [each for each in differences if each.second == "l2"]
     blocks: list[report.Block] = [
-        table_of(table, [each for each in against if table.name.endswith(f"/{each.at.task}-{each.at.test_set}")])
+        table_of(table, [each for each in against if (each.at.task, each.at.test_set) == (table.task, table.test_set)])
         for table in tables
     ]
-    texts = {}
+    texts = {"headline.md": "\n".join(map(markdown, headline(tables)))}
     if published is not None:
         beside = beside_published(study.records[study.records["variant"] == study.variant], published)
         blocks.append(report.Fold("Beside the paper's own figures: recalled, unverified", beside))

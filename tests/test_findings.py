@@ -57,7 +57,16 @@ def test_all_parts_have_their_section_and_their_texts(written):
         "Training",
     ]
     assert found.not_trained == []
-    texts = {"claims.md", "claims.csv", "differences.md", "differences.csv", "ranks.md", "training.md", "published.md"}
+    texts = {
+        "headline.md",
+        "claims.md",
+        "claims.csv",
+        "differences.md",
+        "differences.csv",
+        "ranks.md",
+        "training.md",
+        "published.md",
+    }
     texts |= {f"{name}.{suffix}" for name in ("alpha", "artefacts", "switching") for suffix in ("md", "tex")}
     parts = ("", "-third", "-switching", "-sigma", "-alpha", "-adamw", "-dense", "-residual")
     texts |= {f"photos/cpu{part}/sr-kodak24.{suffix}" for part in parts for suffix in ("md", "csv", "tex")}

@@ -311,9 +311,9 @@ def test_the_command_from_raw_files_to_tables_and_crops(tmp_path):
         "notes.txt",
         "differences.md",
         "cat.png",
-        *(f"raw-{kind}-0.005-0.0001.{end}" for kind in ("light", "encoded") for end in ("md", "csv", "tex")),
+        *(f"demosaic-raw-{kind}-0.005-0.0001.{end}" for kind in ("light", "encoded") for end in ("md", "csv", "tex")),
     }
-    table = (folder / "raw-light-0.005-0.0001.md").read_text()
+    table = (folder / "demosaic-raw-light-0.005-0.0001.md").read_text()
     assert "| Input | L1 | Mix |" in table
     assert "cat.dng: its own noise, estimated" in table
     found = read_raw(folder)

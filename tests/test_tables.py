@@ -11,8 +11,8 @@ from restoration.evaluate import INPUT, Score
 from restoration.files import write_text
 from restoration.metrics import METRICS, NOTE, QUICK
 from restoration.rendering import Cell, markdown
-from restoration.runs import Run, find_runs, write_scores
-from restoration.tables import ResultTable, build_tables, table_of, write_tables
+from restoration.runs import Run, baseline_run, find_runs, write_scores
+from restoration.tables import ResultTable, build_tables, headline, table_of, write_tables
 from tests.records import PROVENANCE
 
 VALUES = {  # psnr of two photographs by loss and seed
@@ -93,6 +93,27 @@ def test_undefined_metrics_are_a_dash(tmp_path, runs):
     (table,) = build_tables([run], input_titles={"jpeg": "JPEG"})
     assert cells_of(table, "ms_ssim") == {"JPEG": Cell("–"), "L1": Cell("–")}
     assert "MS-SSIM over the 0 of 1 photographs that are large enough" in table.header
+
+
+def test_the_headline_puts_all_tasks_beside_each_other(runs, tmp_path):
+    run = Run(tmp_path / "runs", "photos", "cpu", "demosaic", "l1", 0)
+    write_text(run.folder / "provenance.json", json.dumps(PROVENANCE))
+    write_text(run.folder / "config.yaml", "")
+    scoring = {"protocol": "as agreed"}
+    scores = [Score(name, "a.png", metric, 0.5) for name in ("l1", INPUT) for metric in METRICS]
+    write_scores(run, {"kodak24": scores}, scoring)
+    for name in ("menon", "bm3d"):
+        baseline = baseline_run(run, name, scoring)
+        write_scores(baseline, {"kodak24": [Score(name, "a.png", metric, 0.7) for metric in METRICS]}, scoring)
+    results = build_tables([*runs, run], input_titles={"sr": "Bilinear", "demosaic": "Noisy"})
+    (table,) = headline(results)
+    assert table.title == "On kodak24"
+    assert table.columns == ["Input", "BM3D", "L2", "L1", "mine"]
+    rows = dict(table.rows)
+    assert list(rows) == [f"{task}: {name}" for task in ("sr", "demosaic") for name in ("PSNR (dB)", "SSIM", "MS-SSIM")]
+    assert [cell.text for cell in rows["sr: PSNR (dB)"]] == ["27.00", "–", "30.00", "31.10", "28.00"]
+    assert [cell.text for cell in rows["demosaic: SSIM"]] == ["0.5000", "0.7000", "–", "0.5000", "–"]
+    assert all(any(fact in note for note in table.notes) for fact in ("as agreed", "abacus", "98,304 patches"))
 
 
 def test_numbers_that_were_measured_differently_do_not_share_a_table(runs):
