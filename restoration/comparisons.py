@@ -16,7 +16,7 @@ from restoration.columns import columns_in_order, title_of
 from restoration.errors import UserError
 from restoration.metrics import METRICS
 from restoration.rendering import Cell, Table
-from restoration.runs import COLUMNS
+from restoration.runs import COLUMNS, task_order
 from restoration.scales import RANK, scale_of, title_of_metric
 from restoration.statistics import Condition, Difference, Scores, corrected
 
@@ -56,8 +56,8 @@ def comparison_tables(differences: Sequence[Difference]) -> list[Table]:
         differences: those that were corrected together.
     """
     tests = len({(each.at, frozenset((each.first, each.second))) for each in differences if each.images})
-    ordered = sorted(differences, key=_table_of)
-    return [_comparison_table(place, list(group), tests) for place, group in groupby(ordered, key=_table_of)]
+    groups = groupby(sorted(differences, key=_table_of), key=_table_of)
+    return [_comparison_table(list(group), tests) for _, group in groups]
 
 
 def mean_ranks(records: pd.DataFrame) -> pd.DataFrame:
@@ -89,7 +89,7 @@ def mean_ranks(records: pd.DataFrame) -> pd.DataFrame:
 def rank_tables(ranks: pd.DataFrame) -> list[Table]:
     """The frame of `mean_ranks` as a table for each data set, variant, task and test set; the lowest rank is best."""
     tables = []
-    for (data, variant, task, test_set), rows in ranks.groupby(["data", "variant", "task", "test_set"]):
+    for (data, variant, task, test_set), rows in ranks.groupby(["data", "variant", "task", "test_set"], sort=False):
         losses = [name for name in ranks.columns[7:] if rows[name].notna().any()]
         body = []
         for _, row in rows.iterrows():
@@ -129,8 +129,8 @@ def rank_records(scores: Scores, at: Condition, losses: Sequence[str], metrics: 
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _comparison_table(place: tuple[str, ...], differences: Sequence[Difference], tests: int) -> Table:
-    task, test_set, data, variant, reference = place
+def _comparison_table(differences: Sequence[Difference], tests: int) -> Table:
+    at, reference = differences[0].at, differences[0].second
     losses = columns_in_order({each.first for each in differences})
     cells = {(each.at.metric, each.first): _cell(each) for each in differences}
     rows = [
@@ -146,7 +146,7 @@ def _comparison_table(place: tuple[str, ...], differences: Sequence[Difference],
         f"highlighted: better than {title_of(reference)}; *: worse; that is, the interval excludes 0 and Wilcoxon's "
         f"signed-rank test has p < 0.05 after Holm's correction for {tests} comparisons",
     )
-    title = f"Against {title_of(reference)}: {task} on {test_set} ({data}, {variant})"
+    title = f"Against {title_of(reference)}: {at.task} on {at.test_set} ({at.data}, {at.variant})"
     return Table(title, [title_of(loss) for loss in losses], rows, notes)
 
 
@@ -185,12 +185,13 @@ def _ranks(values: np.ndarray, metric: str) -> np.ndarray:
     return ranks
 
 
-def _table_of(each: Difference) -> tuple[str, ...]:
-    return (each.at.task, each.at.test_set, each.at.data, each.at.variant, each.second)
+def _table_of(each: Difference) -> tuple:
+    at = each.at
+    return (at.data, at.variant, task_order(at.task), at.test_set, each.second)
 
 
 def _as_shown(at: Condition) -> tuple:
-    return (at.data, at.variant, at.task, at.test_set, _metric_order(at.metric))
+    return (at.data, at.variant, task_order(at.task), at.test_set, _metric_order(at.metric))
 
 
 def _metric_order(metric: str) -> tuple[int, str]:

@@ -1,8 +1,10 @@
-"""Crops side by side, as in the paper's figures: degraded, every loss, truth."""
+"""The paper's figures: crops side by side (degraded, every loss, truth), and curves."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -11,6 +13,7 @@ from torch.nn import functional
 
 from restoration.files import replacing
 from restoration.protocol import Protocol
+from restoration.report.contents import Curves
 
 SIDE = 96
 TRUTH = "truth"  # the title of its column
@@ -54,6 +57,29 @@ def _errors(crops: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What is wrong with every crop, around grey."""
     truth = crops[TRUTH]
     return {title: (0.5 + AMPLIFIED * (crop - truth)).clamp(0, 1) for title, crop in crops.items() if crop is not truth}
+
+
+def save_curves(diagrams: Sequence[Curves], path: Path) -> None:
+    """Draws diagrams into an SVG, two in a row."""
+    height = -(-len(diagrams) // 2)
+    figure = Figure(figsize=(9, 3.2 * height), layout="constrained")
+    for number, curves in enumerate(diagrams, start=1):
+        axes = figure.add_subplot(height, 2, number)
+        for series in curves.series:
+            axes.plot(series.x, series.y, marker=".", label=series.name)
+        for height_of_name, (place, name) in zip(
+            cycle((0.02, 0.3)), sorted(curves.marks)
+        ):  # so that none meets another
+            axes.axvline(place, color="0.6", linewidth=0.8, linestyle="--")
+            at = (place, height_of_name)
+            axes.annotate(name, at, xycoords=("data", "axes fraction"), rotation=90, fontsize=7, color="0.4")
+        axes.set_title(curves.title, fontsize=9)
+        axes.set_xlabel(curves.x_label, fontsize=8)
+        axes.set_ylabel(curves.y_label, fontsize=8)
+        axes.tick_params(labelsize=7)
+        axes.legend(fontsize=7)
+    with mpl.rc_context({"svg.hashsalt": ""}), replacing(path) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})  # the same bytes again
 
 
 def pixels_of(image: Tensor) -> np.ndarray:

@@ -37,6 +37,7 @@ from restoration.errors import UserError
 from restoration.evaluate import Score
 from restoration.files import write_text
 
+TASKS = ("demosaic", "sr", "jpeg")  # in the paper's order
 COLUMNS = ["data", "variant", "test_set", "task", "loss", "seed", "image", "metric", "value"]
 VERSIONS = ("torch", "numpy", "pillow", "piq")
 
@@ -73,14 +74,19 @@ def find_runs(
     task: str | None = None,
     loss: str | None = None,
 ) -> list[Run]:
-    """The complete runs below `root`, restricted to the names that are given."""
+    """The complete runs below `root`, restricted to the names that are given; the paper's tasks in its order."""
     names = [glob.escape(name) if name else "*" for name in (data, variant, task, loss)]
     runs = []
-    for config in sorted(root.glob("/".join([*names, "seed*", "config.yaml"]))):
+    for config in root.glob("/".join([*names, "seed*", "config.yaml"])):
         data, variant, task, loss, seed = config.parent.relative_to(root).parts
         if number := re.fullmatch(r"seed(\d+)", seed):
             runs.append(Run(root, data, variant, task, loss, int(number[1])))
-    return runs
+    return sorted(runs, key=lambda run: (run.data, run.variant, task_order(run.task), run.loss, run.seed))
+
+
+def task_order(task: str) -> tuple[int, str]:
+    """By which tasks are sorted as the paper has them, others after."""
+    return (TASKS.index(task) if task in TASKS else len(TASKS), task)
 
 
 def write_scores(run: Run, scores: Mapping[str, Iterable[Score]], scoring: dict[str, Any]) -> None:

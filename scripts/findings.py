@@ -2,8 +2,8 @@
 
 Of one data set and main variant, a folder gets: every variant's tables as <data>/<variant>/<task>-<test set>.md, .csv
 and .tex; headline.md, the main ones in few rows; claims.md and, part by part, claims.csv; alpha, artefacts and
-switching, each as .md and .tex; raw.md; training.md; differences.md and .csv; ranks.md and published.md. The same
-records give the same bytes.
+switching, each as .md and .tex, and curves of alpha and switching as .svg; raw.md; training.md; differences.md and
+.csv; ranks.md and published.md. The same records give the same bytes.
 """
 
 from pathlib import Path
@@ -13,6 +13,7 @@ import pandas as pd
 
 from restoration import report
 from restoration.comparisons import compare_all
+from restoration.figures import save_curves
 from restoration.files import write_text
 from restoration.study import Study
 from restoration.tables import write_tables
@@ -56,5 +57,7 @@ def findings(study: Study, folder: Path, *, published: pd.DataFrame | None = Non
     for each in present:
         for name, text in each.texts.items():
             write_text(folder / name, text)
+        for name, diagrams in each.diagrams.items():
+            save_curves(diagrams, folder / name)
     lines = dict.fromkeys(line for table in tables[""] for line in table.header)
     return Findings([each.section for each in present], study.not_trained(), list(lines))

@@ -1,6 +1,7 @@
 """The sections of a report, each with the texts that are written beside the page."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pandas as pd
@@ -32,10 +33,11 @@ Tables = Mapping[str, Sequence[ResultTable]]  # by the part of the experiment
 
 
 class Found(NamedTuple):
-    """A section of the page, and texts by the names of their files."""
+    """A section of the page, and texts and diagrams by the names of their files."""
 
     section: report.Section
     texts: dict[str, str]
+    diagrams: Mapping[str, Sequence[report.Curves]] = MappingProxyType({})
 
 
 def tables_of(study: Study) -> dict[str, list[ResultTable]]:
@@ -100,7 +102,7 @@ def alpha(study: Study) -> Found | None:
         for diagram in mixtures.alpha_curves([each for each in studies if each.at.task == task])
     ]
     section = report.Section("The α of Mix", [answer], [overview, *curves, report.Fold("All settings of α", tables)])
-    return Found(section, _texts("alpha", [overview, *tables], before=f"{answer}\n"))
+    return Found(section, _texts("alpha", [overview, *tables], before=f"{answer}\n"), {"alpha.svg": curves})
 
 
 def switching(study: Study) -> Found | None:
@@ -119,7 +121,8 @@ def switching(study: Study) -> Found | None:
         return None
     words = ["L2 and L1 throughout, and each for one half of the training: does L2 get stuck, as the paper says?"]
     blocks = [*drawn["l2"], report.Fold("The same by L1", drawn["l1"])]
-    return Found(report.Section("Switching losses", words, blocks), _texts("switching", tables))
+    section = report.Section("Switching losses", words, blocks)
+    return Found(section, _texts("switching", tables), {"switching.svg": drawn["l2"]})
 
 
 def sigma(tables: Tables) -> Found | None:

@@ -1,9 +1,13 @@
 """Crops are found by their rule and drawn in their places."""
 
+from math import nan
+
+import matplotlib as mpl
 import torch
 from PIL import Image
 
-from restoration.figures import as_saved, hardest_window, save_crops
+from restoration.figures import as_saved, hardest_window, save_crops, save_curves
+from restoration.report import Curves, Series
 
 
 def test_the_window_lies_where_the_input_errs_most():
@@ -40,3 +44,16 @@ def test_figure_has_two_rows_for_each_task(tmp_path):
             heights.append(figure.height)
         assert {(255, 0, 0), (0, 255, 0), (255, 0, 127)} <= colours  # input, truth, four times their difference
     assert heights[1] - 2 * heights[0] in (-1, 0, 1)  # whole pixels
+
+
+def test_curves_are_drawn_with_their_marks_and_the_same_each_time(tmp_path, monkeypatch):
+    diagrams = [
+        Curves(f"sr: {name}", "patches seen", "PSNR (dB)", [Series("Mix", (0, 10), (30, nan))], (), [(5, "switch")])
+        for name in ("kodak24", "fivek40", "mine")
+    ]
+    monkeypatch.setitem(mpl.rcParams, "svg.fonttype", "none")  # letters stay letters
+    save_curves(diagrams, tmp_path / "1.svg")
+    save_curves(diagrams, tmp_path / "2.svg")
+    text = (tmp_path / "1.svg").read_text()
+    assert all(text.count(word) == 3 for word in (">patches seen<", ">PSNR (dB)<", ">Mix<", ">switch<"))
+    assert (tmp_path / "2.svg").read_text() == text

