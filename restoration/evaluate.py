@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from restoration.metrics import MEASURES, QUICK, score
-from restoration.network import RECEPTIVE_RADIUS
 from restoration.photographs import PackedPhotos
 from restoration.protocol import Protocol
 from restoration.tasks import Task
@@ -33,17 +32,18 @@ class Score:
 def restore(model: nn.Module, degraded: Tensor, *, tile: int = TILE) -> Tensor:
     """(3, H, W) degraded -> (3, H, W) restored, in float32.
 
-    Larger images go through in tiles with as much overlap as the network sees, so that memory stays bounded and the
-    result equals that of the whole image.
+    Larger images go through in tiles with as much overlap as the network sees, `model.receptive_radius`, so that memory
+    stays bounded and the result equals that of the whole image; a network that does not say it takes the whole at once.
     """
     height, width = degraded.shape[1:]
+    radius = getattr(model, "receptive_radius", None)
+    if radius is None:
+        radius, tile = 0, max(height, width)
     restored = torch.empty_like(degraded)
     for top in range(0, height, tile):
         for left in range(0, width, tile):
-            first_row, first_column = max(top - RECEPTIVE_RADIUS, 0), max(left - RECEPTIVE_RADIUS, 0)
-            window = degraded[
-                :, first_row : top + tile + RECEPTIVE_RADIUS, first_column : left + tile + RECEPTIVE_RADIUS
-            ]
+            first_row, first_column = max(top - radius, 0), max(left - radius, 0)
+            window = degraded[:, first_row : top + tile + radius, first_column : left + tile + radius]
             output = model(window[None].contiguous(memory_format=torch.channels_last))[0]
             inner = restored[:, top : top + tile, left : left + tile]
             row, column = top - first_row, left - first_column

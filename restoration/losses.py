@@ -121,6 +121,8 @@ class MixLoss(nn.Module):
     ):
         super().__init__()
         self.alpha = _checked_alpha(alpha)
+        if not 0 < l1_scale < float("inf"):
+            raise ValueError(f"l1_scale is the unit of the L1 term, 255 for 8-bit levels or 1, got {l1_scale}")
         self.l1_scale = l1_scale
         self.sigmas = tuple(sigmas)
         self.window = window if dense else None

@@ -12,7 +12,6 @@
 import torch
 from torch import Tensor, nn
 
-RECEPTIVE_RADIUS = 4 + 2 + 2  # an output pixel sees the input within this many pixels
 PRELU_START = 0.25  # slope of a PReLU before training
 
 
@@ -24,6 +23,8 @@ class RestorationCNN(nn.Module):
             begin as He et al. draw them, with no weight in the output yet. False: PyTorch's default start.
         residual: the layers learn what is to be added to the input, at the start nothing. Not the paper's network.
     """
+
+    receptive_radius = 4 + 2 + 2  # an output pixel sees the input within this many pixels
 
     def __init__(self, *, identity_start: bool = True, residual: bool = False):
         super().__init__()

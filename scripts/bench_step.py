@@ -27,11 +27,10 @@ from restoration.patches import AT_ONCE, PATCH, PatchSampler
 from restoration.runs import hardware
 from restoration.train import train
 from scripts.cli import chosen_bf16, chosen_device, clear_errors
-from scripts.experiment import composed
+from scripts.experiment import composed, of_training
 from scripts.measure import LoopClock, timed, timed_in_turn, write_benchmark
 from scripts.train import training_sampler
 
-OWN = ("tasks", "losses", "seconds", "steps", "compiled", "reports")
 ROUND = 50  # steps: each round of them logs once
 STEP_TITLES = (
     *("task", "loss", "patches/s", "of the network alone"),
@@ -51,7 +50,7 @@ def main(config: DictConfig) -> None:
         write_benchmark(title, titles, rows, Path(config.reports) / "ceilings.md", "make bench BENCH=step")
 
         photos = pack_set(instantiate(config.data), Path(config.packs))
-        shared = [text for text in HydraConfig.get().overrides.task if text.split("=")[0] not in OWN]
+        shared = of_training(HydraConfig.get().overrides.task)
         rows = []
         for task, loss in product(config.tasks, config.losses):
             pair = composed([*shared, f"task={task}", f"loss={loss}"])

@@ -1,6 +1,7 @@
 """From the parts of an experiment, as configs/experiment/ describes them, to single runs."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
@@ -59,6 +60,15 @@ def planned(parts: Mapping[str, Mapping[str, Any]], shared: Sequence[str], data:
             if run not in grid:
                 grid[run], origins[run] = Planned(overrides, config), part
     return grid
+
+
+def of_training(overrides: Sequence[str]) -> list[str]:
+    """Those of a program's overrides that a training takes too: the others are the program's own."""
+    values = hydra.compose("train")
+    names = {text: re.split(r"[.@/]", key_of(text))[0] for text in overrides}
+    return [
+        text for text, name in names.items() if name in values or (name == "hydra" and key_of(text) != "hydra.mode")
+    ]
 
 
 def composed(overrides: list[str]) -> DictConfig:

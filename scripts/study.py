@@ -24,11 +24,9 @@ from restoration.files import write_text
 from restoration.runs import Run
 from restoration.train import Interrupted
 from scripts.cli import clear_errors, explained
-from scripts.experiment import Planned, key_of, planned
+from scripts.experiment import Planned, of_training, planned
 from scripts.job import FAILURE, LOG
 from scripts.train import is_done, show_tables, train_and_score, training_sampler
-
-OWN = ("tasks", "losses", "seeds", "parts", "experiment", "hydra.mode")  # what a study has and a training has not
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="study")
@@ -36,7 +34,7 @@ def main(config: DictConfig) -> None:
     with clear_errors():
         console = Console()
         typed, launcher = HydraConfig.get().overrides, HydraConfig.get().runtime.choices["hydra/launcher"]
-        shared = [text for text in [*typed.hydra, *typed.task] if not is_own(text)]
+        shared = of_training([*typed.hydra, *typed.task])
         photo_set = instantiate(config.data)
         photos = pack_set(photo_set, Path(config.packs))  # before all runs, so that bad photographs are named once
         parts: Any = OmegaConf.to_container(config.parts, resolve=True)
@@ -60,11 +58,6 @@ def main(config: DictConfig) -> None:
                 )
                 + "\nThe tables hold what is complete; the same command trains the rest."
             )
-
-
-def is_own(override: str) -> bool:
-    """Whether a study's override is none of its runs'."""
-    return key_of(override) in OWN or key_of(override).startswith("parts.")
 
 
 def train_here(grid: dict[Run, Planned], console: Console) -> dict[Run, str]:

@@ -16,7 +16,7 @@ from restoration import metrics
 from restoration.datasets.pack import PackedSet
 from restoration.evaluate import INPUT, Validation, evaluate, restore, scores_of
 from restoration.metrics import MEASURES, QUICK, score
-from restoration.network import RECEPTIVE_RADIUS, RestorationCNN
+from restoration.network import RestorationCNN
 from restoration.protocol import Protocol
 from restoration.runs import Run, read_scores
 from restoration.tasks import JPEG, Demosaic
@@ -47,11 +47,19 @@ def test_tiles_equal_the_whole(network, pair, tile):
     assert torch.allclose(restore(network, degraded, tile=tile), whole, atol=1e-6)
 
 
+def test_a_network_that_does_not_say_how_far_it_sees_takes_the_whole_image(pair):
+    degraded, _ = pair
+    network = torch.nn.Conv2d(3, 3, 41, padding=20)
+    with torch.inference_mode():
+        whole = network(degraded[None])[0]
+    assert torch.allclose(restore(network, degraded, tile=32), whole, atol=1e-6)
+
+
 def test_an_output_pixel_sees_what_the_network_says(network):
     image = torch.zeros(1, 3, 41, 41, requires_grad=True)
     network(image)[0, :, 20, 20].sum().backward()
     rows = image.grad.abs().sum(dim=(0, 1, 3)).nonzero().flatten()
-    assert (rows.min(), rows.max()) == (20 - RECEPTIVE_RADIUS, 20 + RECEPTIVE_RADIUS)
+    assert (rows.min(), rows.max()) == (20 - network.receptive_radius, 20 + network.receptive_radius)
 
 
 def test_network_has_the_papers_size_and_starts_as_asked(pair):

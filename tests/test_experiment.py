@@ -15,8 +15,7 @@ from omegaconf import OmegaConf
 
 from restoration.errors import UserError
 from restoration.runs import Run
-from scripts.experiment import Planned, planned
-from scripts.study import is_own
+from scripts.experiment import Planned, of_training, planned
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,7 +28,7 @@ def plan(*typed: str, parts: str | None = None) -> dict[Run, Planned]:
         if parts is not None:
             config.parts = OmegaConf.create(parts)
         resolved: Any = OmegaConf.to_container(config.parts, resolve=True)
-        return planned(resolved, [text for text in typed if not is_own(text)], "photos")
+        return planned(resolved, of_training(typed), "photos")
 
 
 def names(run: Run) -> tuple[str, str, str, int]:
