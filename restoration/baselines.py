@@ -29,6 +29,7 @@ from restoration.runs import Run, baseline_run, read_own_scores, write_scores
 from restoration.tasks import Demosaic, SuperResolution, Task
 
 Baseline = Callable[[Tensor, torch.Generator], Tensor]
+DENOISING = 2  # counts the ways in which `denoised` has worked, so that nothing made by an earlier one is kept
 MENON = "demosaicing_CFA_Bayer_Menon2007"
 Denoiser = Callable[[np.ndarray, float], np.ndarray]  # a plane, its noise's standard deviation
 

@@ -40,7 +40,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from restoration.baselines import bm3d, denoised, menon
+from restoration.baselines import DENOISING, bm3d, denoised, menon
 from restoration.columns import title_of
 from restoration.errors import UserError
 from restoration.evaluate import INPUT, noise_of, restore, scores_of
@@ -158,7 +158,7 @@ def bm3d_once(folder: Path) -> Denoise:
 
     def denoise(values: Tensor, a: float, b: float) -> Tensor:
         raw = values.double().numpy()
-        facts = f"bm3d {version('bm3d')} {a} {b} {raw.shape}".encode()
+        facts = f"bm3d {version('bm3d')}, {DENOISING}, {a} {b} {raw.shape}".encode()
         path = folder / f"{hashlib.sha256(facts + raw.tobytes()).hexdigest()[:20]}.npy"
         if not path.exists():
             clean = denoised(raw, Demosaic(a=a, b=b), block_matching).astype(np.float32)
