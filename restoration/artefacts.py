@@ -67,9 +67,10 @@ def edge_residual(restored: Tensor, target: Tensor) -> Tensor:
 def grating(restored: Tensor, target: Tensor) -> Tensor:
     """Amplitude of the residual's pattern with a period of 2 pixels: across, down, or both, a chequerboard.
 
-    The power spectrum is that of 32 x 32 tiles under a Hann window, averaged. What the three frequencies have more
-    than those 2 and 3 bins beside them, which the window keeps apart, is the pattern's power; the root of the sum over
-    frequencies and of the mean over channels is its amplitude, of any phase, in levels. Not a number below 32 pixels.
+    Power spectra are those of 32 x 32 tiles under a Hann window. What the three frequencies have more than those 2 and
+    3 bins beside them, which the window keeps apart, on average over the tiles and less three standard errors of this
+    average, is the pattern's power: mere noise has none. The root of the sum over frequencies and of the mean over
+    channels is its amplitude, of any phase, in levels. Not a number below 32 pixels.
     """
     if min(target.shape[2:]) < TILE:
         return torch.full_like(restored[:, 0, 0, 0], torch.nan)
@@ -78,15 +79,14 @@ def grating(restored: Tensor, target: Tensor) -> Tensor:
 
     def power(residual: Tensor) -> Tensor:
         tiles = residual.unfold(0, TILE, TILE).unfold(1, TILE, TILE).flatten(0, 1)
-        spectrum = torch.fft.rfft2(tiles * window).abs().square_().mean(dim=0)
-        last = TILE // 2
-        return torch.stack(
-            [
-                _excess(spectrum[0, last], spectrum[0, last - 3 : last - 1]),
-                _excess(spectrum[last, 0], spectrum[last - 3 : last - 1, 0]),
-                _excess(spectrum[last, last], spectrum[last - 3 : last - 1, last - 3 : last - 1].diagonal()),
-            ]
-        ).sum()
+        powers = torch.fft.rfft2(tiles * window).abs().square_().permute(1, 2, 0)
+        last, beside = TILE // 2, [TILE // 2 - 3, TILE // 2 - 2]
+        across = powers[0, last] - powers[0, beside].mean(dim=0)
+        down = powers[last, 0] - powers[beside, 0].mean(dim=0)
+        both = powers[last, last] - powers[beside, beside].mean(dim=0)
+        excess = torch.stack([across, down, both])
+        error = excess.std(dim=1, correction=0) / len(tiles) ** 0.5
+        return (excess.mean(dim=1) - 3 * error).clamp_min(0).sum()
 
     return _per_channel(power, restored, target).mean(dim=1).sqrt()
 
@@ -94,8 +94,9 @@ def grating(restored: Tensor, target: Tensor) -> Tensor:
 def block_step(restored: Tensor, target: Tensor) -> Tensor:
     """Steps at the lines of a JPEG's blocks: what the residual changes by across them, beyond its changes elsewhere.
 
-    Mean absolute difference of neighbouring pixels, both flat, on either side of a line of the 8 x 8 lattice, minus
-    that of all other neighbours. Less than 0: smoother across the lines than elsewhere, as where the steps lie on
+    Mean squared difference of neighbouring pixels, both flat, on either side of a line of the 8 x 8 lattice, minus
+    that of all other neighbours; the root of it, over both directions and all channels, is the root mean square of the
+    steps, whatever noise lies over them. Less than 0, the root of what is missing: by chance, or where the steps lie on
     another lattice. Ours starts at the image's corner: `protocol.border` must be a multiple of 8.
     """
     flat = _flat(_gradient_energy(target))
@@ -104,7 +105,9 @@ def block_step(restored: Tensor, target: Tensor) -> Tensor:
         excess = [_step_across(plane, mask) for plane, mask in ((residual, flat), (residual.T, flat.T))]
         return torch.stack(excess).mean()
 
-    return torch.where(flat.mean() < MIN_SHARE, torch.nan, _per_channel(step, restored, target).mean(dim=1))
+    return torch.where(
+        flat.mean() < MIN_SHARE, torch.nan, _signed_root(_per_channel(step, restored, target).mean(dim=1))
+    )
 
 
 def luminance_shift(restored: Tensor, target: Tensor) -> Tensor:
@@ -195,14 +198,14 @@ def _root_mean_square(filtered: Callable[[Tensor], Tensor], restored: Tensor, ta
     return torch.where(share < MIN_SHARE, torch.nan, (_per_channel(power, restored, target).mean(dim=1) / share).sqrt())
 
 
-def _excess(power: Tensor, beside: Tensor) -> Tensor:
-    return (power - beside.mean()).clamp_min(0)
+def _signed_root(power: Tensor) -> Tensor:
+    return power.sign() * power.abs().sqrt()
 
 
 def _step_across(residual: Tensor, flat: Tensor) -> Tensor:
-    """Mean absolute difference of flat horizontal neighbours across the lattice's lines, minus that of the others."""
+    """Mean squared difference of flat horizontal neighbours across the lattice's lines, minus that of the others."""
     both = flat[:, 1:] * flat[:, :-1]
-    change = residual.diff(dim=1).abs_().mul_(both).sum(dim=0)
+    change = residual.diff(dim=1).square_().mul_(both).sum(dim=0)
     count = both.sum(dim=0)
     on_lattice = torch.arange(1, len(count) + 1, device=count.device) % BLOCK == 0
     across, elsewhere = (change[where].sum() / count[where].sum() for where in (on_lattice, ~on_lattice))
