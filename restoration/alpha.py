@@ -130,7 +130,8 @@ def alpha_table(study: AlphaStudy) -> Table:
     titles = {metric: f"{scale_of(metric).unit.strip('()')}" for metric in METRICS}
     titles["psnr"] = "PSNR (dB)"
     metrics = study.metrics()
-    best = {metric: max(_shown(study, it, metric) for it in study.settings) for metric in metrics}
+    highest = {metric: max(study.mean(it, metric) for it in study.settings) for metric in metrics}
+    best = {metric: scale_of(metric).shown(mean) for metric, mean in highest.items()}
     rows = []
     for it in study.ordered():
         cells = [

@@ -28,7 +28,7 @@ def artefact_table(scores: Scores, at: Condition, *, input_title: str) -> Table 
     if not rows:
         return None
     return Table(
-        f"Artefacts: {at.task} on {at.test_set}",
+        f"Artefacts: {at.task} on {at.test_set} ({at.data}, {at.variant})",
         [input_title if loss == INPUT else title_of(loss) for loss in columns],
         rows,
         [

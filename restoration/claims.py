@@ -7,6 +7,8 @@ where PSNR changes by less than 0.1 dB and SSIM by less than 0.002 (this project
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from string import ascii_lowercase
 
 import pandas as pd
 
@@ -30,6 +32,7 @@ def build_ledger(
     data: str,
     variant: str,
     test_set: str,
+    study: str | None = None,
     raw: pd.DataFrame | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -37,12 +40,13 @@ def build_ledger(
     """The ledger of one data set, variant and test set.
 
     Args:
-        records: per-image records; other variants of the same data answer the questions.
+        records: per-image records; those of the other parts of the experiment among them.
+        study: the main variant of the experiment, where `variant` is another part of it: then without the questions.
         raw: records of real raw photographs (or crops of them) that have a reference, for claim 10.
         seed: of the bootstrap.
     """
     plain = Scores(records)
-    known = Main(plain, data, variant, test_set)
+    known = Main(plain, data, variant, test_set, study or variant)
     ranks = [
         rank_records(
             plain,
@@ -53,11 +57,11 @@ def build_ledger(
         for task, columns in PAPER_COLUMNS.items()
     ]
     extra = [frame for frame in (*ranks, *([] if raw is None else [raw])) if len(frame)]
-    main = Main(Scores(pd.concat([records, *extra], ignore_index=True)), data, variant, test_set)
+    main = replace(known, scores=Scores(pd.concat([records, *extra], ignore_index=True)))
     title = f"What the paper claims, measured on {test_set} ({data}, {variant})"
     claims = [*quality_claims(main), *artefact_claims(main), *training_claims(main), *outside_claims(main, raw)]
-    claims.sort(key=lambda claim: float(claim.number.rstrip("abcdef")))
-    everything = [*claims, *questions(main)]
+    claims.sort(key=lambda claim: float(claim.number.rstrip(ascii_lowercase)))
+    everything = [*claims, *(questions(main) if main.variant == main.study else [])]
     return judge(everything, main.scores, title=title, test_set=test_set, resamples=resamples, seed=seed)
 
 
@@ -74,8 +78,9 @@ def quality_claims(main: Main) -> list[Claim]:
     def by_task(first: str, second: str) -> dict[str, tuple[Part, ...]]:
         return {task: main.better(first, second, [task], TABLE_1) for task in PAPER_COLUMNS}
 
+    single_scale_tasks = [task for task in PAPER_COLUMNS if {"ssim5", "ssim9"} & {*main.losses(task)}] or ["demosaic"]
     single_scale = {
-        f"than {title_of(loss)}": main.better("ms_ssim", loss, main.tasks_of("ssim5", "ssim9"), TABLE_1)
+        f"than {title_of(loss)}": main.better("ms_ssim", loss, single_scale_tasks, TABLE_1)
         for loss in ("ssim5", "ssim9")
     }
     return [
@@ -143,14 +148,15 @@ def artefact_claims(main: Main) -> list[Claim]:
 def training_claims(main: Main) -> list[Claim]:
     """Claims 6 and 7: switching losses, and α."""
     switching, alpha = main.part("switching"), main.part("alpha")
-    tasks = switching.tasks_of("l1_to_l2", "l2_to_l1")
-    near = [
-        (task, loss)
-        for task in PAPER_COLUMNS
-        for loss in alpha.losses(task)
-        if (match := re.fullmatch(r"mix_a(\d*\.?\d+)", loss))
-        and 0 < abs(float(match[1]) - ALPHA) <= SMALL_CHANGE + 1e-9
-    ]
+    near = {
+        task: [
+            loss
+            for loss in alpha.losses(task)
+            if (match := re.fullmatch(r"mix_a(\d*\.?\d+)", loss))
+            and 0 < abs(float(match[1]) - ALPHA) <= SMALL_CHANGE + 1e-9
+        ]
+        for task in main.tasks()
+    }
     low, high = ALPHA - SMALL_CHANGE, ALPHA + SMALL_CHANGE
     return [
         *_split(
@@ -159,8 +165,8 @@ def training_claims(main: Main) -> list[Claim]:
             "[S]",
             "a lower L2 than after L2 throughout",
             {
-                "L1, then L2": switching.better("l1_to_l2", "l2", tasks, ["l2"]),
-                "L2, then L1": switching.better("l2_to_l1", "l2", tasks, ["l2"]),
+                "L1, then L2": switching.better("l1_to_l2", "l2", main.tasks(), ["l2"]),
+                "L2, then L1": switching.better("l2_to_l1", "l2", main.tasks(), ["l2"]),
             },
         ),
         Claim(
@@ -168,8 +174,10 @@ def training_claims(main: Main) -> list[Claim]:
             "Small changes of α hardly matter",
             "[S]",
             f"α from {low:.2f} to {high:.2f}, L1 in 8-bit units: within 0.1 dB and 0.002 of SSIM of α = {ALPHA}",
-            tuple(part for task, loss in near for part in alpha.alike(loss, "mix", [task])),
-            () if near else (f"mix_a<α> with α from {low:.2f} to {high:.2f}",),
+            tuple(
+                part for task, losses in near.items() for loss in losses for part in alpha.alike(loss, "mix", [task])
+            ),
+            tuple(f"mix_a<α> with α from {low:.2f} to {high:.2f} for {task}" for task in near if not near[task]),
         ),
     ]
 
@@ -215,11 +223,10 @@ def _on_raw(number: str, words: str, source: str, other: tuple[str, str], raw: p
 def _split(number: str, words: str, source: str, test: str, pieces: Mapping[str, tuple[Part, ...]]) -> list[Claim]:
     """The claim as a whole, counted only, and its pieces by letter."""
     whole = Claim(number, words, source, test, tuple(part for parts in pieces.values() for part in parts), summary=True)
-    letters = "abcdefgh"
     return [
         whole,
         *(
             Claim(f"{number}{letter}", words, source, test, parts, piece=piece)
-            for letter, (piece, parts) in zip(letters, pieces.items(), strict=False)
+            for letter, (piece, parts) in zip(ascii_lowercase, pieces.items(), strict=False)
         ),
     ]

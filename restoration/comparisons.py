@@ -33,9 +33,8 @@ def compare_all(
             scores.compare(at, loss, reference, resamples=resamples, seed=seed)
             for at in sorted(scores.conditions(), key=_as_shown)
             for reference in references
-            if scores.has(at, reference)
             for loss in columns_in_order(set(scores.losses(at)))
-            if loss != reference
+            if loss != reference and scores.comparable(at, loss, reference)
         ]
     )
 
@@ -95,9 +94,10 @@ def rank_tables(ranks: pd.DataFrame) -> list[Table]:
         for _, row in rows.iterrows():
             least = f"{row[losses].min():.2f}"
             texts = [f"{row[loss]:.2f}".replace("nan", "–") for loss in losses]
-            body.append((title_of_metric(row["metric"]), [Cell(text, best=text == least) for text in texts]))
+            left_out = f" ({row['left_out']} left out)" if row["left_out"] else ""
+            body.append((title_of_metric(row["metric"]) + left_out, [Cell(text, best=text == least) for text in texts]))
         title = f"Mean rank over photographs, 1 is best: {task} on {test_set} ({data}, {variant})"
-        tables.append(Table(title, [*map(title_of, losses)], body))
+        tables.append(Table(title, [*map(title_of, losses)], body, [f"{rows['images'].max()} photographs"]))
     return tables
 
 
@@ -141,8 +141,8 @@ def _comparison_table(differences: Sequence[Difference], tests: int) -> Table:
     images = max(each.images + each.left_out for each in differences)
     alone = "; of 1 seed over photographs only" if 1 in seeds else ""
     notes = (
-        f"{images} photographs; seeds {', '.join(map(str, seeds))}; mean difference [95 % bootstrap interval over "
-        f"photographs and seeds{alone}]",
+        f"{images} photographs, {' or '.join(map(str, seeds))} seed{'' if seeds == [1] else 's'}; mean difference "
+        f"[95 % bootstrap interval over photographs and seeds{alone}]",
         f"highlighted: better than {title_of(reference)}; *: worse; that is, the interval excludes 0 and Wilcoxon's "
         f"signed-rank test has p < 0.05 after Holm's correction for {tests} comparisons",
     )

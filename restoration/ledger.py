@@ -70,13 +70,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Judged claims of one test set, each before its pieces; `parts` has a row for every part of every claim."""
+    """Judged claims of one test set, each before its pieces.
+
+    Attributes:
+        parts: a row for every part of every claim.
+        tests: how many were corrected together.
+        seeds: how many trainings each figure may rest on.
+    """
 
     title: str
     test_set: str
     rows: tuple[Row, ...]
     parts: pd.DataFrame
     tests: int
+    seeds: frozenset[int]
 
     def claims(self) -> list[tuple[Row, list[Row]]]:
         """Every claim with its pieces."""
@@ -90,10 +97,15 @@ class Ledger:
 
     def note(self) -> str:
         """What the figures are, and when a loss is called better."""
+        alone = (
+            " Where there is 1 seed, both are over photographs alone: the verdict is about these very networks, and "
+            "others, trained alike from another seed, may differ where the difference is small."
+        )
         return (
             "Measured: mean over photographs and seeds [95 % bootstrap interval over both]. Better means: the interval "
             f"excludes 0 and Wilcoxon's signed-rank test has p < 0.05 after Holm's correction for {self.tests} "
-            "comparisons, as p is shown. Every figure: claims.csv. [S]: stated in the paper; [R]: recalled, unverified."
+            f"comparisons; p is shown corrected.{alone if 1 in self.seeds else ''} Every figure: claims.csv. "
+            "[S]: stated in the paper; [R]: recalled, unverified."
         )
 
     def markdown(self) -> str:
@@ -152,7 +164,8 @@ def judge(
     details = [line for claim in claims for line in _details(claim, figures)]
     rows = tuple(_row(claim, figures, scores) for claim in claims)
     count = len({pair.test for pair in tested if figures[pair].images})
-    return Ledger(title, test_set, rows, pd.DataFrame(details), count)
+    seeds = frozenset(found.seeds for found in figures.values() if found.images)
+    return Ledger(title, test_set, rows, pd.DataFrame(details), count, seeds)
 
 
 def _row(claim: Claim, figures: Figures, scores: Scores) -> Row:
@@ -249,4 +262,7 @@ def _missing(pair: Pair, scores: Scores) -> list[str]:
             texts.append(f"{title_of(loss)} for {pair.at.task}")
         else:
             texts.append(f"{pair.at.metric} of {title_of(loss)} for {pair.at.task}")
+    if not texts and not scores.comparable(pair.at, pair.first, pair.second):
+        losses = f"{title_of(pair.first)} and {title_of(pair.second)}"
+        texts.append(f"a common seed of {losses} for {pair.at.task} in {pair.at.variant}")
     return texts

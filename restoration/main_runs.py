@@ -20,12 +20,13 @@ MARGINS = {"psnr": 0.1, "ssim": 0.002}
 
 @dataclass(frozen=True)
 class Main:
-    """The runs that the claims are about."""
+    """The runs that the claims are about; `study` is the main variant of the experiment that they are a part of."""
 
     scores: Scores
     data: str
     variant: str
     test_set: str
+    study: str
 
     def at(self, task: str, metric: str) -> Condition:
         return Condition(self.data, self.variant, task, self.test_set, metric)
@@ -50,15 +51,14 @@ class Main:
         at = replace(self.at(task, "psnr"), variant=variant or self.variant)
         return {int(seed) for seed in self.scores.table(at, loss).columns}
 
+    def has_part(self, name: str) -> bool:
+        """Whether a part of the experiment has a variant of its own, as "cpu-alpha"."""
+        return f"{self.study}-{name}" in self.scores.variants
+
     def part(self, name: str) -> "Main":
-        """The runs of one part of an experiment, where it has a variant of its own (as "cpu-alpha"); else these."""
-        own = f"{self.variant}-{name}"
-        return replace(self, variant=own) if own in self.scores.variants else self
+        """The runs of one part of the experiment, where it has a variant of its own; else these."""
+        return replace(self, variant=f"{self.study}-{name}") if self.has_part(name) else self
 
-    def variants_like(self, ending: str) -> list[str]:
-        """Variants of the main one that differ by what the ending names."""
-        return [name for name in self.scores.variants if name.startswith(f"{self.variant}-") and name.endswith(ending)]
-
-    def tasks_of(self, *losses: str) -> list[str]:
-        """Tasks in which any of the losses was trained; demosaic, the paper's first, where none was."""
-        return [task for task in PAPER_COLUMNS if {*losses} & {*self.losses(task)}] or ["demosaic"]
+    def tasks(self) -> list[str]:
+        """The paper's tasks that were trained at all."""
+        return [task for task in PAPER_COLUMNS if self.losses(task)] or list(PAPER_COLUMNS)

@@ -20,21 +20,25 @@ SAME: Mapping[str, str] = MappingProxyType({})
 def questions(main: Main) -> list[Claim]:
     """Questions 1 to 5."""
     base = main.part("third")
-    longer = [main.variant] if base != main else []
     asked = (
-        ("third", "three times as long a training", longer, SAME),
-        ("adamw", "another optimiser (AdamW)", main.variants_like("-adamw"), SAME),
-        ("dense", "losses on every pixel instead of a patch's centre", main.variants_like("-dense"), DENSE),
-        ("residual", "a network that predicts the residual", main.variants_like("-residual"), SAME),
+        ("third", "three times as long a training", SAME),
+        ("adamw", "another optimiser (AdamW)", SAME),
+        ("dense", "losses on every pixel instead of a patch's centre", DENSE),
+        ("residual", "a network that predicts the residual", SAME),
     )
     test = (
         f"pairs of the paper's losses of which one is better by PSNR or SSIM in {base.variant}: the same one is better "
         "there, with the same seeds"
     )
     claims = []
-    for number, (name, words, variants, names) in enumerate(asked, start=1):
-        parts = {variant: tuple(_survivals(base, variant, names)) for variant in variants}
-        missing = [f"two of the paper's losses in {variant}" for variant in variants if not parts[variant]]
+    for number, (name, words, names) in enumerate(asked, start=1):
+        variant = (
+            main.variant if name == "third" else main.part(name).variant
+        )  # the third is what all are compared with
+        parts, missing = {}, [f"variant {main.variant}-{name}"]
+        if main.has_part(name):
+            parts = {task: _survivals(base, variant, task, names) for task in base.tasks()}
+            missing = [f"two of the paper's losses for {task} in {variant}" for task in parts if not parts[task]]
         claims.append(
             Claim(
                 f"Q{number}",
@@ -42,11 +46,10 @@ def questions(main: Main) -> list[Claim]:
                 "question",
                 test,
                 tuple(part for each in parts.values() for part in each),
-                tuple(missing) if variants else (f"variant {main.variant}-{name}",),
+                tuple(missing),
             )
         )
-    study = main.part("alpha")
-    tasks = study.tasks_of("mix_code", "mix_unit0.84")
+    study, tasks = main.part("alpha"), main.tasks()
     alpha = Claim(
         "Q5",
         "The paper's α = 0.84 counts L1 in 8-bit units, nearly the 0.025 in the unit range of its authors' code",
@@ -57,27 +60,26 @@ def questions(main: Main) -> list[Claim]:
     return [*claims, alpha]
 
 
-def _survivals(base: Main, variant: str, names: Mapping[str, str]) -> list[Part]:
+def _survivals(base: Main, variant: str, task: str, names: Mapping[str, str]) -> list[Part]:
     """For every two of the paper's losses that were trained in both variants.
 
     Args:
         names: what takes a loss's place in the variant; with any, pairs of which both losses stay are left out.
     """
     parts: list[Part] = []
-    for task, columns in PAPER_COLUMNS.items():
-        there = base.losses(task, variant=variant)
-        both = [loss for loss in columns if loss in base.losses(task) and names.get(loss, loss) in there]
-        for worse, better in combinations(both, 2):
-            if names and not {worse, better} & names.keys():
-                continue
-            here, after = (better, worse), (names.get(better, better), names.get(worse, worse))
-            own = set.intersection(*(base.seeds(task, loss) for loss in here))
-            others = set.intersection(*(base.seeds(task, loss, variant=variant) for loss in after))
-            for metric in RANKED_BY if own & others else ():
-                at = base.at(task, metric)
-                main = Pair(at, *here, _only(own & others, own))
-                other = Pair(replace(at, variant=variant), *after, _only(own & others, others))
-                parts.append(Survives(main, other))
+    there = base.losses(task, variant=variant)
+    both = [loss for loss in PAPER_COLUMNS[task] if loss in base.losses(task) and names.get(loss, loss) in there]
+    for worse, better in combinations(both, 2):
+        if names and not {worse, better} & names.keys():
+            continue
+        here, after = (better, worse), (names.get(better, better), names.get(worse, worse))
+        own = set.intersection(*(base.seeds(task, loss) for loss in here))
+        others = set.intersection(*(base.seeds(task, loss, variant=variant) for loss in after))
+        for metric in RANKED_BY if own & others else ():
+            at = base.at(task, metric)
+            main = Pair(at, *here, _only(own & others, own))
+            other = Pair(replace(at, variant=variant), *after, _only(own & others, others))
+            parts.append(Survives(main, other))
     return parts
 
 

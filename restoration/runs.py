@@ -143,6 +143,21 @@ def baselines_beside(run: Run) -> list[Run]:
     ]
 
 
+def read_baselines(run: Run, scores: pd.DataFrame) -> list[pd.DataFrame]:
+    """The records of those baselines, on the test sets all of whose photographs they have been scored on.
+
+    Args:
+        scores: of the run.
+    """
+    wanted = scores.groupby("test_set")["image"].agg(set)
+    return [
+        records
+        for baseline in baselines_beside(run)
+        for test_set, records in read_scores([baseline]).groupby("test_set")
+        if test_set in wanted.index and wanted[test_set] == set(records["image"])
+    ]
+
+
 def read_scoring(run: Run) -> dict[str, Any]:
     return json.loads((run.folder / "scoring.json").read_text())
 

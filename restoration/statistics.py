@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from restoration.artefacts import ARTEFACTS
 from restoration.bootstrap import RESAMPLES, seeded_interval
 from restoration.columns import UNTRAINED, title_of
 from restoration.errors import UserError
@@ -30,6 +31,7 @@ from restoration.scales import scale_of
 
 LEVEL = 0.05  # of the tests
 SAME = 1e-6  # relative difference of one image's values that were computed twice
+SAME_LEVELS = 0.01  # the same of artefact measures, which are roots of what may be near nothing
 
 
 @dataclass(frozen=True, order=True)
@@ -130,6 +132,13 @@ class Scores:
     def has(self, at: Condition, loss: str) -> bool:
         return (at, loss) in self._rows
 
+    def comparable(self, at: Condition, first: str, second: str) -> bool:
+        """Whether both are there, with a common seed if both are trained."""
+        if not (self.has(at, first) and self.has(at, second)):
+            return False
+        one, other = self.table(at, first).columns, self.table(at, second).columns
+        return first in UNTRAINED or second in UNTRAINED or not one.intersection(other).empty
+
     def table(self, at: Condition, loss: str) -> pd.DataFrame:
         """Values of one loss, (images, seeds); one column for what has no seed."""
         if (at, loss) not in self._tables:
@@ -188,8 +197,9 @@ class Scores:
 
 
 def signed_rank_p(values: np.ndarray) -> float:
-    """Wilcoxon's two-sided p of (images,); 1 where all are zero."""
-    return float(cast(Any, stats.wilcoxon(values)).pvalue) if np.any(values) else 1.0
+    """Wilcoxon's two-sided p of (images,); 1 where all are zero. What the ninth digit tells apart counts as equal."""
+    largest = np.abs(values).max(initial=0)
+    return float(cast(Any, stats.wilcoxon(np.round(values / largest, 9))).pvalue) if largest else 1.0
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
@@ -220,7 +230,8 @@ def _table(rows: pd.DataFrame, at: Condition, loss: str) -> pd.DataFrame:
     order = np.lexsort((values, cell))
     cell, values = cell[order], values[order]
     again = cell[1:] == cell[:-1]
-    differs = again & ~np.isclose(values[1:], values[:-1], rtol=SAME, atol=0, equal_nan=True)
+    atol = SAME_LEVELS if at.metric in ARTEFACTS else 0
+    differs = again & ~np.isclose(values[1:], values[:-1], rtol=SAME, atol=atol, equal_nan=True)
     if differs.any():
         image, seed = divmod(int(cell[1:][differs][0]), len(seeds))
         raise UserError(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from restoration.errors import UserError
 from restoration.raw_tables import RawStudy, raw_folder, read_raw
-from restoration.runs import Run, baselines_beside, find_runs, read_scores
+from restoration.runs import Run, find_runs, read_baselines, read_scores
 
 PARTS = {
     "third": "three seeds",
@@ -23,7 +23,7 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Study:
-    """The complete, scored runs of one data set: those of the variant, and of those that continue its name."""
+    """The complete, scored runs of one data set: those of the variant, and of the other parts of the experiment."""
 
     data: str
     variant: str
@@ -41,9 +41,9 @@ class Study:
         """Per image, of all variants; what no network takes part in is in the main one and in that of the seeds."""
         frames = [read_scores(self.runs)]
         for variant in (self.variant, self.variant_of("third")):
-            own = [run for run in self.runs if run.variant == variant]
-            if baselines := list(dict.fromkeys(other for run in own for other in baselines_beside(run))):
-                frames.append(read_scores(baselines).assign(variant=variant))
+            firsts = {run.task: run for run in reversed(self.runs) if run.variant == variant}
+            for run in firsts.values():
+                frames += [rows.assign(variant=variant) for rows in read_baselines(run, read_scores([run]))]
         return pd.concat(frames, ignore_index=True)
 
     @cached_property
@@ -82,6 +82,6 @@ def read_study(root: Path, *, data: str | None = None, variant: str | None = Non
         tuple(
             run
             for run in runs
-            if run.data == data and (run.variant == variant or run.variant.startswith(f"{variant}-"))
+            if run.data == data and run.variant in (variant, *(f"{variant}-{part}" for part in PARTS))
         ),
     )

@@ -1,7 +1,9 @@
 """The paper's tables from per-image records: a column for the degraded input and every loss, a row for every metric."""
 
+import csv
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,11 @@ from restoration.evaluate import INPUT
 from restoration.files import write_text
 from restoration.metrics import METRICS, NOTE, QUICK
 from restoration.rendering import Cell, Table, latex, markdown
-from restoration.runs import Run, baselines_beside, read_provenance, read_scores, read_scoring
+from restoration.runs import Run, read_baselines, read_provenance, read_scores, read_scoring
 from restoration.scales import scale_of
 from restoration.statistics import Difference
 
-QUOTED = [METRICS[name].title for name in ("psnr", "ssim", "ms_ssim")]
+QUOTED = ("psnr", "ssim", "ms_ssim")
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,13 @@ class ResultTable:
 
     def csv(self) -> str:
         """Unrounded means, the header as comments above them."""
-        lines = [f"# {line}" for line in (self.title, *self.header)]
-        lines.append(",".join(["metric", *self.columns]))
+        text = StringIO()
+        text.writelines(f"# {line}\n" for line in (self.title, *self.header))
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(["metric", *self.columns])
         for name, means in zip(self.metrics, self.means, strict=True):
-            lines.append(",".join([name, *(f"{mean:.8g}" for mean in means)]))
-        return "\n".join(lines) + "\n"
+            rows.writerow([name, *(f"{mean:.8g}" for mean in means)])
+        return text.getvalue()
 
 
 def table_of(result: ResultTable, differences: Iterable[Difference] = ()) -> Table:
@@ -69,18 +73,16 @@ def table_of(result: ResultTable, differences: Iterable[Difference] = ()) -> Tab
     beside = {(each.at.metric, title_of(each.first)): each for each in trained}
     rows = []
     for name, means, spreads in zip(result.metrics, result.means, result.spreads, strict=True):
-        metric = METRICS[name]
-        known = [mean for mean in means if not np.isnan(mean)]
-        best = metric.shown((max if metric.higher_is_better else min)(known)) if known else None
         cells = []
-        for column, mean, spread in zip(result.columns, means, spreads, strict=True):
-            text = metric.shown(mean)
+        for column, cell in zip(result.columns, _cells(name, means, spreads), strict=True):
             found = beside.get((name, column))
-            around = f"± {metric.shown(spread)}" if not np.isnan(spread) else _around(found) if found else ""
-            cells.append(Cell(text.replace("nan", "–"), around, text == best))
-        rows.append((metric.title, cells))
-    to = {title_of(each.second) for each in beside.values()}
-    notes = [f"below each value: its difference to {title}, paired, with the 95 % interval" for title in sorted(to)]
+            cells.append(replace(cell, interval=_around(found)) if found and not cell.interval else cell)
+        rows.append((METRICS[name].title, cells))
+    shown = [cell.interval for _, cells in rows for cell in cells]
+    notes = ["±: standard deviation over seeds"] if any(text.startswith("±") for text in shown) else []
+    if any("[" in text for text in shown):
+        (to,) = {title_of(each.second) for each in beside.values()}
+        notes.append(f"below each value: its difference to {to}, paired, with the 95 % interval")
     return Table(result.title, result.columns, rows, (*notes, *result.header))
 
 
@@ -97,16 +99,34 @@ def headline(results: Sequence[ResultTable]) -> list[Table]:
         its = [result for result in results if result.test_set == test_set]
         rows, titles = [], dict.fromkeys([title_of(INPUT), title_of("bm3d")])
         for result in its:
-            columns = [title_of(INPUT), *result.columns[1:]]
-            titles |= dict.fromkeys(column for column in columns if column not in map(title_of, BASELINES))
-            for name, cells in table_of(result).rows:
+            columns = np.array([title_of(INPUT), *result.columns[1:]])
+            shown = ~np.isin(columns, [title for name, title in BASELINES.items() if name != "bm3d"])
+            titles |= dict.fromkeys(columns[shown].tolist())
+            for name, means, spreads in zip(result.metrics, result.means, result.spreads, strict=True):
                 if name in QUOTED:
-                    rows.append((f"{result.task}: {name}", dict(zip(columns, cells, strict=True))))
-        shown = [title for title in titles if any(title in cells for _, cells in rows)]
-        body = [(name, [cells.get(title, Cell("–")) for title in shown]) for name, cells in rows]
+                    cells = _cells(name, means[shown], spreads[shown])
+                    rows.append(
+                        (f"{result.task}: {METRICS[name].title}", dict(zip(columns[shown], cells, strict=True)))
+                    )
+        titles = [title for title in titles if any(title in cells for _, cells in rows)]
+        body = [(name, [cells.get(title, Cell("–")) for title in titles]) for name, cells in rows]
         notes = dict.fromkeys(note for result in its for note in result.header)
-        tables.append(Table(f"On {test_set}", shown, body, list(notes)))
+        tables.append(Table(f"On {test_set}", titles, body, list(notes)))
     return tables
+
+
+def _cells(name: str, means: np.ndarray, spreads: np.ndarray) -> list[Cell]:
+    """Of a metric, the best of those that are known highlighted."""
+    metric = METRICS[name]
+    known = means[~np.isnan(means)]
+    best = metric.shown((np.max if metric.higher_is_better else np.min)(known)) if len(known) else None
+    cells = []
+    for mean, spread in zip(means, spreads, strict=True):
+        text = metric.shown(mean)
+        cells.append(
+            Cell(text.replace("nan", "–"), "" if np.isnan(spread) else f"± {metric.shown(spread)}", text == best)
+        )
+    return cells
 
 
 def build_tables(runs: Sequence[Run], *, input_titles: dict[str, str]) -> list[ResultTable]:
@@ -120,11 +140,14 @@ def build_tables(runs: Sequence[Run], *, input_titles: dict[str, str]) -> list[R
         groups.setdefault((run.data, run.variant, run.task), []).append(run)
     for its_runs in groups.values():
         _check_alike(its_runs)
-    return [
-        _table(test_set, scores, its_runs, input_titles[task])
-        for (_, _, task), its_runs in groups.items()
-        for test_set, scores in read_scores(its_runs).groupby("test_set")
-    ]
+    tables = []
+    for (_, _, task), its_runs in groups.items():
+        scores = read_scores(its_runs)
+        scores = pd.concat([scores, *read_baselines(its_runs[0], scores)], ignore_index=True)
+        tables += [
+            _table(name, its_scores, its_runs, input_titles[task]) for name, its_scores in scores.groupby("test_set")
+        ]
+    return tables
 
 
 def write_tables(tables: Sequence[ResultTable], folder: Path) -> None:
@@ -140,7 +163,7 @@ def _check_alike(runs: Sequence[Run]) -> None:
     first = read_scoring(runs[0])
     for run in runs[1:]:
         other = read_scoring(run)
-        keys = first.keys() | other.keys() - {"metrics"}  # of which some may lack: a table shows a dash
+        keys = (first.keys() | other.keys()) - {"metrics"}  # of which some may lack: a table shows a dash
         different = [key for key in keys if first.get(key) != other.get(key)]
         if different:
             raise UserError(
@@ -153,7 +176,7 @@ def _check_alike(runs: Sequence[Run]) -> None:
 def _table(test_set: Any, scores: pd.DataFrame, runs: Sequence[Run], input_title: str) -> ResultTable:
     """The table of one task on one test set."""
     first = runs[0]
-    scores, baselines = _with_baselines(scores, test_set, first)
+    baselines = [name for name in BASELINES if name in set(scores["loss"])]
     metrics = [name for name in METRICS if name in set(scores["metric"])]
     losses = in_order({run.loss for run in runs})
     means, spreads = averaged(scores, metrics, [INPUT, *baselines, *losses])
@@ -189,18 +212,6 @@ def averaged(scores: pd.DataFrame, metrics: Sequence[str], columns: Sequence[str
     spreads = per_seed.std(axis=1).to_numpy(copy=True).reshape(shape)
     spreads[:, [column in UNTRAINED for column in columns]] = np.nan
     return per_seed.mean(axis=1).to_numpy().reshape(shape), spreads
-
-
-def _with_baselines(scores: pd.DataFrame, test_set: Any, run: Run) -> tuple[pd.DataFrame, list[str]]:
-    """The records of a test set with those of the baselines that have been scored on all its photographs."""
-    complete = {}
-    for baseline in baselines_beside(run):
-        records = read_scores([baseline])
-        records = records[records["test_set"] == test_set]
-        if set(records["image"]) >= set(scores["image"]):
-            complete[baseline.loss] = records
-    names = [name for name in BASELINES if name in complete]
-    return pd.concat([scores, *(complete[name] for name in names)], ignore_index=True), names
 
 
 def _header(runs: Sequence[Run]) -> tuple[str, ...]:

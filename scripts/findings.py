@@ -41,15 +41,15 @@ def findings(study: Study, folder: Path, *, published: pd.DataFrame | None = Non
     }
     found = [
         sections.main_tables(study, tables[""], differences[study.variant], published),
-        sections.claims(study),
-        sections.alpha(study),
-        sections.switching(study),
+        sections.claims(study, tables),
+        sections.alpha(study, tables),
+        sections.switching(study, tables),
         sections.sigma(tables),
-        sections.artefacts(study),
+        sections.artefacts(study, tables),
         sections.raw(study),
         sections.seeds(tables),
         sections.aside(tables),
-        sections.statistics(study, differences),
+        sections.statistics(study, differences, tables),
         sections.training(study),
     ]
     present = [each for each in found if each is not None]

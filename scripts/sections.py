@@ -63,27 +63,33 @@ def main_tables(
     return Found(report.Section("Tables", blocks=blocks), texts)
 
 
-def claims(study: Study) -> Found:
-    """The ledger of each test set."""
-    records, tests = study.records, _tests(study)
-    raw = study.raw.claimed() if study.raw else None
-    ledgers = [
-        build_ledger(
-            records[records["test_set"] == test], data=study.data, variant=study.variant, test_set=test, raw=raw
+def claims(study: Study, tables: Tables) -> Found:
+    """The ledger of each test set; where there are several seeds, also of their shorter training."""
+    records, raw = study.records, study.raw.claimed() if study.raw else None
+    ledgers = {
+        (variant, test): build_ledger(
+            records[records["test_set"] == test],
+            data=study.data,
+            variant=variant,
+            test_set=test,
+            study=study.variant,
+            raw=raw,
         )
-        for test in tests
-    ]
-    parts = [ledger.parts.assign(ledger=test) for test, ledger in zip(tests, ledgers, strict=True)]
+        for variant in dict.fromkeys(study.variant_of(name) for name in ("", "third") if study.part(name))
+        for test in _tests(study)
+    }
+    parts = [ledger.parts.assign(ledger=f"{variant}, {test}") for (variant, test), ledger in ledgers.items()]
     texts = {
-        "claims.md": "\n".join(ledger.markdown() for ledger in ledgers),
+        "claims.md": "\n".join(ledger.markdown() for ledger in ledgers.values()) + _made_with(tables, "", "third"),
         "claims.csv": pd.concat(parts).to_csv(index=False, lineterminator="\n", float_format="%.6g"),
     }
-    return Found(
-        report.Section("What the paper claims", blocks=[report.ledger_of(ledger) for ledger in ledgers]), texts
-    )
+    main = [report.ledger_of(ledger) for (variant, _), ledger in ledgers.items() if variant == study.variant]
+    others = [report.ledger_of(ledger) for (variant, _), ledger in ledgers.items() if variant != study.variant]
+    folds = [report.Fold("The same of the shorter training with several seeds", others)] if others else []
+    return Found(report.Section("What the paper claims", blocks=[*main, *folds]), texts)
 
 
-def alpha(study: Study) -> Found | None:
+def alpha(study: Study, made: Tables) -> Found | None:
     """Which reading of α is right, and how flat the optimum is."""
     scores = Scores(study.records[study.records["variant"] == study.variant_of("alpha")])
     studies = []
@@ -102,10 +108,14 @@ def alpha(study: Study) -> Found | None:
         for diagram in mixtures.alpha_curves([each for each in studies if each.at.task == task])
     ]
     section = report.Section("The α of Mix", [answer], [overview, *curves, report.Fold("All settings of α", tables)])
-    return Found(section, _texts("alpha", [overview, *tables], before=f"{answer}\n"), {"alpha.svg": curves})
+    return Found(
+        section,
+        _texts("alpha", [overview, *tables], before=f"{answer}\n", after=_made_with(made, "alpha")),
+        {"alpha.svg": curves},
+    )
 
 
-def switching(study: Study) -> Found | None:
+def switching(study: Study, made: Tables) -> Found | None:
     """The error of the test photographs against patches seen, where losses give way to each other."""
     drawn: dict[str, list[report.Curves]] = {"l2": [], "l1": []}
     for task, runs in _by_task(study.part("switching")).items():
@@ -122,7 +132,9 @@ def switching(study: Study) -> Found | None:
     words = ["L2 and L1 throughout, and each for one half of the training: does L2 get stuck, as the paper says?"]
     blocks = [*drawn["l2"], report.Fold("The same by L1", drawn["l1"])]
     section = report.Section("Switching losses", words, blocks)
-    return Found(section, _texts("switching", tables), {"switching.svg": drawn["l2"]})
+    return Found(
+        section, _texts("switching", tables, after=_made_with(made, "switching")), {"switching.svg": drawn["l2"]}
+    )
 
 
 def sigma(tables: Tables) -> Found | None:
@@ -132,7 +144,7 @@ def sigma(tables: Tables) -> Found | None:
     return Found(report.Section(SIGMA, blocks=[table_of(table) for table in tables["sigma"]]), {})
 
 
-def artefacts(study: Study) -> Found | None:
+def artefacts(study: Study, made: Tables) -> Found | None:
     """The measures of artefacts, of the main runs and by σ."""
     tables = []
     for variant in (study.variant, study.variant_of("sigma")):
@@ -146,7 +158,10 @@ def artefacts(study: Study) -> Found | None:
     main = [table for variant, table in tables if variant == study.variant]
     others = [table for variant, table in tables if variant != study.variant]
     blocks = [*main, *([report.Fold("The same by SSIM's σ", others)] if others else [])]
-    return Found(report.Section("Artefacts", blocks=blocks), _texts("artefacts", [*main, *others]))
+    return Found(
+        report.Section("Artefacts", blocks=blocks),
+        _texts("artefacts", [*main, *others], after=_made_with(made, "", "sigma")),
+    )
 
 
 def seeds(tables: Tables) -> Found | None:
@@ -169,7 +184,7 @@ def aside(tables: Tables) -> Found | None:
     return Found(report.Section("What the paper does not say", words, folds), {}) if folds else None
 
 
-def statistics(study: Study, differences: Mapping[str, Sequence[Difference]]) -> Found:
+def statistics(study: Study, differences: Mapping[str, Sequence[Difference]], made: Tables) -> Found:
     """Every loss against L2 and Mix, and ranks, by variant."""
     compared = {variant: comparison_tables(found) for variant, found in differences.items()}
     ranked = {
@@ -182,7 +197,7 @@ def statistics(study: Study, differences: Mapping[str, Sequence[Difference]]) ->
     ]
     words = ["Every loss against L2 and against Mix, photograph by photograph; and which rank it has on average."]
     texts = {
-        name: "\n".join(markdown(table) for its_tables in tables.values() for table in its_tables)
+        name: "\n".join(markdown(table) for its in tables.values() for table in its) + _made_with(made, "", "third")
         for name, tables in (("differences.md", compared), ("ranks.md", ranked))
     }
     frame = comparison_frame(each for found in differences.values() for each in found)
@@ -234,9 +249,15 @@ def _switches(runs: Sequence[Run]) -> list[tuple[float, str]]:
     return [(place, "switch") for place in places]
 
 
-def _texts(name: str, tables: Sequence[Table], *, before: str = "") -> dict[str, str]:
+def _made_with(tables: Tables, *parts: str) -> str:
+    """Data, budget, seeds, protocol and hardware of parts of the experiment, as the end of a text."""
+    lines = dict.fromkeys(line for part in parts for table in tables.get(part, ()) for line in table.header)
+    return "\nMade with:\n\n" + "".join(f"- {line}\n" for line in lines)
+
+
+def _texts(name: str, tables: Sequence[Table], *, before: str = "", after: str = "") -> dict[str, str]:
     parts = [*([before] if before else []), *map(markdown, tables)]
-    return {f"{name}.md": "\n".join(parts), f"{name}.tex": "\n".join(map(latex, tables))}
+    return {f"{name}.md": "\n".join(parts) + after, f"{name}.tex": "\n".join(map(latex, tables))}
 
 
 def _by_task(runs: Sequence[Run]) -> dict[str, list[Run]]:

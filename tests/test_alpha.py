@@ -67,6 +67,13 @@ def test_the_table_has_the_readings_first_and_differences_to_mix():
     assert rows["0.84 in the unit range"][2] == ("28.00", "−2.00\n[−2.00, −2.00]", False)
 
 
+def test_the_best_is_the_largest_number_not_the_last_in_the_alphabet():
+    rows = dict(
+        alpha_table(study({"mix": 9.98, "mix_code": 10.02} | dict.fromkeys(set(PSNR) - {"mix", "mix_code"}, 9.0))).rows
+    )
+    assert [name[:5] for name, cells in rows.items() if cells[2].best] == ["0.025"]
+
+
 def test_the_optimum_is_as_wide_as_neighbours_stay_within_a_tenth_of_a_decibel():
     alone = study()
     assert alone.best().loss == "mix_code"

@@ -209,7 +209,7 @@ def test_missing_records_are_named(records):
     found = verdicts(ledger)
     for number, missing in {
         "3b": ("grating of L1 for sr", "grating of L2 for sr", "grating of Mix for sr"),
-        "7": ("mix_a<α> with α from 0.74 to 0.94",),
+        "7": tuple(f"mix_a<α> with α from 0.74 to 0.94 for {task}" for task in PAPER_COLUMNS),
         "9": ("BM3D for demosaic",),
         "10.1": ("records of real raw photographs",),
         "Q3": ("variant cpu-dense",),
@@ -222,6 +222,35 @@ def test_missing_records_are_named(records):
     assert "SSIM9 for demosaic" in row(ledger, "2.2a")["missing"]
     text = ledger.markdown()
     assert text.count("SSIM9 for demosaic (2.1, 2.2, 4.1, 5)") == text.count("SSIM9 for demosaic") == 1
+
+
+def test_what_only_some_tasks_show_is_undecided(records):
+    less = without(records, loss="mix_a0.9", task="jpeg")
+    less = without(less, variant="cpu-adamw", task="demosaic")
+    less = without(less, loss="l1_to_l2", task="sr")
+    ledger = ledger_of(less)
+    for number, missing in {
+        "6": ("L1, then L2 for sr",),
+        "7": ("mix_a<α> with α from 0.74 to 0.94 for jpeg",),
+        "Q2": ("two of the paper's losses for demosaic in cpu-adamw",),
+    }.items():
+        assert (row(ledger, number)["verdict"], row(ledger, number)["missing"]) == (UNDECIDED, missing)
+
+
+def test_a_part_of_the_experiment_is_judged_with_its_other_parts(records):
+    shorter = records[records["variant"] == "cpu"].assign(variant="cpu-third")
+    moved = pd.concat([shorter, without(records, variant="cpu-third")])
+    ledger = build_ledger(moved, data="photos", variant="cpu-third", test_set="kodak24", study="cpu", resamples=300)
+    assert "(photos, cpu-third)" in ledger.title
+    found = verdicts(ledger)
+    assert not [number for number in found if number.startswith("Q")]
+    assert {found[number] for number in ("1", "2.1", "2.2", "3", "4.1", "8", "9")} == {HOLDS}
+
+
+def test_the_note_says_what_one_seed_does_not_know(ledger):
+    assert "1 seed" not in ledger.note()
+    one = records_of({"l2": np.zeros((5, 1)), "l1": np.ones((5, 1))})
+    assert "Where there is 1 seed" in ledger_of(one).note()
 
 
 def test_rankings_are_compared_on_the_seeds_that_both_have():
@@ -276,6 +305,8 @@ def test_every_kind_of_raw_noise_is_a_row_of_its_own(records):
     assert found["10.2"] == FAILS
     parts = 2 * len(TABLE_1)
     assert row(ledger, "10.2")["measured"].startswith(f"{parts} of {2 * parts} hold, {parts} do not")
+    many = [frames[0].assign(test_set=f"raw-light-{kind}") for kind in range(12)]
+    assert len([each for each in ledger_of(records, raw=pd.concat(many)).rows if each.number.startswith("10.1")]) == 13
     without_bm3d = ledger_of(records, raw=without(pd.concat(frames), loss="bm3d"))
     assert (verdicts(without_bm3d)["10.1"], verdicts(without_bm3d)["10.2"]) == (HOLDS, UNMEASURED)
 

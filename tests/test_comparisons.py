@@ -70,7 +70,7 @@ def test_tables_of_comparisons(records):
     assert twice == Cell("+2.00", "[2.00, 2.00]", best=True)
     assert (lost.text[:3], lost.interval[-3:], lost.best) == ("−6.", "] *", False)  # the input is worse
     counts, rule = tables[0].notes
-    assert counts.startswith("10 photographs; seeds 2; ")
+    assert counts.startswith("10 photographs, 2 seeds; ")
     assert "1 seed" not in counts
     assert "correction for 10 comparisons" in rule
     assert tables == comparison_tables(compare_all(records.sample(frac=1, random_state=3), resamples=500))
@@ -86,7 +86,7 @@ def test_tables_say_what_is_left_out_and_what_one_seed_does_not_know():
         "PSNR (dB)": [Cell("−1.00", "[−1.00, −1.00]")],  # three images prove nothing
         "MS-SSIM (1 left out)": [Cell("+0.0200", "[0.0100, 0.0300]")],
     }
-    assert table.notes[0].startswith("3 photographs; seeds 1; ")
+    assert table.notes[0].startswith("3 photographs, 1 seed; ")
     assert "of 1 seed over photographs only" in table.notes[0]
 
 

@@ -133,8 +133,19 @@ def test_seeds_have_a_spread_and_statistics_both_variants(written):
     assert set(counted["variant"]) == {"cpu", "cpu-third"}
     assert "on kodak24 (photos, cpu)**" in differences
     assert "on kodak24 (photos, cpu-third)**" in differences
-    assert "- 6 photographs; seeds 1; " in differences
-    assert "- 6 photographs; seeds 3; " in differences
+    assert "- 6 photographs, 1 seed; " in differences
+    assert "- 6 photographs, 3 seeds; " in differences
+
+
+def test_the_claims_are_judged_by_the_main_runs_and_by_those_with_several_seeds(written):
+    main, fold = section(written[0], "What the paper claims").blocks
+    assert "(photos, cpu)" in main.title
+    assert [block.title for block in fold.blocks] == [main.title.replace("cpu", "cpu-third")]
+    text = (written[1] / "claims.md").read_text()
+    assert text.index("(photos, cpu)**") < text.index("(photos, cpu-third)**") < text.index("Made with:")
+    for name in ("claims", "alpha", "switching", "artefacts", "differences", "ranks"):
+        end = (written[1] / f"{name}.md").read_text().split("Made with:")[1]
+        assert all(fact in end for fact in ("- protocol: ", "- hardware: ", "- data: ")), name
 
 
 def test_parts_that_were_not_trained_are_left_out_and_named(tmp_path):
@@ -157,5 +168,8 @@ def test_a_study_is_the_main_variant_and_what_continues_its_name(root, tmp_path)
     assert set(own["variant"]) == {"cpu", "cpu-third"}
     part = read_study(root, variant="cpu-sigma")
     assert {run.variant for run in part.runs} == {"cpu-sigma"}
+    write_study(tmp_path / "runs", tests={"kodak24": 2}, tasks=["sr"], parts=["", "adamw"])
+    (tmp_path / "runs/photos/cpu-adamw").rename(tmp_path / "runs/photos/cpu-long-adamw")  # of another study
+    assert {run.variant for run in read_study(tmp_path / "runs", variant="cpu").runs} == {"cpu"}
     with pytest.raises(UserError, match=r"trained and scored in .* are:\n  none"):
         read_study(tmp_path)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from restoration.bootstrap import interval
+from restoration.comparisons import compare_all
 from restoration.errors import UserError
 from restoration.scales import scale_of
 from restoration.statistics import Condition, Difference, Scores, corrected, holm, signed_rank_p
@@ -137,6 +138,24 @@ def test_the_same_two_losses_are_one_test_whichever_comes_first():
 )
 def test_signed_ranks_as_by_hand(values, p):
     assert signed_rank_p(np.array(values)) == pytest.approx(p)
+
+
+def test_equal_ranks_are_equal_whatever_floats_make_of_them():
+    ninths = np.array([1, -1, 2, 2, -2, 3, 3, 5, -4, 6])
+    base = np.arange(10) + 20
+    noisy = (base + ninths) / 9 - base / 9
+    assert len(np.unique(np.abs(noisy))) > len(np.unique(np.abs(ninths)))
+    assert signed_rank_p(noisy) == signed_rank_p(ninths.astype(float))
+
+
+def test_losses_without_a_common_seed_are_not_comparable():
+    records = [records_of({"l1": np.ones((3, 1)), "input": np.zeros((3, 1))})]
+    records.append(records_of({"l2": np.ones((3, 1))}, first_seed=1))
+    scores = Scores(pd.concat(records))
+    assert scores.comparable(PLACE, "l1", "input")
+    assert not scores.comparable(PLACE, "l1", "l2")
+    assert not scores.comparable(PLACE, "l1", "mix")
+    assert [(each.first, each.second) for each in compare_all(pd.concat(records))] == [("input", "l2")]
 
 
 def test_values_are_means_over_images_and_common_seeds():

@@ -2,8 +2,11 @@
 
 import json
 import math
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from restoration.errors import UserError
@@ -56,6 +59,14 @@ def test_tables_hold_the_means_the_spread_and_the_best(runs, tmp_path):
             assert fact in text, (suffix, fact)
     assert "| PSNR (dB) | 27.00 | 30.00 | **31.10** ± 0.14 | 28.00 |" in markdown(table_of(table))
     assert "psnr,27,30,31.1,28" in table.csv()
+    titles = replace(table, columns=("Bilinear", "L2", "L1, then L2", "mine")).csv()
+    assert list(pd.read_csv(StringIO(titles), comment="#").columns) == [
+        "metric",
+        "Bilinear",
+        "L2",
+        "L1, then L2",
+        "mine",
+    ]
 
 
 def cells_of(table: ResultTable, metric: str) -> dict[str, Cell]:
