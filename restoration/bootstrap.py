@@ -8,27 +8,22 @@ RESAMPLES = 10_000
 OUTSIDE = 0.05  # of the resampled means, half of it on either side
 
 
-def interval(values: np.ndarray, *, rng: np.random.Generator, resamples: int = RESAMPLES) -> tuple[float, float]:
-    """The interval of the mean of (images, seeds) over resampled images and seeds."""
-    return _interval(values, *(_weights(count, rng, resamples) for count in values.shape))
-
-
 def seeded_interval(values: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> tuple[float, float]:
-    """The same with random numbers that begin at `seed`: drawn once for all tables of one size."""
-    return _interval(values, *_seeded_weights(values.shape, resamples, seed))
+    """The interval of the mean of (images, seeds) over resampled images and seeds.
+
+    Random numbers begin at `seed`: they are drawn once for all tables of one size.
+    """
+    images, seeds = _seeded_weights(values.shape, resamples, seed)
+    means = ((images @ values) * seeds).sum(axis=1)
+    low, high = np.quantile(means, [OUTSIDE / 2, 1 - OUTSIDE / 2])
+    return float(low), float(high)
 
 
 @lru_cache(maxsize=16)
 def _seeded_weights(shape: tuple[int, ...], resamples: int, seed: int) -> list[np.ndarray]:
+    """Of images and of seeds, (resamples, count)."""
     rng = np.random.default_rng(seed)
     return [_weights(count, rng, resamples) for count in shape]
-
-
-def _interval(values: np.ndarray, images: np.ndarray, seeds: np.ndarray) -> tuple[float, float]:
-    """Percentiles of the weighted means, `images` and `seeds` being the weights of (resamples, count)."""
-    means = ((images @ values) * seeds).sum(axis=1)
-    low, high = np.quantile(means, [OUTSIDE / 2, 1 - OUTSIDE / 2])
-    return float(low), float(high)
 
 
 def _weights(count: int, rng: np.random.Generator, resamples: int) -> np.ndarray:

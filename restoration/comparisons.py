@@ -1,6 +1,6 @@
 """Every loss against L2 and against Mix, and how the losses rank: tables from records.
 
-One table of comparisons is one family: Holm's correction counts every comparison in it, of whatever task and metric.
+What is compared in one call is one family: Holm's correction counts every comparison in it, whatever task and metric.
 """
 
 from collections.abc import Iterable, Sequence

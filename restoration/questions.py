@@ -1,6 +1,6 @@
 """What the paper does not say: does the ranking survive other training, and which α is meant?
 
-The ranking is that of training a third of the budget, where the paper's experiment has it (as "cpu-third"), since the
+The ranking is that of the shorter training, where the paper's experiment has it (as "cpu-third"), since the
 other variants have no more; else that of the main runs. Both sides of a comparison have the same seeds.
 """
 

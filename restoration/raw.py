@@ -19,9 +19,9 @@ learnt the most. So `noisy` adds noise to light, as a sensor does; `Demosaic(a=a
 adds it to the encoded values, as in training.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,8 +29,6 @@ from torch import Tensor
 
 from restoration.datasets.develop import raw_library
 from restoration.errors import UserError
-from restoration.evaluate import scores_of
-from restoration.protocol import Protocol
 from restoration.tasks.demosaic import interpolated, mosaic_of
 
 CORNERS = {"RGGB": (0, 0), "GRBG": (0, 1), "GBRG": (1, 0), "BGGR": (1, 1)}  # rows and columns before the first red one
@@ -62,10 +60,10 @@ def read_sensor(path: Path) -> Sensor:
     rawpy = raw_library()
     try:
         with rawpy.imread(str(path)) as raw:
-            pattern = _pattern(raw.color_desc, raw.raw_pattern)
+            pattern = _pattern(raw)
             if pattern not in CORNERS:
                 raise UserError(
-                    f"{path} has the colour pattern {pattern}; the networks know Bayer sensors, such as RGGB"
+                    f"{path} has the colour pattern {pattern}; the networks know Bayer sensors, 2 x 2 of R, G, G, B"
                 )
             values = raw.raw_image_visible.astype(np.float32)
             colours = raw.raw_colors_visible
@@ -76,10 +74,6 @@ def read_sensor(path: Path) -> Sensor:
             flip = raw.sizes.flip
     except rawpy.LibRawError as error:
         raise UserError(f"LibRaw does not read {path} ({error}); give a sound raw file of a Bayer sensor") from error
-    if pattern not in CORNERS:
-        raise UserError(
-            f"{path} has the colour pattern {pattern}; the networks know Bayer sensors, 2 x 2 of R, G, G, B"
-        )
     light = (values - black[colours]) / (white - black[colours])
     top, left = CORNERS[pattern]
     light = light[top:, left:]
@@ -131,22 +125,6 @@ def binned(sensor: Sensor) -> tuple[Sensor, Tensor]:
     return replace(sensor, light=mosaic_of(colours)[0]), reference
 
 
-def scores_against(
-    reference: Tensor, degraded: Tensor, restorers: Mapping[str, Callable[[Tensor], Tensor]]
-) -> dict[str, dict[str, float]]:
-    """Every metric of the degraded image, "input", and of what each restorer makes of it, in the network's range.
-
-    Args:
-        reference: (3, H, W), of `binned`.
-        degraded: (3, H, W), `network_input` of the (noisy) binned sensor.
-        restorers: (3, H, W) -> (3, H, W), by name.
-    """
-    images = [degraded, *(restorer(degraded) for restorer in restorers.values())]
-    protocol = Protocol()
-    values = scores_of(images, protocol.prepare(reference), protocol)
-    return dict(zip(["input", *restorers], values, strict=True))
-
-
 def encoded(light: Tensor) -> Tensor:
     """Light in [0, 1] -> sRGB values in [0, 1] (IEC 61966-2-1)."""
     return torch.where(light <= 0.0031308, light * 12.92, 1.055 * light.clamp_min(0.0031308) ** (1 / 2.4) - 0.055)
@@ -157,11 +135,11 @@ def decoded(values: Tensor) -> Tensor:
     return torch.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
-def _pattern(names: bytes, pattern: np.ndarray | None) -> str:
-    """The colours of the top left 2 x 2 pixels; "none" where the sensor's pattern is another one."""
-    if pattern is None or pattern.shape != (2, 2):
+def _pattern(raw: Any) -> str:
+    """The colours of the visible area's top left 2 x 2 pixels; "none" where the sensor's pattern is another one."""
+    if raw.raw_pattern is None or raw.raw_pattern.shape != (2, 2):
         return "none"
-    return "".join(chr(names[index]) for index in pattern.flatten())
+    return "".join(chr(raw.color_desc[index]) for index in raw.raw_colors_visible[:2, :2].flatten())
 
 
 def _balance(camera: list[float], daylight: list[float]) -> Tensor:

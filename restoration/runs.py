@@ -84,6 +84,14 @@ def find_runs(
     return sorted(runs, key=lambda run: (run.data, run.variant, task_order(run.task), run.loss, run.seed))
 
 
+def of_first_seed(runs: Iterable[Run]) -> list[Run]:
+    """Of each variant, task and loss the run with the lowest seed."""
+    firsts: dict[tuple[str, ...], Run] = {}
+    for run in sorted(runs, key=lambda run: run.seed):
+        firsts.setdefault((run.data, run.variant, run.task, run.loss), run)
+    return list(firsts.values())
+
+
 def task_order(task: str) -> tuple[int, str]:
     """By which tasks are sorted as the paper has them, others after."""
     return (TASKS.index(task) if task in TASKS else len(TASKS), task)

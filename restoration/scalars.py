@@ -1,4 +1,4 @@
-"""The curves of a run as a table: from its TensorBoard events, or from scalars.csv, which is written of them.
+"""The curves of a run as a table: from its TensorBoard events, or from scalars.csv, which `archive` keeps of them.
 
 Columns: data, variant, task, loss, seed, tag, patches (seen), value. Tags: val/<metric>, test/<test set>/<metric>, and
 train/gradient_share/<term>, of which there is one value for each tenth of the training, at its end: the mean of those
@@ -11,7 +11,6 @@ import re
 import pandas as pd
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from restoration.files import write_text
 from restoration.runs import Run
 
 NAMES = ["data", "variant", "task", "loss", "seed"]
@@ -34,11 +33,6 @@ def read_scalars(run: Run) -> pd.DataFrame:
         for patches, value in sorted(points.items())
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def write_scalars(run: Run) -> None:
-    """Writes the run's scalars.csv."""
-    write_text(run.folder / "scalars.csv", read_scalars(run).to_csv(index=False, lineterminator="\n"))
 
 
 def curve(scalars: pd.DataFrame, tag: str) -> tuple[list[float], list[float]]:

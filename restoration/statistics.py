@@ -83,11 +83,6 @@ class Difference:
         low, high = scale.shown(self.low), scale.shown(self.high)
         return f"{names} = {scale.shown(self.value, sign='+')} {scale.unit} [{low}, {high}]"
 
-    def details(self) -> str:
-        """Who is better, p after Holm's correction, and how much it rests on."""
-        facts = [f"{title_of(self.better)} is better" if self.better else "undecided", self.shown_p(), self.basis()]
-        return ", ".join(fact for fact in facts if fact)
-
     def shown_p(self) -> str:
         """P after Holm's correction, in words; empty where there is none."""
         if np.isnan(self.p_holm):

@@ -15,6 +15,7 @@ from restoration.errors import UserError
 from restoration.evaluate import INPUT
 from restoration.files import write_text
 from restoration.metrics import METRICS, NOTE, QUICK
+from restoration.patches import PATCH
 from restoration.rendering import Cell, Table, latex, markdown
 from restoration.runs import Run, read_baselines, read_provenance, read_scores, read_scoring
 from restoration.scales import scale_of
@@ -183,7 +184,7 @@ def _table(test_set: Any, scores: pd.DataFrame, runs: Sequence[Run], input_title
     photographs = scores["image"].nunique()
     defined = scores.dropna(subset="value").groupby("metric")["image"].nunique()
     partly = [
-        f"{METRICS[name].title} over the {defined.get(name, 0)} of {photographs} photographs that are large enough"
+        f"{METRICS[name].title} over the {defined.get(name, 0)} of {photographs} photographs on which it is defined"
         for name in metrics
         if defined.get(name, 0) < photographs
     ]
@@ -228,7 +229,8 @@ def _header(runs: Sequence[Run]) -> tuple[str, ...]:
     seeds = ", ".join(str(seed) for seed in sorted({run.seed for run in runs}))
     return (
         f"data: trained on {runs[0].data}, {photographs} photographs (hash {digest})",
-        f"budget {runs[0].variant}: {patches} patches of 31x31 seen, batch {batch}, {precision}; seeds {seeds}",
+        f"budget {runs[0].variant}: {patches} patches of {PATCH}x{PATCH} seen, batch {batch}, {precision}; "
+        f"seeds {seeds}",
         f"protocol: {read_scoring(runs[0])['protocol']}",
         f"hardware: {hardware}; commit {commit}",
     )

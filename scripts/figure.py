@@ -16,7 +16,7 @@ from restoration.errors import UserError
 from restoration.evaluate import degraded_photo, restore
 from restoration.figures import TRUTH, as_saved, hardest_window, save_crops
 from restoration.photographs import PackedPhotos
-from restoration.runs import Run, find_runs
+from restoration.runs import Run, find_runs, of_first_seed
 from scripts.cli import clear_errors
 from scripts.eval import trained_network
 
@@ -29,7 +29,7 @@ def main(config: DictConfig) -> None:
             raise UserError(f"no trained run to draw in {config.runs}; train them: make study")
         for data, variant in sorted({(run.data, run.variant) for run in asked}):
             path = Path(config.tables) / data / variant / "crops.png"
-            runs = [run for run in asked if (run.data, run.variant, run.seed) == (data, variant, 0)]
+            runs = of_first_seed(run for run in asked if (run.data, run.variant) == (data, variant))
             draw(runs, Path(config.packs), path, drawn_on=config.drawn_on)
             print(f"written to {path}")
 

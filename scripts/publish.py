@@ -15,7 +15,7 @@ from rich.console import Console
 
 from restoration.archive import archive, unpack
 from restoration.published import read_published
-from restoration.runs import Run
+from restoration.runs import Run, of_first_seed
 from restoration.shipping import ship
 from restoration.study import read_study
 from scripts.cli import clear_errors
@@ -32,7 +32,7 @@ def main(config: DictConfig) -> None:
         folder = Path(config.studies) / f"{study.data}-{study.variant}"
         archive(study, folder / "records")
         write_texts(folder, Path(config.published))
-        first = [run for run in study.part() if run.seed == 0]
+        first = of_first_seed(study.part())
         draw(first, Path(config.packs), folder / "crops.png", drawn_on=config.shown)
         console.print(f"written to {folder}", highlight=False, soft_wrap=True)
         photo = first_test_set(named_data(config.shown), Path(config.packs)).image(0)

@@ -17,7 +17,7 @@ from restoration.datasets.pack import pack_set
 from restoration.evaluate import degraded_photo, restore
 from restoration.figures import pixels_of
 from restoration.published import read_published
-from restoration.runs import Run
+from restoration.runs import Run, of_first_seed
 from restoration.study import Study, read_study
 from scripts.cli import clear_errors
 from scripts.eval import trained_network
@@ -80,7 +80,7 @@ def crops_by_sigma(study: Study, packs: Path) -> Iterable[report.Block]:
 
 def drawn(runs: Sequence[Run], packs: Path, count: int, *, tests: int | None = None) -> Iterable[report.Picture]:
     """The first photographs of the first test sets: degraded, after every loss whose weights are there, and true."""
-    runs = [run for run in runs if run.seed == 0 and (run.folder / "model.safetensors").exists()]
+    runs = [run for run in of_first_seed(runs) if (run.folder / "model.safetensors").exists()]
     for task_name in dict.fromkeys(run.task for run in runs):
         its_runs = {run.loss: run for run in runs if run.task == task_name}
         trained = OmegaConf.load(next(iter(its_runs.values())).folder / "config.yaml")

@@ -17,7 +17,7 @@ from restoration.curves import as_table, diagram
 from restoration.metrics import METRICS, QUICK
 from restoration.published import beside_published
 from restoration.rendering import Table, latex, markdown
-from restoration.runs import Run
+from restoration.runs import Run, of_first_seed
 from restoration.scalars import SHARE, curve, read_scalars
 from restoration.statistics import Condition, Difference, Scores
 from restoration.study import Study
@@ -165,11 +165,11 @@ def artefacts(study: Study, made: Tables) -> Found | None:
 
 
 def seeds(tables: Tables) -> Found | None:
-    """A third of the budget, several seeds."""
+    """A shorter training, several seeds."""
     if "third" not in tables:
         return None
     fold = report.Fold("All tables of these", [table_of(table) for table in tables["third"]])
-    words = ["A third of the budget, each loss several times: mean ± standard deviation over seeds."]
+    words = ["A shorter training, of each loss several: mean ± standard deviation over seeds."]
     return Found(report.Section("Several seeds", words, [fold]), {})
 
 
@@ -180,7 +180,7 @@ def aside(tables: Tables) -> Found | None:
         for name, title in ASIDE.items()
         if name in tables
     ]
-    words = ["A third of the budget. The ledger's questions compare these with the same losses of as long a training."]
+    words = ["A shorter training. The ledger's questions compare these with the same losses of as long a training."]
     return Found(report.Section("What the paper does not say", words, folds), {}) if folds else None
 
 
@@ -263,9 +263,8 @@ def _texts(name: str, tables: Sequence[Table], *, before: str = "", after: str =
 def _by_task(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """Those of the first seed."""
     tasks: dict[str, list[Run]] = {}
-    for run in runs:
-        if run.seed == 0:
-            tasks.setdefault(run.task, []).append(run)
+    for run in of_first_seed(runs):
+        tasks.setdefault(run.task, []).append(run)
     return tasks
 
 

@@ -9,6 +9,8 @@ import tifffile
 import torch
 
 from restoration.errors import UserError
+from restoration.evaluate import scores_of
+from restoration.protocol import Protocol
 from restoration.raw import (
     Sensor,
     binned,
@@ -19,7 +21,6 @@ from restoration.raw import (
     network_input,
     noisy,
     read_sensor,
-    scores_against,
 )
 from restoration.tasks import Demosaic
 
@@ -180,16 +181,6 @@ def test_binned_light_is_seen_where_its_sensor_looks():
     assert not torch.allclose(seen, reference, atol=0.1)
 
 
-def test_scores_by_name():
-    source, reference = binned(sensor(torch.from_numpy(scene(80, 88)[0]).float()))
-    degraded = network_input(noisy(source, a=0.005, b=0.0001, generator=torch.Generator().manual_seed(0)))
-    scores = scores_against(reference, degraded, {"nothing": lambda image: image, "truth": lambda _: reference})
-    assert list(scores) == ["input", "nothing", "truth"]
-    assert scores["nothing"]["psnr"] == scores["input"]["psnr"] < 30
-    assert scores["truth"]["psnr"] == float("inf")
-    assert scores["truth"]["ssim"] == 1
-
-
 def test_files_that_are_no_bayer_sensors_are_named(tmp_path):
     (tmp_path / "text.dng").write_text("these are not pixels")
     linear = [(50706, "B", 4, (1, 4, 0, 0), True), (50708, "s", 0, "test", True)]
@@ -232,7 +223,8 @@ def test_a_real_photograph_has_scores():
     source = Sensor(light=source.light[window], gains=source.gains, to_srgb=source.to_srgb)
     quiet = network_input(source)
     loud = network_input(noisy(source, a=0.005, b=0.0001, generator=torch.Generator().manual_seed(0)))
-    psnr = [scores_against(reference[:, *window], image, {})["input"]["psnr"] for image in (quiet, loud)]
+    target = Protocol().prepare(reference[:, *window])
+    psnr = [scores["psnr"] for scores in scores_of([quiet, loud], target, Protocol())]
     assert psnr[0] > 32
     assert psnr[0] > psnr[1] + 5
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from restoration.bootstrap import interval
+from restoration.bootstrap import seeded_interval
 from restoration.comparisons import compare_all
 from restoration.errors import UserError
 from restoration.scales import scale_of
@@ -72,7 +72,7 @@ def test_the_interval_is_that_of_drawing_images_and_seeds_one_by_one():
     for _ in range(20_000):
         images, seeds = rng.integers(5, size=5), rng.integers(3, size=3)
         means.append(np.mean([values[image, seed] for image, seed in product(images, seeds)]))
-    assert interval(values, rng=rng, resamples=100_000) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.03)
+    assert seeded_interval(values, resamples=100_000) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.03)
 
 
 def test_small_intervals_equal_all_resamples_counted():
@@ -81,7 +81,7 @@ def test_small_intervals_equal_all_resamples_counted():
     assert means[0] == 1
     assert means[-1] == 4
     # each has 3.7 %, more than the 2.5 % beyond either end
-    assert interval(values, rng=np.random.default_rng(0)) == (1, 4)
+    assert seeded_interval(values) == (1, 4)
 
 
 def test_unsure_trainings_widen_the_interval_and_one_seed_does_not_know_of_them():
@@ -91,16 +91,16 @@ def test_unsure_trainings_widen_the_interval_and_one_seed_does_not_know_of_them(
     several = compared({"l1": np.repeat(base, 3, axis=1), "mix": trained})
     single = compared({"l1": base, "mix": trained[:, :1]})
     assert several.high - several.low > 10 * (single.high - single.low)
-    assert "30 images, 1 seed (interval over images only)" in single.details()
-    assert "3 seeds" in several.details()
+    assert "30 images, 1 seed (interval over images only)" in single.basis()
+    assert "3 seeds" in several.basis()
 
 
 def test_three_seeds_that_shift_all_images_are_covered_less_as_the_docstring_says():
     rng = np.random.default_rng(6)
     covered = []
-    for _ in range(400):
+    for trial in range(400):
         values = rng.normal(0, 0.3, (40, 1)) + rng.normal(0, 0.3, (1, 3)) + rng.normal(0, 0.1, (40, 3))
-        low, high = interval(values, rng=rng, resamples=500)
+        low, high = seeded_interval(values, resamples=500, seed=trial)
         covered.append(low <= 0 <= high)
     assert 0.73 <= np.mean(covered) <= 0.85  # 0.79 ± 3 standard errors
 
@@ -186,7 +186,7 @@ def test_what_has_no_seed_meets_every_seed(repeats):
     assert found.seeds == 3
     two = compared({"bicubic": bicubic, "input": bicubic - 1}, "bicubic", "input")
     assert two.seeds == 0
-    assert "no training" in two.details()
+    assert "no training" in two.basis()
 
 
 def test_the_input_may_be_recorded_with_every_run_but_not_with_different_values():
@@ -204,7 +204,7 @@ def test_images_without_a_finite_value_are_left_out_and_counted():
     l1[2, 0] = inf  # a difference of infinities is none
     found = compared({"l1": l1, "mix": mix})
     assert (found.value, found.images, found.left_out) == (3, 3, 2)
-    assert "2 images left out" in found.details()
+    assert "2 images left out" in found.basis()
     none = corrected([compared({"l1": l1[1:2], "mix": mix[1:2]})])[0]
     assert str(none) == "Mix − L1: no image has a finite dB"
     assert none.better is None
@@ -236,10 +236,10 @@ def difference(metric: str, value: float, low: float, high: float, p: float = 0.
 def test_differences_read_as_in_the_paper_of_a_statistician():
     gain = difference("psnr", 0.18, 0.12, 0.25)
     assert str(gain) == "Mix − L1 = +0.18 dB [0.12, 0.25]"
-    assert gain.details() == "Mix is better, p = 0.001 after Holm, 24 images, 3 seeds"
+    assert (gain.better, gain.shown_p(), gain.basis()) == ("mix", "p = 0.001 after Holm", "24 images, 3 seeds")
     loss = difference("l2", -3.1e-5, -4e-5, -2.2e-5, p=1e-6)
     assert str(loss) == "Mix − L1 = −0.031 (1000 L2) [−0.040, −0.022]"
-    assert loss.details() == "Mix is better, p < 0.001 after Holm, 24 images, 3 seeds"  # lower is better
+    assert (loss.better, loss.shown_p()) == ("mix", "p < 0.001 after Holm")  # lower is better
     assert str(difference("ssim", -0.002, -0.004, 0.0)) == "Mix − L1 = −0.0020 (SSIM) [−0.0040, 0.0000]"
     assert str(difference("grating", 0.01234, 0.01, 0.02)) == "Mix − L1 = +0.0123 (Grating, levels) [0.01, 0.02]"
 
