@@ -52,14 +52,14 @@ figure: $(BIN)/.ready ## crops of a test photograph after every trained network:
 tensorboard: $(BIN)/.ready ## the curves of all runs, in a browser
 	@$(BIN)/tensorboard --logdir results/runs
 
-restore: $(BIN)/.ready $(if $(filter demosaic,$(TASK)),$(BIN)/.ready-fivek) ## restore your own files by a shipped network, as new PNG files: TASK= FILES="a.jpg b.jpg" [LOSS= OUT=folder]
-	@$(BIN)/python -m scripts.restore $(if $(TASK),--task $(TASK)) $(if $(LOSS),--loss $(LOSS)) $(if $(OUT),--out "$(OUT)") $(FILES)
+restore: $(BIN)/.ready $(if $(filter demosaic,$(TASK))$(findstring /demosaic/,$(NETWORK)),$(BIN)/.ready-fivek) ## restore your own files by a shipped network, as new PNG files: TASK= FILES="a.jpg b.jpg" [LOSS= OUT=folder NETWORK=a run's folder]
+	@$(BIN)/python -m scripts.restore $(if $(NETWORK),--network "$(NETWORK)") $(if $(TASK),--task $(TASK)) $(if $(LOSS),--loss $(LOSS)) $(if $(OUT),--out "$(OUT)") $(FILES)
 
 bench: $(BIN)/.ready-dev ## speed beside the machine's and other libraries': [BENCH=step, losses, pipeline, evaluation, growth, data or full]
 	@set -e; for part in $(if $(BENCH),$(BENCH:full=step losses pipeline evaluation growth data),step losses pipeline evaluation); do \
 		$(BIN)/python -m scripts.bench_$$part $(ARGS); done
 
-recipe: $(READY) ## train candidates for optimiser, batch and schedule side by side: [TASK= LOSS= DATA= BUDGET= ARGS=--config-name precision]
+recipe: $(READY) ## train candidates for optimiser, batch and schedule side by side: [TASK= LOSS= DATA= BUDGET= ARGS="--config-name precision"]
 	@$(BIN)/python -m scripts.recipe $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(HYDRA)
 
 lint: $(BIN)/.ready-dev ## style and types

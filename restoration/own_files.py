@@ -1,6 +1,6 @@
 """A user's own files -> restored, as new PNG files.
 
-What each task reads: demosaic, raw files of a Bayer sensor; sr, a photograph, which is enlarged to twice its size;
+What each task reads: demosaic, raw files of a Bayer sensor; sr, a photograph, which is enlarged first;
 jpeg, a photograph that was stored as a JPEG file. `datasets.decode` says what happens to a photograph's pixels; they
 keep their embedded colour profile.
 """
@@ -18,7 +18,7 @@ from restoration.errors import UserError
 from restoration.evaluate import restore
 from restoration.files import replacing
 from restoration.raw import displayed, network_input, read_sensor
-from restoration.tasks import SuperResolution
+from restoration.tasks import JPEG, Demosaic, SuperResolution, Task
 
 
 def restored_name(path: Path, task: str, loss: str, folder: Path | None = None) -> Path:
@@ -27,7 +27,7 @@ def restored_name(path: Path, task: str, loss: str, folder: Path | None = None) 
 
 
 @torch.inference_mode()
-def restore_file(path: Path, task: str, network: nn.Module, target: Path, *, device: torch.device) -> None:
+def restore_file(path: Path, task: Task, network: nn.Module, target: Path, *, device: torch.device) -> None:
     """Restores a user's file and writes it as `target`, an 8-bit PNG.
 
     Raises:
@@ -37,13 +37,13 @@ def restore_file(path: Path, task: str, network: nn.Module, target: Path, *, dev
     degraded, shown = read_input(path, task)
     image = shown(restore(network, degraded.to(device)).cpu())
     pixels = image.clamp_(0, 1).mul_(255).round_().byte().permute(1, 2, 0).numpy()
-    profile = None if task == "demosaic" else _rgb_profile(path)
+    profile = None if isinstance(task, Demosaic) else _rgb_profile(path)
     with replacing(target) as temporary:
         Image.fromarray(pixels).save(temporary, "PNG", icc_profile=profile)
         _refuse_existing(target)  # it may have come meanwhile
 
 
-def read_input(path: Path, task: str) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+def read_input(path: Path, task: Task) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
     """What the task's network takes of a file, (3, H, W) in [0, 1], and what makes a picture of its output.
 
     Raises:
@@ -52,13 +52,13 @@ def read_input(path: Path, task: str) -> tuple[Tensor, Callable[[Tensor], Tensor
     if not path.is_file():
         raise UserError(f"{path} is not there, or is no file")
     match task:
-        case "demosaic":
+        case Demosaic():
             return _raw(path)
-        case "sr":
-            return SuperResolution().enlarged(_photo(path, task)), _unchanged
-        case "jpeg":
-            return _photo(path, task), _unchanged
-    raise UserError(f"files are restored for the tasks demosaic, sr and jpeg, got {task!r}")
+        case SuperResolution():
+            return task.enlarged(_photo(path)), _unchanged
+        case JPEG():
+            return _photo(path), _unchanged
+    raise UserError(f"files are restored for demosaicking, super-resolution and JPEG, got {task}")
 
 
 def _raw(path: Path) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
@@ -71,10 +71,10 @@ def _raw(path: Path) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
     return network_input(sensor), lambda image: displayed(image, sensor)
 
 
-def _photo(path: Path, task: str) -> Tensor:
+def _photo(path: Path) -> Tensor:
     """(3, H, W) float32 in [0, 1]."""
     if path.suffix.lower() not in SUFFIXES:  # a raw file would give the small picture that is embedded in it
-        raise UserError(f"{path}: {task} takes {', '.join(sorted(SUFFIXES))} files; TASK=demosaic takes raw files")
+        raise UserError(f"{path}: this task takes {', '.join(sorted(SUFFIXES))} files; TASK=demosaic takes raw files")
     try:
         return torch.from_numpy(decode(path)).permute(2, 0, 1).float() / 255
     except BadPhoto as error:

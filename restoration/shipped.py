@@ -16,9 +16,12 @@ from torch import Tensor, nn
 from restoration.errors import UserError
 from restoration.evaluate import restore as restored_in_tiles
 from restoration.network import RestorationCNN
+from restoration.tasks import JPEG, Demosaic, SuperResolution
 
 INSIDE = Path(__file__).parent / "weights"  # where a wheel has them
 FOLDER = INSIDE if INSIDE.is_dir() else Path(__file__).parents[1] / "results" / "weights"
+
+TASKS = {"demosaic": Demosaic(), "sr": SuperResolution(), "jpeg": JPEG()}  # what they were trained for
 
 
 def shipped(folder: Path = FOLDER) -> list[tuple[str, str]]:
@@ -40,7 +43,10 @@ def load(task: str, loss: str) -> nn.Module:
     there = shipped(FOLDER)
     if (task, loss) not in there:
         names = "\n".join(f"  {task}: {', '.join(own)}" for task, own in _by_task(there).items()) or "  none"
-        raise UserError(f"no network is shipped for the task {task!r} with the loss {loss!r}; there are\n{names}")
+        raise UserError(
+            f"no network is shipped for the task {task!r} with the loss {loss!r}; there are\n{names}\n"
+            "Train it (make train), and name its folder: make restore NETWORK="
+        )
     return read_network(weights_file(FOLDER, task, loss))
 
 

@@ -22,6 +22,7 @@ from restoration.budget import Budget
 from restoration.evaluate import Validation
 from restoration.files import write_text
 from restoration.patches import PatchSampler
+from restoration.rendering import markdown_table
 from restoration.train import train
 
 Result = TypeVar("Result")
@@ -131,6 +132,5 @@ def write_benchmark(
     for row in rows:
         table.add_row(*row)
     Console().print(title, table, sep="\n", highlight=False)
-    lines = ["| " + " | ".join(cells) + " |" for cells in (columns, ["---"] * len(columns), *rows)]
-    write_text(Path(path), "\n".join([f"**{title}** (`{command}`)", "", *lines]) + "\n")
+    write_text(Path(path), f"**{title}** (`{command}`)\n\n{markdown_table(columns, rows)}")
     print(f"written to {path}")

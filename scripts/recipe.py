@@ -9,11 +9,12 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from restoration.files import write_text
 from restoration.metrics import METRICS, QUICK
+from restoration.rendering import Cell, Table, markdown, show
 from restoration.runs import Run, read_provenance
+from restoration.scalars import curve, read_scalars
 from scripts.cli import clear_errors
 from scripts.experiment import composed
 from scripts.train import train_and_score
@@ -29,33 +30,29 @@ def main(config: DictConfig) -> None:
         for name, overrides in config.candidates.items():
             variant = "recipe-" + "".join(sign if sign.isalnum() else "-" for sign in str(name))
             runs[name] = train_and_score(composed([*shared, *overrides, f"variant={variant}"]), console)
-        table = candidates_table(runs)
-        first = runs["chosen"]
-        path = Path("results", str(asked.job.config_name)) / f"{first.data}-{first.task}-{first.loss}.md"
-        write_text(path, table)
-        console.print(table, f"written to {path}", sep="\n", highlight=False, soft_wrap=True)
+        first, table = runs["chosen"], candidates_table(runs)
+        path = Path(config.runs, str(asked.job.config_name)) / f"{first.data}-{first.task}-{first.loss}.md"
+        write_text(path, markdown(table))
+        show(table, console)
+        console.print(f"written to {path}", highlight=False, soft_wrap=True)
 
 
-def candidates_table(runs: dict[str, Run]) -> str:
-    """The last validation scores of every candidate, as Markdown."""
+def candidates_table(runs: dict[str, Run]) -> Table:
+    """The last validation scores of every candidate."""
     first = runs["chosen"]
     facts = read_provenance(first)
-    rows = [["", *(METRICS[name].title for name in QUICK)]]
-    rows.append(["---"] * len(rows[0]))
-    rows += [[name, *last_validation(run)] for name, run in runs.items()]
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    head = (
+    title = (
         f"{first.task} with {first.loss}, {facts['patches_seen']:,} patches from {facts['photographs']['train']} "
         f"photographs of {first.data}, mean over {facts['photographs']['val']} validation photographs, "
         f"seed {first.seed}; {facts['hardware']}, {facts['precision']}; commit {facts['commit']}"
     )
-    return "\n".join([head, "", *lines]) + "\n"
+    rows = [(str(name), last_validation(run)) for name, run in runs.items()]
+    return Table(title, [METRICS[name].title for name in QUICK], rows)
 
 
-def last_validation(run: Run) -> list[str]:
-    events = EventAccumulator(str(run.folder))
-    events.Reload()
-    return [METRICS[name].shown(events.Scalars(f"val/{name}")[-1].value) for name in QUICK]
+def last_validation(run: Run) -> list[Cell]:
+    scalars = read_scalars(run)
+    return [Cell(METRICS[name].shown(curve(scalars, f"val/{name}")[1][-1])) for name in QUICK]
 
 
 if __name__ == "__main__":

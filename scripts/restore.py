@@ -1,4 +1,7 @@
-"""Restores your own files by a shipped network: make restore TASK=jpeg [LOSS=mix] FILES="photo.jpg" [OUT=dir]"""
+"""Restores your own files by a shipped network: make restore TASK=jpeg [LOSS=mix] FILES="photo.jpg" [OUT=dir]
+
+By one that you trained: make restore NETWORK=results/runs/DATA/BUDGET/TASK/LOSS/seed0 FILES="photo.jpg"
+"""
 
 import argparse
 import sys
@@ -6,39 +9,64 @@ import time
 from pathlib import Path
 
 import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from rich.console import Console
+from torch import nn
 
 from restoration import load
+from restoration.errors import UserError
 from restoration.own_files import restore_file, restored_name
+from restoration.runs import Run
+from restoration.shipped import TASKS
+from restoration.tasks import Task
 from scripts.cli import chosen_device, clear_errors, explained
+from scripts.eval import trained_network
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make restore", description=__doc__, usage="see make help")
-    parser.add_argument("--task", help="demosaic (raw files), sr or jpeg")
+    parser.add_argument("--task", choices=TASKS, help="demosaic (raw files), sr or jpeg")
     parser.add_argument("--loss", default="mix", help="what the network was trained with")
+    parser.add_argument("--network", type=Path, help="folder of a network that you trained, in place of task and loss")
     parser.add_argument("--out", type=Path, help="folder of the new files; else each is put beside its own")
     parser.add_argument("files", nargs="*", type=Path, help="they are not changed")
     asked = parser.parse_args()
-    if not asked.task or not asked.files:
+    if not (asked.task or asked.network) or not asked.files:
         parser.error('give a task, demosaic, sr or jpeg, and files: make restore TASK=jpeg FILES="photo.jpg"')
     with clear_errors():
         device = chosen_device("auto")
-        network = load(asked.task, asked.loss).to(device).to(memory_format=torch.channels_last)
+        names, task, network = own_network(asked.network) if asked.network else shipped_network(asked.task, asked.loss)
+        network = network.to(device).to(memory_format=torch.channels_last)
         failed = 0
         console = Console()
         for path in asked.files:
-            target = restored_name(path, asked.task, asked.loss, asked.out)
+            target = restored_name(path, *names, asked.out)
             try:
                 start = time.perf_counter()
                 with console.status(f"restoring {path}"):
-                    restore_file(path, asked.task, network, target, device=device)
+                    restore_file(path, task, network, target, device=device)
                 console.print(f"{target} ({time.perf_counter() - start:.1f} s)", highlight=False, soft_wrap=True)
             except Exception as error:  # the other files are still done
                 print(f"error: {explained(error)}", file=sys.stderr, flush=True)
                 failed += 1
         if failed:
             sys.exit(f"{failed} of {len(asked.files)} files were not restored")
+
+
+def shipped_network(task: str, loss: str) -> tuple[tuple[str, str], Task, nn.Module]:
+    """Names of task and loss, the task, and its network."""
+    return (task, loss), TASKS[task], load(task, loss)
+
+
+def own_network(folder: Path) -> tuple[tuple[str, str], Task, nn.Module]:
+    """The same of a complete run."""
+    if not (folder / "config.yaml").exists():
+        raise UserError(f"NETWORK={folder} is no folder of a trained network: it has no config.yaml; see results/runs")
+    *_, data, variant, task, loss, seed = folder.absolute().parts
+    run = Run(folder.absolute().parents[4], data, variant, task, loss, int(seed.removeprefix("seed")))
+    degradation = instantiate(OmegaConf.load(run.folder / "config.yaml").task)
+    return (task, loss), degradation, trained_network(run, torch.device("cpu"))
 
 
 if __name__ == "__main__":

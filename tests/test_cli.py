@@ -205,14 +205,18 @@ def test_evaluation_without_runs_says_what_there_is(command, tmp_path):
     refused(command("eval", "only.task=sr"), "no trained run matches task=sr", "make train")
 
 
-def test_a_loss_of_any_library_joins_by_one_file(command, tmp_path):
+@pytest.mark.parametrize("loss", ["smooth_l1", "gmsd"])
+def test_a_loss_of_any_library_joins_by_one_file(command, tmp_path, loss):
     """The README's promise: an nn.Module with forward(restored, target) and a YAML."""
     (tmp_path / "configs" / "loss").mkdir(parents=True)
-    yaml = re.search(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)[1]
-    (tmp_path / "configs" / "loss" / "smooth_l1.yaml").write_text(yaml)
+    yaml = re.search(
+        rf"```yaml\n(# configs/loss/{loss}.yaml\n.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL
+    )
+    assert yaml
+    (tmp_path / "configs" / "loss" / f"{loss}.yaml").write_text(yaml[1])
     search = f"hydra.searchpath=[file://{tmp_path}/configs]"
-    result = run(command("train", search, "task=sr", "loss=smooth_l1"))
+    result = run(command("train", search, "task=sr", f"loss={loss}"))
     assert result.returncode == 0, result.stderr
-    assert "smooth_l1" in result.stdout
-    (weights,) = tmp_path.rglob("smooth_l1/seed0/model.safetensors")
+    assert loss in result.stdout
+    (weights,) = tmp_path.rglob(f"{loss}/seed0/model.safetensors")
     assert len(load_file(weights)) == 8

@@ -4,10 +4,12 @@ import math
 
 import kornia
 import numpy as np
+import piq
 import pytest
 import torch
 
 from restoration import losses
+from restoration.clamped import Clamped
 
 SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0)
 C1, C2 = 0.01**2, 0.03**2
@@ -317,3 +319,19 @@ def test_torch_compile_sees_one_graph_and_compiles_once(name):
         found, d_found = value_and_gradient(compiled, x, y)
         torch.testing.assert_close((found, d_found), (value, gradient), rtol=1e-5, atol=1e-8)
         x, y = y, x
+
+
+def test_a_clamped_loss_takes_what_a_network_gives():
+    restored = torch.full((2, 3, 31, 31), 0.5)
+    restored[:, :, 3, 3] = 1.01
+    restored.requires_grad_()
+    target = torch.rand(2, 3, 31, 31, generator=torch.Generator().manual_seed(0))
+    theirs = piq.SSIMLoss(data_range=1.0)
+    with pytest.raises(AssertionError):
+        theirs(restored, target)
+    loss = Clamped(theirs)(restored, target)
+    loss.backward()
+    assert loss.item() == theirs(restored.detach().clamp(0, 1), target).item()
+    assert restored.grad is not None
+    assert (restored.grad[:, :, 3, 3] == 0).all()
+    assert (restored.grad[:, :, 10:20, 10:20] != 0).all()
