@@ -16,14 +16,14 @@ The family of Holm's correction is every comparison of the ledger that is tested
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import pandas as pd
 
 from restoration.bootstrap import RESAMPLES
 from restoration.columns import title_of
-from restoration.rendering import markdown_table
+from restoration.rendering import Cell, Table, markdown_table
 from restoration.scales import scale_of
 from restoration.statements import (
     FAILS,
@@ -141,6 +141,18 @@ class Ledger:
             for text in row.missing:
                 lacking.setdefault(text, []).append(row.number)
         return lacking
+
+
+def verdicts(ledgers: Mapping[str, Ledger]) -> Table:
+    """The verdicts of several ledgers side by side, by their names."""
+    judged = {name: {row.number: row for row, _ in ledger.claims()} for name, ledger in ledgers.items()}
+    claims = {number: row.marked_claim() for rows in judged.values() for number, row in rows.items()}
+    body = []
+    for number, words in claims.items():
+        found = [rows[number].verdict if number in rows else "" for rows in judged.values()]
+        body.append((f"{number}. {words}", [Cell(f"{MARKS[it]} {it}" if it else "") for it in found]))
+    notes = ["the tests, figures and intervals behind each verdict: claims.md"]
+    return Table("What the paper claims, and what was found", [*ledgers], body, notes)
 
 
 def judge(

@@ -1,8 +1,8 @@
 """All that a study found, as texts and as sections of a page, from records alone: no weights, photographs or events.
 
 Of one data set and main variant, a folder gets: every variant's tables as <data>/<variant>/<task>-<test set>.md, .csv
-and .tex; headline.md, the main ones in few rows; claims.md and, part by part, claims.csv; alpha, artefacts and
-switching, each as .md and .tex, and curves of alpha and switching as .svg; raw.md; training.md; differences.md and
+and .tex; headline.md, the main ones in few rows; verdicts.md, claims.md and, part by part, claims.csv; alpha, artefacts
+and switching, each as .md and .tex, and curves of alpha and switching as .svg; raw.md; training.md; differences.md and
 .csv; ranks.md and published.md. The same records give the same bytes.
 """
 

@@ -14,6 +14,7 @@ from restoration.artefact_tables import artefact_table
 from restoration.claims import build_ledger
 from restoration.comparisons import comparison_frame, comparison_tables, mean_ranks, rank_tables
 from restoration.curves import as_table, diagram
+from restoration.ledger import verdicts
 from restoration.metrics import METRICS, QUICK
 from restoration.published import beside_published
 from restoration.rendering import Table, latex, markdown
@@ -79,14 +80,16 @@ def claims(study: Study, tables: Tables) -> Found:
         for test in _tests(study)
     }
     parts = [ledger.parts.assign(ledger=f"{variant}, {test}") for (variant, test), ledger in ledgers.items()]
+    overview = verdicts({f"{test}, {variant}": ledger for (variant, test), ledger in ledgers.items()})
     texts = {
+        "verdicts.md": markdown(overview),
         "claims.md": "\n".join(ledger.markdown() for ledger in ledgers.values()) + _made_with(tables, "", "third"),
         "claims.csv": pd.concat(parts).to_csv(index=False, lineterminator="\n", float_format="%.6g"),
     }
     main = [report.ledger_of(ledger) for (variant, _), ledger in ledgers.items() if variant == study.variant]
     others = [report.ledger_of(ledger) for (variant, _), ledger in ledgers.items() if variant != study.variant]
     folds = [report.Fold("The same of the shorter training with several seeds", others)] if others else []
-    return Found(report.Section("What the paper claims", blocks=[*main, *folds]), texts)
+    return Found(report.Section("What the paper claims", blocks=[overview, *main, *folds]), texts)
 
 
 def alpha(study: Study, made: Tables) -> Found | None:

@@ -59,6 +59,7 @@ def test_all_parts_have_their_section_and_their_texts(written):
     assert found.not_trained == []
     texts = {
         "headline.md",
+        "verdicts.md",
         "claims.md",
         "claims.csv",
         "differences.md",
@@ -138,10 +139,15 @@ def test_seeds_have_a_spread_and_statistics_both_variants(written):
 
 
 def test_the_claims_are_judged_by_the_main_runs_and_by_those_with_several_seeds(written):
-    main, fold = section(written[0], "What the paper claims").blocks
+    overview, main, fold = section(written[0], "What the paper claims").blocks
+    assert overview.columns == ["kodak24, cpu", "kodak24, cpu-third"]
+    verdicts = {name: [cell.text for cell in cells] for name, cells in overview.rows}
+    assert verdicts["Q2. The ranking of the losses survives another optimiser (AdamW)"][1] == ""
     assert "(photos, cpu)" in main.title
     assert [block.title for block in fold.blocks] == [main.title.replace("cpu", "cpu-third")]
     text = (written[1] / "claims.md").read_text()
+    for verdict in verdicts["1. L1 beats L2 on every metric and task [S]"]:
+        assert f"| {verdict} | 1 | L1 beats L2 on every metric and task [S] |" in text
     assert text.index("(photos, cpu)**") < text.index("(photos, cpu-third)**") < text.index("Made with:")
     for name in ("claims", "alpha", "switching", "artefacts", "differences", "ranks"):
         end = (written[1] / f"{name}.md").read_text().split("Made with:")[1]
