@@ -54,7 +54,7 @@ def unpack(folder: Path, root: Path) -> Study:
         for file, text in files.items():
             write_text(run.folder / file, text)
     if known["raw"] is not None:
-        raw = RawStudy(pd.read_csv(folder / "raw.csv.xz"), tuple(known["raw"]))
+        raw = RawStudy(pd.read_csv(folder / "raw.csv.xz", float_precision="round_trip"), tuple(known["raw"]))
         write_raw(raw, raw_folder(root, known["data"], known["variant"]))
     return read_study(root, data=known["data"], variant=known["variant"])
 
@@ -69,7 +69,7 @@ def _facts(run: Run) -> dict[str, str]:
 
 
 def _grouped(path: Path) -> dict[Any, pd.DataFrame]:
-    return dict(list(pd.read_csv(path).groupby(RUN)))
+    return dict(list(pd.read_csv(path, float_precision="round_trip").groupby(RUN)))
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:

@@ -89,6 +89,9 @@ class SSIMLoss(nn.Module):
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
         return ssim(restored, target, sigma=self.sigma, window=self.window).mean()
 
+    def extra_repr(self) -> str:
+        return f"sigma={self.sigma}, window={self.window}"
+
 
 class MSSSIMLoss(nn.Module):
     """1 - MS-SSIM over the scales `sigmas`."""
@@ -100,6 +103,9 @@ class MSSSIMLoss(nn.Module):
 
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
         return ms_ssim(restored, target, sigmas=self.sigmas, window=self.window).mean()
+
+    def extra_repr(self) -> str:
+        return f"sigmas={self.sigmas}, window={self.window}"
 
 
 class MixLoss(nn.Module):
@@ -137,6 +143,9 @@ class MixLoss(nn.Module):
         weights = {"structure": self.alpha, "absolute": (1 - self.alpha) * self.l1_scale}
         return _mixture(restored, target, self.sigmas, self.window, **weights).mean()
 
+    def extra_repr(self) -> str:
+        return f"alpha={self.alpha}, l1_scale={self.l1_scale}, sigmas={self.sigmas}, window={self.window}"
+
 
 class MSSSIML2Loss(nn.Module):
     """alpha (1 - MS-SSIM) + (1 - alpha) 1/2 sum G_sigmaM (x - y)^2, alpha = 0.1 as in the authors' code."""
@@ -158,6 +167,9 @@ class MSSSIML2Loss(nn.Module):
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
         weights = {"structure": self.alpha, "squared": (1 - self.alpha) / 2}
         return _mixture(restored, target, self.sigmas, self.window, **weights).mean()
+
+    def extra_repr(self) -> str:
+        return f"alpha={self.alpha}, sigmas={self.sigmas}, window={self.window}"
 
 
 def _mixture(

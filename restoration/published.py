@@ -32,7 +32,7 @@ def beside_published(records: pd.DataFrame, published: pd.DataFrame) -> list[Tab
     tables = []
     for task, rows in published.groupby("task", sort=False):
         columns = columns_in_order(set(rows["loss"]))
-        for test_set in records[records["task"] == task]["test_set"].unique():
+        for test_set in sorted(records[records["task"] == task]["test_set"].unique()):
             body = []
             for metric in rows["metric"].unique():
                 row = METRICS[metric]

@@ -335,3 +335,10 @@ def test_a_clamped_loss_takes_what_a_network_gives():
     assert restored.grad is not None
     assert (restored.grad[:, :, 3, 3] == 0).all()
     assert (restored.grad[:, :, 10:20, 10:20] != 0).all()
+
+
+def test_a_printed_loss_says_its_constants():
+    assert repr(losses.MixLoss(0.025, 1.0)) == (
+        "MixLoss(alpha=0.025, l1_scale=1.0, sigmas=(0.5, 1.0, 2.0, 4.0, 8.0), window=None)"
+    )
+    assert repr(losses.SSIMLoss(9.0, dense=True)) == "SSIMLoss(sigma=9.0, window=31)"
