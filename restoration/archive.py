@@ -4,8 +4,9 @@
     per_image.csv.xz    the rows of every run's per_image.csv, each once
     scalars.csv.xz      the same of scalars.csv: curves
     raw.csv.xz          the records of the study of raw files, where there is one
-    runs.json           of every run, by <variant>/<task>/<loss>/seed<k>: config.yaml, scoring.json, provenance.json;
-                        the names of data set and main variant; the notes of the study of raw files
+    runs.json           of every run, by <variant>/<task>/<loss>/seed<k>: config.yaml without the machine's folders,
+                        scoring.json, provenance.json; the names of data set and main variant; the notes of the study
+                        of raw files
 """
 
 import json
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from restoration.evaluate import INPUT
 from restoration.files import replacing, write_text
@@ -22,6 +24,7 @@ from restoration.scalars import read_scalars
 from restoration.study import Study, read_study
 
 KEPT = ("config.yaml", "scoring.json", "provenance.json")  # of which baselines have scoring.json alone
+PLACES = ("runs", "packs", "pages", "tables")  # of a configuration; they say nothing to others
 RUN = ["data", "variant", "task", "loss", "seed"]
 
 
@@ -54,7 +57,7 @@ def unpack(folder: Path, root: Path) -> Study:
         for file, text in files.items():
             write_text(run.folder / file, text)
     if known["raw"] is not None:
-        raw = RawStudy(pd.read_csv(folder / "raw.csv.xz", float_precision="round_trip"), tuple(known["raw"]))
+        raw = RawStudy(pd.read_csv(folder / "raw.csv.xz"), tuple(known["raw"]))
         write_raw(raw, raw_folder(root, known["data"], known["variant"]))
     return read_study(root, data=known["data"], variant=known["variant"])
 
@@ -65,11 +68,21 @@ def _name(run: Run) -> str:
 
 def _facts(run: Run) -> dict[str, str]:
     paths = [run.folder / name for name in KEPT]
-    return {path.name: path.read_text(encoding="utf-8") for path in paths if path.exists()}
+    facts = {path.name: path.read_text(encoding="utf-8") for path in paths if path.exists()}
+    return facts | {name: _without_places(text) for name, text in facts.items() if name == "config.yaml"}
+
+
+def _without_places(config: str) -> str:
+    """A configuration without the folders of the machine that it was run on."""
+    values = yaml.safe_load(config)
+    kept = {key: value for key, value in values.items() if key not in PLACES}
+    if "data" in kept:
+        kept["data"] = {"name": kept["data"].get("name")}
+    return yaml.safe_dump(kept, sort_keys=False)
 
 
 def _grouped(path: Path) -> dict[Any, pd.DataFrame]:
-    return dict(list(pd.read_csv(path, float_precision="round_trip").groupby(RUN)))
+    return dict(list(pd.read_csv(path).groupby(RUN)))
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:

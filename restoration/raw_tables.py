@@ -45,7 +45,7 @@ def read_raw(folder: Path) -> RawStudy | None:
     if not (folder / "notes.txt").exists():
         return None
     notes = (folder / "notes.txt").read_text(encoding="utf-8").splitlines()
-    return RawStudy(pd.read_csv(folder / "records.csv", float_precision="round_trip"), tuple(notes))
+    return RawStudy(pd.read_csv(folder / "records.csv"), tuple(notes))
 
 
 def _table(test_set: str, scores: pd.DataFrame, notes: Sequence[str]) -> ResultTable:

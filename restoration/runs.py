@@ -123,9 +123,7 @@ def write_scores(run: Run, scores: Mapping[str, Iterable[Score]], scoring: dict[
 
 def read_scores(runs: Iterable[Run]) -> pd.DataFrame:
     """The per-image records of complete runs, one after the other."""
-    return pd.concat(
-        [pd.read_csv(run.folder / "per_image.csv", float_precision="round_trip") for run in runs], ignore_index=True
-    )
+    return pd.concat([pd.read_csv(run.folder / "per_image.csv") for run in runs], ignore_index=True)
 
 
 def read_own_scores(run: Run) -> dict[str, list[Score]]:

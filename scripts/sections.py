@@ -18,7 +18,7 @@ from restoration.ledger import verdicts
 from restoration.metrics import METRICS, QUICK
 from restoration.published import beside_published
 from restoration.rendering import Table, latex, markdown
-from restoration.runs import Run, of_first_seed
+from restoration.runs import Run, of_first_seed, task_order
 from restoration.scalars import SHARE, curve, read_scalars
 from restoration.statistics import Condition, Difference, Scores
 from restoration.study import Study
@@ -152,7 +152,10 @@ def artefacts(study: Study, made: Tables) -> Found | None:
     tables = []
     for variant in (study.variant, study.variant_of("sigma")):
         scores = Scores(study.records[study.records["variant"] == variant])
-        for task, test in dict.fromkeys((at.task, at.test_set) for at in scores.conditions()):
+        places = sorted(
+            {(at.task, at.test_set) for at in scores.conditions()}, key=lambda it: (task_order(it[0]), it[1])
+        )
+        for task, test in places:
             at = Condition(study.data, variant, task, test, "psnr")
             if table := artefact_table(scores, at, input_title=input_titles(study)[task]):
                 tables.append((variant, table))
