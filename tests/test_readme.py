@@ -11,9 +11,18 @@ README = (ROOT / "README.md").read_text()
 
 def test_shown_tables_are_the_generated_ones():
     shown = re.findall(r"<!-- (results/\S+\.md) -->\n(.*?)<!-- end -->", README, flags=re.DOTALL)
-    assert len(shown) == 3
+    assert len(shown) == 2
     for path, text in shown:
         assert text == (ROOT / path).read_text()
+
+
+def test_what_is_said_to_be_found_is_in_the_studys_texts():
+    words = " ".join(README.split("## What was found")[1].split("<!--")[0].split())
+    texts = "".join(path.read_text() for path in (ROOT / "results/studies/photos-long").glob("*.md"))
+    figures = re.findall(r"[+−]\d\S* dB \[\S+ \S+?\]|\d+ of \d+ hold", words)
+    assert len(figures) >= 4
+    for figure in figures:
+        assert figure in texts, figure
 
 
 def test_linked_files_exist():
