@@ -82,7 +82,7 @@ def test_train_eval_and_study_from_photographs_to_tables(command, tmp_path):
     assert (tmp_path / "report" / "tiny" / "quick" / "sr-test.md").read_text() == table.read_text()
     differences = (tmp_path / "report" / "differences.md").read_text()
     assert "**Against Mix: sr on test (" in differences
-    assert "bicubic" in differences  # baselines are compared too, though scored once for all budgets
+    assert "Bicubic" in differences  # baselines are compared too, though scored once for all budgets
 
     published = run(command("publish", "only.data=tiny", "only.variant=quick"))
     assert published.returncode == 0, published.stderr
