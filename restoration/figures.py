@@ -67,9 +67,8 @@ def save_curves(diagrams: Sequence[Curves], path: Path) -> None:
         axes = figure.add_subplot(height, 2, number)
         for series in curves.series:
             axes.plot(series.x, series.y, marker=".", label=series.name)
-        for height_of_name, (place, name) in zip(
-            cycle((0.02, 0.3)), sorted(curves.marks)
-        ):  # so that none meets another
+        heights = cycle((0.02, 0.3))  # so that no name meets its neighbour's
+        for height_of_name, (place, name) in zip(heights, sorted(curves.marks), strict=False):
             axes.axvline(place, color="0.6", linewidth=0.8, linestyle="--")
             at = (place, height_of_name)
             axes.annotate(name, at, xycoords=("data", "axes fraction"), rotation=90, fontsize=7, color="0.4")

@@ -32,13 +32,11 @@ def questions(main: Main) -> list[Claim]:
     )
     claims = []
     for number, (name, words, names) in enumerate(asked, start=1):
-        variant = (
-            main.variant if name == "third" else main.part(name).variant
-        )  # the third is what all are compared with
+        other = main if name == "third" else main.part(name)  # the shorter training is what all are compared with
         parts, missing = {}, [f"variant {main.variant}-{name}"]
         if main.has_part(name):
-            parts = {task: _survivals(base, variant, task, names) for task in base.tasks()}
-            missing = [f"two of the paper's losses for {task} in {variant}" for task in parts if not parts[task]]
+            parts = {task: _survivals(base, other.variant, task, names) for task in base.tasks()}
+            missing = [f"two of the paper's losses for {task} in {other.variant}" for task in parts if not parts[task]]
         claims.append(
             Claim(
                 f"Q{number}",

@@ -61,6 +61,13 @@ def test_the_paper_is_all_its_runs_and_the_main_ones_come_first():
     assert by_name["long-adamw", "sr", "l1", 0].optimizer._target_ == "torch.optim.AdamW"
 
 
+def test_an_experiments_own_values_can_be_typed():
+    grid = plan("experiment=paper", "tasks=[sr]", "five=[l2,mix]", "third=80", "budget.batch=16", "~parts.alpha")
+    assert [run.loss for run in grid if run.variant == "quick-adamw"] == ["l2", "mix"]
+    assert {plan.config.budget.patches for run, plan in grid.items() if run.variant == "quick-third"} == {80}
+    assert {plan.config.budget.batch for plan in grid.values()} == {16}
+
+
 def test_the_plain_study_is_an_experiment_of_one_part():
     grid = plan("tasks=[sr,jpeg]", "losses=[l1,mix]", "seeds=[0,3]", "budget=cpu")
     assert [names(run) for run in grid] == [
