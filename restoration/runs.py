@@ -66,6 +66,15 @@ class Run:
         return (self.folder / "config.yaml").exists()
 
 
+def run_of(folder: Path) -> Run | None:
+    """The run whose folder this is by its name, <root>/<data>/<variant>/<task>/<loss>/seed<k>; else None."""
+    number = re.fullmatch(r"seed(\d+)", folder.name)
+    if not number or len(folder.parents) < 5:
+        return None
+    data, variant, task, loss = folder.parts[-5:-1]
+    return Run(folder.parents[4], data, variant, task, loss, int(number[1]))
+
+
 def find_runs(
     root: Path,
     *,
@@ -76,11 +85,8 @@ def find_runs(
 ) -> list[Run]:
     """The complete runs below `root`, restricted to the names that are given; the paper's tasks in its order."""
     names = [glob.escape(name) if name else "*" for name in (data, variant, task, loss)]
-    runs = []
-    for config in root.glob("/".join([*names, "seed*", "config.yaml"])):
-        data, variant, task, loss, seed = config.parent.relative_to(root).parts
-        if number := re.fullmatch(r"seed(\d+)", seed):
-            runs.append(Run(root, data, variant, task, loss, int(number[1])))
+    configs = root.glob("/".join([*names, "seed*", "config.yaml"]))
+    runs = [run for config in configs if (run := run_of(config.parent))]
     return sorted(runs, key=lambda run: (run.data, run.variant, task_order(run.task), run.loss, run.seed))
 
 

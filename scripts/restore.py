@@ -17,7 +17,7 @@ from torch import nn
 from restoration import load
 from restoration.errors import UserError
 from restoration.own_files import restore_file, restored_name
-from restoration.runs import Run
+from restoration.runs import run_of
 from restoration.shipped import TASKS
 from restoration.tasks import Task
 from scripts.cli import chosen_device, clear_errors, explained
@@ -63,10 +63,11 @@ def own_network(folder: Path) -> tuple[tuple[str, str], Task, nn.Module]:
     """The same of a complete run."""
     if not (folder / "config.yaml").exists():
         raise UserError(f"NETWORK={folder} is no folder of a trained network: it has no config.yaml; see results/runs")
-    *_, data, variant, task, loss, seed = folder.absolute().parts
-    run = Run(folder.absolute().parents[4], data, variant, task, loss, int(seed.removeprefix("seed")))
+    run = run_of(folder.absolute())
+    if run is None:
+        raise UserError(f"NETWORK={folder} does not end as a run's folder does, <data>/<variant>/<task>/<loss>/seed<k>")
     degradation = instantiate(OmegaConf.load(run.folder / "config.yaml").task)
-    return (task, loss), degradation, trained_network(run, torch.device("cpu"))
+    return (run.task, run.loss), degradation, trained_network(run, torch.device("cpu"))
 
 
 if __name__ == "__main__":

@@ -242,9 +242,11 @@ def test_a_network_of_ones_own_restores(tmp_path, photo, monkeypatch, capsys):
     with torch.inference_mode():
         expected = network(SuperResolution(scale=3).enlarged(as_image(photo))[None])[0]
     assert np.abs(saved(tmp_path / "small-sr-mix.png").astype(int) - levels(expected)).max() <= 1
-    monkeypatch.setattr(sys, "argv", ["restore", "--network", str(tmp_path), str(tmp_path / "small.png")])
-    with pytest.raises(SystemExit, match="no folder of a trained network"):
-        script.main()
+    moved = run.folder.rename(tmp_path / "moved")
+    for folder, answer in ((tmp_path, "no folder of a trained network"), (moved, "does not end as a run's folder")):
+        monkeypatch.setattr(sys, "argv", ["restore", "--network", str(folder), str(tmp_path / "small.png")])
+        with pytest.raises(SystemExit, match=answer):
+            script.main()
 
 
 def test_a_small_photograph_doubles(shelf, tmp_path, photo):
