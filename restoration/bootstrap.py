@@ -13,20 +13,18 @@ def seeded_interval(values: np.ndarray, resamples: int = RESAMPLES, seed: int = 
 
     Random numbers begin at `seed`: they are drawn once for all tables of one size.
     """
-    images, seeds = _seeded_weights(values.shape, resamples, seed)
-    means = ((images @ values) * seeds).sum(axis=1)
+    images, seeds = _times_drawn(values.shape, resamples, seed)
+    means = ((images @ values) * seeds).sum(axis=1) / values.size  # the sums of float32 metrics are exact: in any order
     low, high = np.quantile(means, [OUTSIDE / 2, 1 - OUTSIDE / 2])
     return float(low), float(high)
 
 
 @lru_cache(maxsize=16)
-def _seeded_weights(shape: tuple[int, ...], resamples: int, seed: int) -> list[np.ndarray]:
-    """Of images and of seeds, (resamples, count)."""
+def _times_drawn(shape: tuple[int, ...], resamples: int, seed: int) -> list[np.ndarray]:
+    """How often each image, and each seed, is drawn in each resample of as many: whole numbers, (resamples, count)."""
     rng = np.random.default_rng(seed)
-    return [_weights(count, rng, resamples) for count in shape]
-
-
-def _weights(count: int, rng: np.random.Generator, resamples: int) -> np.ndarray:
-    """How often each of `count` things is drawn in each resample of as many, as a fraction, (resamples, count)."""
-    drawn = rng.integers(count, size=(resamples, count)) + count * np.arange(resamples)[:, None]
-    return np.bincount(drawn.ravel(), minlength=resamples * count).reshape(resamples, count) / count
+    times = []
+    for count in shape:
+        drawn = rng.integers(count, size=(resamples, count)) + count * np.arange(resamples)[:, None]
+        times.append(np.bincount(drawn.ravel(), minlength=resamples * count).reshape(resamples, count).astype(float))
+    return times

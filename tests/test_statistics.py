@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from itertools import product
-from math import inf, nan
+from math import fsum, inf, nan
 
 import numpy as np
 import pandas as pd
@@ -82,6 +82,15 @@ def test_small_intervals_equal_all_resamples_counted():
     assert means[-1] == 4
     # each has 3.7 %, more than the 2.5 % beyond either end
     assert seeded_interval(values) == (1, 4)
+
+
+def test_an_interval_is_exact_so_that_no_machine_rounds_it_otherwise():
+    for trial in range(20):
+        rng = np.random.default_rng(trial)
+        draws = rng.integers(23, size=(41, 23))
+        values = rng.normal(0.9, 0.01, (23, 1)).astype(np.float32).astype(float)
+        means = sorted(fsum(values[drawn, 0]) / 23 for drawn in draws)
+        assert seeded_interval(values, resamples=41, seed=trial) == (means[1], means[39])
 
 
 def test_unsure_trainings_widen_the_interval_and_one_seed_does_not_know_of_them():
