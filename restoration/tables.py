@@ -111,8 +111,9 @@ def headline(results: Sequence[ResultTable]) -> list[Table]:
                     )
         titles = [title for title in titles if any(title in cells for _, cells in rows)]
         body = [(name, [cells.get(title, Cell("–")) for title in titles]) for name, cells in rows]
-        notes = dict.fromkeys(note for result in its for note in result.header)
-        tables.append(Table(f"On {test_set}", titles, body, list(notes)))
+        tasks = {note: [each.task for each in its if note in each.header] for each in its for note in each.header}
+        notes = [note if len(of) == len(its) else f"{', '.join(of)}: {note}" for note, of in tasks.items()]
+        tables.append(Table(f"On {test_set}", titles, body, notes))
     return tables
 
 
