@@ -75,33 +75,20 @@ def train(
         UserError: a value is not finite; or the checkpoint is of another run, or cannot be written.
         Elsewhere: another process failed.
     """
-
-    def checks(step: int) -> bool:
-        usual = step % check_steps == 0 or step == budget.steps or (world.size == 1 and bool(received))
-        return usual or step <= repeated
-
     run = Resumable(model, loss, optimizer, sampler)
-    validation_steps = budget.validation_steps()
-    seed = sampler.generator.initial_seed()
-    saved = world.from_first(lambda: load_checkpoint(folder / "checkpoint.pt", identity))
-    if saved is not None:
-        run.load(saved)
-        validation_steps.discard(run.step)  # a checkpoint comes after the validation of its step
-    elif world.size > 1:  # machines of different kinds may draw different weights from one seed
-        model.load_state_dict(world.from_first(model.state_dict))
-    run.continue_streams((saved or {}).get("other_streams", []), world, seed)
-    last_good = copy.deepcopy(run.state())
+    resumed = _begin(run, folder / "checkpoint.pt", identity, world)
+    # a checkpoint comes after the validation of its step
+    validation_steps = budget.validation_steps() - ({run.step} if resumed else set())
+    watch = _Watch(run, check_steps)
+    objective = objective_of(model, loss, bf16=bf16, compiled=compiled)
+    alone = world.size == 1
+    losses: list[Tensor] = []  # since the last log
+    stop = due = 0  # the signal that ends the run and whether it is time for a checkpoint, as all processes agreed
     last_checkpoint = time.perf_counter()
     started = last_checkpoint - run.seconds
-    losses = torch.zeros((), device=sampler.clean.pixels.device)  # summed up since the last log
-    summed = 0
-    follower = loss if isinstance(loss, FollowsTraining) else None
-    objective = objective_of(model, loss, bf16=bf16, compiled=compiled)
-    repeated = 0  # the last step of those that are repeated one by one
-    stop = due = 0  # the signal that ends the run and whether it is time for a checkpoint, as all processes agreed
     with (
         SummaryWriter(str(folder), purge_step=run.step * budget.batch + 1) if world.first else nullcontext() as board,
-        _signals(alone=world.size == 1) as received,
+        _signals(alone=alone) as received,
         Display(budget.steps, budget.batch, run.step, shown=world.first) as display,
     ):
         while True:
@@ -110,49 +97,98 @@ def train(
                 log_tracked(board, tracked, model, run.step * budget.batch)
             run.seconds = time.perf_counter() - started
             if due or stop or run.step == budget.steps:
-                other_streams = world.gathered(run.streams())[1:]
-                with world.in_turn():  # no process ends before the checkpoint is written
-                    if board:
-                        board.flush()
-                        state = {"identity": identity, **run.state(), "other_streams": other_streams}
-                        save_checkpoint(folder / "checkpoint.pt", state)
+                _save(run, folder / "checkpoint.pt", identity, world, board)
                 last_checkpoint = time.perf_counter()
             if run.step == budget.steps:
                 return run.seconds
             if stop:
                 raise Interrupted(stop)
-            if check_steps > 1 and checks(run.step):
-                last_good = copy.deepcopy(run.state())
+            watch.remember(now=alone and bool(received))
 
             for group in optimizer.param_groups:
                 group["lr"] = budget.learning_rate_at(run.step)
-            if follower is not None:
-                follower.progress = run.step / budget.steps
+            if isinstance(loss, FollowsTraining):
+                loss.progress = run.step / budget.steps
             batch = _backward(model, objective, sampler)
             run.step += 1
             stop = due = 0
-            if checks(run.step):
-                finite = torch.isfinite(losses + batch.loss + _gradient_norm(model))
+            if watch.looks(now=run.step == budget.steps or (alone and bool(received))):
+                finite = torch.isfinite(sum(losses, batch.loss + _gradient_norm(model)))
                 overdue = time.perf_counter() - last_checkpoint > checkpoint_seconds
                 failed, stop, due = world.largest(
                     0 if finite else world.size - world.rank, max(received, default=0), overdue
                 )
-                if failed and (check_steps == 1 or run.step <= repeated):
+                if failed and watch.knows:
                     world.leave_to(world.size - failed)  # the first that saw it
                     raise _not_finite(folder, loss, batch, run.step)
                 if failed:
-                    repeated = run.step
-                    run.load(last_good)
-                    losses, summed = torch.zeros_like(losses), 0
+                    watch.repeat()
+                    losses.clear()
                     continue
             world.average([batch.loss, *_gradients(model)])
             optimizer.step()
-            losses, summed = losses + batch.loss, summed + 1
+            losses.append(batch.loss)
             if run.step % log_steps == 0:
                 if board:
-                    log_loss(board, loss, batch.restored, batch.target, losses / summed, run.step * budget.batch)
-                losses, summed = torch.zeros_like(losses), 0
+                    mean = torch.stack(losses).mean()
+                    log_loss(board, loss, batch.restored, batch.target, mean, run.step * budget.batch)
+                losses.clear()
             display.advance(run.step)
+
+
+def _begin(run: Resumable, checkpoint: Path, identity: dict[str, Any], world: World) -> bool:
+    """Goes back to the checkpoint where there is one, or else begins alike in all processes; whether there is one."""
+    seed = run.sampler.generator.initial_seed()
+    saved = world.from_first(lambda: load_checkpoint(checkpoint, identity))
+    if saved is not None:
+        run.load(saved)
+    elif world.size > 1:  # machines of different kinds may draw different weights from one seed
+        run.model.load_state_dict(world.from_first(run.model.state_dict))
+    run.continue_streams((saved or {}).get("other_streams", []), world, seed)
+    return saved is not None
+
+
+def _save(
+    run: Resumable, checkpoint: Path, identity: dict[str, Any], world: World, board: SummaryWriter | None
+) -> None:
+    """Writes the checkpoint, of all processes together, once the curves up to it are written."""
+    other_streams = world.gathered(run.streams())[1:]
+    with world.in_turn():  # no process ends before the checkpoint is written
+        if board:
+            board.flush()
+            save_checkpoint(checkpoint, {"identity": identity, **run.state(), "other_streams": other_streams})
+
+
+class _Watch:
+    """When to look for values that are not finite, and how to find the batch that made one.
+
+    A look waits for the GPU, so it comes every so many steps; after one that fails, the steps since the last good one
+    are repeated, with a look at each.
+    """
+
+    def __init__(self, run: Resumable, every: int):
+        self.run = run
+        self.every = every
+        self.repeated = 0  # the last of the steps that are repeated
+        self.good = copy.deepcopy(run.state())
+
+    def looks(self, *, now: bool) -> bool:
+        """Whether this step is looked at."""
+        return now or self.run.step % self.every == 0 or self.run.step <= self.repeated
+
+    @property
+    def knows(self) -> bool:
+        """Whether a failing look can only mean this step's batch."""
+        return self.every == 1 or self.run.step <= self.repeated
+
+    def remember(self, *, now: bool) -> None:
+        """Takes the state between two steps for good if it has been looked at; `repeat` goes back to it."""
+        if self.every > 1 and self.looks(now=now):
+            self.good = copy.deepcopy(self.run.state())
+
+    def repeat(self) -> None:
+        self.repeated = self.run.step
+        self.run.load(self.good)
 
 
 class Batch(NamedTuple):
