@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from restoration.statistics import Condition, Difference
 
 HOLDS, FAILS, UNDECIDED, UNMEASURED = "holds", "does not hold", "undecided", "not measured"
+FEWEST = 6  # photographs: with less, Wilcoxon's test, by which the other parts go, cannot be below 0.05 either
 MARKS = {HOLDS: "✓", FAILS: "✗", UNDECIDED: "?", UNMEASURED: "–"}
 
 
@@ -53,6 +54,8 @@ class Alike:
 
     def verdict(self, figures: Figures) -> str | None:
         found = figures[self.pair]
+        if found.images < FEWEST:
+            return UNDECIDED
         if -self.margin < found.low and found.high < self.margin:
             return HOLDS
         return FAILS if found.low >= self.margin or found.high <= -self.margin else UNDECIDED
