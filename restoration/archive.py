@@ -17,7 +17,7 @@ import pandas as pd
 import yaml
 
 from restoration.evaluate import INPUT
-from restoration.files import replacing, write_text
+from restoration.files import write_csv, write_text
 from restoration.raw_tables import RawStudy, raw_folder, write_raw
 from restoration.runs import COLUMNS, Run, baselines_beside, read_scores
 from restoration.scalars import read_scalars
@@ -33,10 +33,10 @@ def archive(study: Study, folder: Path) -> None:
     baselines = list(dict.fromkeys(other for run in study.runs for other in baselines_beside(run)))
     facts = {_name(run): _facts(run) for run in (*study.runs, *baselines)}
     records = read_scores([*study.runs, *baselines]).drop_duplicates().sort_values(COLUMNS[:-1])
-    _write(records, folder / "per_image.csv.xz")
-    _write(pd.concat([read_scalars(run) for run in study.runs]), folder / "scalars.csv.xz")
+    write_csv(folder / "per_image.csv.xz", records)
+    write_csv(folder / "scalars.csv.xz", pd.concat([read_scalars(run) for run in study.runs]))
     if study.raw:
-        _write(study.raw.records, folder / "raw.csv.xz")
+        write_csv(folder / "raw.csv.xz", study.raw.records)
     notes = study.raw.notes if study.raw else None
     known = {"data": study.data, "variant": study.variant, "raw": notes, "runs": facts}
     write_text(folder / "runs.json", json.dumps(known, indent=1) + "\n")
@@ -51,9 +51,9 @@ def unpack(folder: Path, root: Path) -> Study:
         variant, task, loss, seed = name.split("/")
         run = Run(root, known["data"], variant, task, loss, int(seed.removeprefix("seed")))
         own = [records.get((run.data, variant, task, each, run.seed)) for each in (INPUT, loss)]
-        _write(pd.concat([rows for rows in own if rows is not None]), run.folder / "per_image.csv")
+        write_csv(run.folder / "per_image.csv", pd.concat([rows for rows in own if rows is not None]))
         if (curves := scalars.get((run.data, variant, task, loss, run.seed))) is not None:
-            _write(curves, run.folder / "scalars.csv")
+            write_csv(run.folder / "scalars.csv", curves)
         for file, text in files.items():
             write_text(run.folder / file, text)
     if known["raw"] is not None:
@@ -83,8 +83,3 @@ def _without_places(config: str) -> str:
 
 def _grouped(path: Path) -> dict[Any, pd.DataFrame]:
     return dict(list(pd.read_csv(path).groupby(RUN)))
-
-
-def _write(frame: pd.DataFrame, path: Path) -> None:
-    with replacing(path) as temporary:
-        frame.to_csv(temporary, index=False, compression="xz" if path.suffix == ".xz" else None)

@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 from filelock import FileLock, Timeout
 
 UNFINISHED = ".unfinished."  # how the names of files begin that are being written
@@ -36,6 +38,16 @@ def write_text(path: Path, text: str) -> None:
     """Writes a whole text file in place of `path`."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Writes a whole table in place of `path`, compressed where that ends in .xz, its numbers to the last bit.
+
+    Pandas writes numbers as NumPy prints them, of which packages change the options: colour-science leaves 12 digits.
+    """
+    with replacing(path) as temporary, np.printoptions(legacy=False):
+        compression = "xz" if path.suffix == ".xz" else None
+        frame.to_csv(temporary, index=False, lineterminator="\n", compression=compression)
 
 
 @contextlib.contextmanager

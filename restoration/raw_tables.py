@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from restoration.columns import UNTRAINED, columns_in_order, title_of
-from restoration.files import write_text
+from restoration.files import write_csv, write_text
 from restoration.metrics import METRICS, NOTE
 from restoration.protocol import Protocol
 from restoration.raw_study import ENCODED, IN_LIGHT, TILE
@@ -36,7 +36,7 @@ def raw_folder(root: Path, data: str, variant: str) -> Path:
 
 
 def write_raw(study: RawStudy, folder: Path) -> None:
-    write_text(folder / "records.csv", study.records.to_csv(index=False, lineterminator="\n"))
+    write_csv(folder / "records.csv", study.records)
     write_text(folder / "notes.txt", "".join(f"{note}\n" for note in study.notes))
 
 

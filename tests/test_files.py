@@ -5,12 +5,14 @@ import os
 import resource
 import stat
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from restoration.checkpoint import load_checkpoint, save_checkpoint
 from restoration.errors import UserError
-from restoration.files import replacing, write_text
+from restoration.files import replacing, write_csv, write_text
 
 
 @contextlib.contextmanager
@@ -22,6 +24,16 @@ def full_disk():
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.xz"])
+def test_numbers_are_written_to_the_last_bit_whatever_a_package_has_set(tmp_path, name):
+    frame = pd.DataFrame({"value": [0.9507464559354263, 1 / 3, 2e-7]})
+    with np.printoptions(legacy="1.13"):
+        assert "0.9507464559354263" not in frame.to_csv()
+        write_csv(tmp_path / name, frame)
+        assert np.get_printoptions()["legacy"] == "1.13"
+    assert pd.read_csv(tmp_path / name)["value"].tolist() == frame["value"].tolist()
 
 
 def test_text_replaces_the_old_one(tmp_path):
