@@ -96,8 +96,8 @@ def rank_tables(ranks: pd.DataFrame) -> list[Table]:
             texts = [f"{row[loss]:.2f}".replace("nan", "–") for loss in losses]
             left_out = f" ({row['left_out']} left out)" if row["left_out"] else ""
             body.append((title_of_metric(row["metric"]) + left_out, [Cell(text, best=text == least) for text in texts]))
-        title = f"Mean rank over photographs, 1 is best: {task} on {test_set} ({data}, {variant})"
-        tables.append(Table(title, [*map(title_of, losses)], body, [f"{rows['images'].max()} photographs"]))
+        title = f"Mean rank over images, 1 is best: {task} on {test_set} ({data}, {variant})"
+        tables.append(Table(title, [*map(title_of, losses)], body, [f"{rows['images'].max()} images"]))
     return tables
 
 
@@ -139,10 +139,10 @@ def _comparison_table(differences: Sequence[Difference], tests: int) -> Table:
     ]
     seeds = sorted({each.seeds for each in differences})
     images = max(each.images + each.left_out for each in differences)
-    alone = "; of 1 seed over photographs only" if 1 in seeds else ""
+    alone = "; of 1 seed over images only" if 1 in seeds else ""
     notes = (
-        f"{images} photographs, {' or '.join(map(str, seeds))} seed{'' if seeds == [1] else 's'}; mean difference "
-        f"[95 % bootstrap interval over photographs and seeds{alone}]",
+        f"{images} images, {' or '.join(map(str, seeds))} seed{'' if seeds == [1] else 's'}; mean difference "
+        f"[95 % bootstrap interval over images and seeds{alone}]",
         f"highlighted: better than {title_of(reference)}; *: worse; that is, the interval excludes 0 and Wilcoxon's "
         f"signed-rank test has p < 0.05 after Holm's correction for {tests} comparisons",
     )

@@ -70,7 +70,7 @@ def test_tables_of_comparisons(records):
     assert twice == Cell("+2.00", "[2.00, 2.00]", best=True)
     assert (lost.text[:3], lost.interval[-3:], lost.best) == ("−6.", "] *", False)  # the input is worse
     counts, rule = tables[0].notes
-    assert counts.startswith("10 photographs, 2 seeds; ")
+    assert counts.startswith("10 images, 2 seeds; ")
     assert "1 seed" not in counts
     assert "correction for 10 comparisons" in rule
     assert tables == comparison_tables(compare_all(records.sample(frac=1, random_state=3), resamples=500))
@@ -86,8 +86,8 @@ def test_tables_say_what_is_left_out_and_what_one_seed_does_not_know():
         "PSNR (dB)": [Cell("−1.00", "[−1.00, −1.00]")],  # three images prove nothing
         "MS-SSIM (1 left out)": [Cell("+0.0200", "[0.0100, 0.0300]")],
     }
-    assert table.notes[0].startswith("3 photographs, 1 seed; ")
-    assert "of 1 seed over photographs only" in table.notes[0]
+    assert table.notes[0].startswith("3 images, 1 seed; ")
+    assert "of 1 seed over images only" in table.notes[0]
 
 
 def test_ranks_by_hand():
@@ -104,7 +104,7 @@ def test_ranks_by_hand():
     assert frame.loc["l2", ["l2", "l1", "mix"]].tolist() == [2, 2, 2]
     assert frame.loc["l2", ["images", "left_out"]].tolist() == [2, 1]
     (table,) = rank_tables(frame.reset_index())
-    assert table.title == "Mean rank over photographs, 1 is best: sr on kodak24 (photos, cpu)"
+    assert table.title == "Mean rank over images, 1 is best: sr on kodak24 (photos, cpu)"
     assert dict(table.rows)["PSNR (dB)"] == [Cell("2.17"), Cell("2.17"), Cell("1.67", best=True)]
 
 

@@ -134,8 +134,8 @@ def test_seeds_have_a_spread_and_statistics_both_variants(written):
     assert set(counted["variant"]) == {"cpu", "cpu-third"}
     assert "on kodak24 (photos, cpu)**" in differences
     assert "on kodak24 (photos, cpu-third)**" in differences
-    assert "- 6 photographs, 1 seed; " in differences
-    assert "- 6 photographs, 3 seeds; " in differences
+    assert "- 6 images, 1 seed; " in differences
+    assert "- 6 images, 3 seeds; " in differences
 
 
 def test_the_claims_are_judged_by_the_main_runs_and_by_those_with_several_seeds(written):
