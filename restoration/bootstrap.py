@@ -14,7 +14,7 @@ def seeded_interval(values: np.ndarray, resamples: int = RESAMPLES, seed: int = 
     Random numbers begin at `seed`: they are drawn once for all tables of one size.
     """
     images, seeds = _times_drawn(values.shape, resamples, seed)
-    means = ((images @ values) * seeds).sum(axis=1) / values.size  # the sums of float32 metrics are exact: in any order
+    means = ((images @ values) * seeds).sum(axis=1) / values.size  # of float32's precision sums are exact
     low, high = np.quantile(means, [OUTSIDE / 2, 1 - OUTSIDE / 2])
     return float(low), float(high)
 

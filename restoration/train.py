@@ -81,6 +81,7 @@ def train(
     validation_steps = budget.validation_steps() - ({run.step} if resumed else set())
     watch = _Watch(run, check_steps)
     objective = objective_of(model, loss, bf16=bf16, compiled=compiled)
+    follower = loss if isinstance(loss, FollowsTraining) else None
     alone = world.size == 1
     losses: list[Tensor] = []  # since the last log
     stop = due = 0  # the signal that ends the run and whether it is time for a checkpoint, as all processes agreed
@@ -107,8 +108,8 @@ def train(
 
             for group in optimizer.param_groups:
                 group["lr"] = budget.learning_rate_at(run.step)
-            if isinstance(loss, FollowsTraining):
-                loss.progress = run.step / budget.steps
+            if follower is not None:
+                follower.progress = run.step / budget.steps
             batch = _backward(model, objective, sampler)
             run.step += 1
             stop = due = 0

@@ -84,7 +84,7 @@ def test_small_intervals_equal_all_resamples_counted():
     assert seeded_interval(values) == (1, 4)
 
 
-def test_an_interval_is_exact_so_that_no_machine_rounds_it_otherwise():
+def test_an_interval_of_values_of_float32s_precision_is_exact():
     for trial in range(20):
         rng = np.random.default_rng(trial)
         draws = rng.integers(23, size=(41, 23))

@@ -129,6 +129,7 @@ def test_the_headline_puts_all_tasks_beside_each_other(runs, tmp_path):
         "sr: hardware: abacus; commit abc",
         "demosaic: hardware: a slide rule; commit abc",
     ]
+    assert any("98,304 patches" in note for note in table.notes)
 
 
 def test_numbers_that_were_measured_differently_do_not_share_a_table(runs):
