@@ -6,7 +6,7 @@ Verdicts follow these rules, and nothing else:
   and Wilcoxon's p is below 0.05 after Holm's correction; it does not hold where the interval excludes 0 in the other
   direction with such a p; else undecided.
 - *First and second are alike* holds where the interval lies within ± a margin, does not hold where it lies wholly
-  outside, else undecided; so it is with less than six photographs, which can decide nothing by Wilcoxon's test either.
+  outside, else undecided; so it is with fewer than six photographs, which Wilcoxon's test cannot decide by either.
 - *The order survives* asks about two losses of which one is better in the main runs (others have no order to survive):
   it holds where the same one is better in the other runs, does not hold where the other one is, else undecided.
 - A claim of several parts does not hold if any part does not; holds if all parts are measured and hold; else it is

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from restoration.statistics import Condition, Difference
 
 HOLDS, FAILS, UNDECIDED, UNMEASURED = "holds", "does not hold", "undecided", "not measured"
-FEWEST = 6  # photographs: with less, Wilcoxon's test, by which the other parts go, cannot be below 0.05 either
+FEWEST = 6  # photographs: with fewer, Wilcoxon's p, by which the other parts go, cannot be below 0.05
 MARKS = {HOLDS: "✓", FAILS: "✗", UNDECIDED: "?", UNMEASURED: "–"}
 
 
