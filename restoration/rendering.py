@@ -19,6 +19,8 @@ LATEX = {
     "→": r"$\to$",
 }
 
+UNBOUNDED = 10_000
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -82,16 +84,34 @@ def latex(table: Table) -> str:
 
 
 def show(table: Table, console: Console) -> None:
-    """Prints the table and its notes."""
-    grid = ConsoleTable("")
-    for column in table.columns:
-        grid.add_column(Text(column), justify="right")
-    for name, cells in table.rows:
-        texts = [Text(_beside(cell.text, cell.interval), "bold" if cell.best else "") for cell in cells]
-        grid.add_row(Text(name), *texts)
-    console.print(Text(table.title), grid, sep="\n")
+    """Prints the table and its notes; columns that the terminal is too narrow for go below the others."""
+    console.print(Text(table.title))
+    start = 0
+    while start < len(table.columns):
+        end = start + 1
+        while end < len(table.columns) and _width(_grid(table, start, end + 1), console) <= console.width:
+            end += 1
+        console.print(_grid(table, start, end))
+        start = end
     for note in table.notes:
         console.print(f"  {note}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _grid(table: Table, start: int, end: int) -> ConsoleTable:
+    """The columns [start, end) beside the rows' names."""
+    grid = ConsoleTable()
+    grid.add_column(overflow="fold")
+    for column in table.columns[start:end]:
+        grid.add_column(Text(column), justify="right", overflow="fold")
+    for name, cells in table.rows:
+        texts = [Text(_beside(cell.text, cell.interval), "bold" if cell.best else "") for cell in cells[start:end]]
+        grid.add_row(Text(name), *texts)
+    return grid
+
+
+def _width(grid: ConsoleTable, console: Console) -> int:
+    """In signs, with every cell in one line."""
+    return console.measure(grid, options=console.options.update_width(UNBOUNDED)).maximum
 
 
 def _markdown_cell(cell: Cell) -> str:

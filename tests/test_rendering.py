@@ -2,6 +2,7 @@
 
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
 from restoration.rendering import Cell, Table, latex, markdown, markdown_table, show
@@ -36,3 +37,19 @@ def test_the_terminal_shows_every_text_as_it_is():
 
 def test_cells_cannot_break_a_table():
     assert markdown_table(["a", "b"], [["x|y", "1"]]) == "| a | b |\n|---|---:|\n| x\\|y | 1 |\n"
+
+
+@pytest.mark.parametrize(("width", "grids"), [(400, 1), (80, 6), (20, 12)])
+def test_every_digit_is_shown_on_a_terminal_of_any_width(width, grids):
+    columns = [f"{number}th" for number in range(12)]
+    rows = [
+        (f"photograph {row}", [Cell(f"{row}{number:02}.125", "[0.12, 0.25]") for number in range(12)]) for row in (1, 2)
+    ]
+    stream = StringIO()
+    show(Table("", columns, rows), Console(file=stream, width=width))
+    shown = stream.getvalue()
+    assert max(map(len, shown.splitlines())) <= width
+    assert shown.count("┏") == grids
+    assert "…" not in shown
+    if width > 20:  # else in pieces
+        assert all(f"{cell.text} [0.12, 0.25]" in shown for _, cells in rows for cell in cells)
