@@ -10,8 +10,9 @@ three seeds 89 % where that shift is a third of the spread over photographs, 79 
 know little, and a fifth of equal losses are then called different even by interval and test together. With one seed
 it knows nothing of trainings and says so.
 Test: Wilcoxon's signed ranks, two-sided, on each photograph's mean over seeds. It asks whether these trained networks
-differ on photographs like these, so a loss is called better only where test and interval agree. Holm's correction
-counts all comparisons that are made together.
+differ on photographs like these, so a loss is called better only where test and interval agree, in direction too: the
+mean of few large differences may be opposite to most photographs. Holm's correction counts all comparisons that are
+made together.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -51,6 +52,7 @@ class Difference:
 
     Attributes:
         images: photographs that count; with none, value, interval and p are not numbers.
+        rank_biserial: how one-sided Wilcoxon's signed ranks are, from −1, all below 0, to 1 (Kerby 2014).
         seeds: trainings that count; 1: the interval is over images only; 0: neither side is trained.
         left_out: photographs without a finite value.
     """
@@ -62,6 +64,7 @@ class Difference:
     low: float
     high: float
     p: float
+    rank_biserial: float
     images: int
     seeds: int
     left_out: int
@@ -69,8 +72,9 @@ class Difference:
 
     @property
     def better(self) -> str | None:
-        """The better loss where both interval and corrected test are sure, else None."""
-        if not self.p_holm < LEVEL or self.low <= 0 <= self.high:
+        """The better loss where both interval and corrected test are sure of the same one, else None."""
+        agree = self.low > 0 < self.rank_biserial or self.high < 0 > self.rank_biserial
+        if not (self.p_holm < LEVEL and agree):
             return None
         return self.first if (self.low > 0) == scale_of(self.at.metric).higher_is_better else self.second
 
@@ -160,10 +164,11 @@ class Scores:
         """
         values, seeds, left_out = self.differences(at, first, second, only)
         if not len(values):
-            return Difference(at, first, second, np.nan, np.nan, np.nan, np.nan, 0, seeds, left_out)
+            return Difference(at, first, second, *[np.nan] * 5, images=0, seeds=seeds, left_out=left_out)
         low, high = seeded_interval(values, resamples, seed)
-        p = signed_rank_p(values.mean(axis=1))
-        return Difference(at, first, second, float(values.mean()), low, high, p, len(values), seeds, left_out)
+        p, one_sided = signed_ranks(values.mean(axis=1))
+        value, images = float(values.mean()), len(values)
+        return Difference(at, first, second, value, low, high, p, one_sided, images, seeds, left_out)
 
     def differences(
         self, at: Condition, first: str, second: str, only: Collection[int] | None = None
@@ -191,10 +196,18 @@ class Scores:
         return a[finite] - b[finite], trained, int((~finite).sum())
 
 
-def signed_rank_p(values: np.ndarray) -> float:
-    """Wilcoxon's two-sided p of (images,); 1 where all are zero. What the ninth digit tells apart counts as equal."""
+def signed_ranks(values: np.ndarray) -> tuple[float, float]:
+    """Wilcoxon's two-sided p of (images,) and their rank-biserial correlation; 1 and 0 where all are zero.
+
+    What the ninth digit tells apart counts as equal.
+    """
     largest = np.abs(values).max(initial=0)
-    return float(cast(Any, stats.wilcoxon(np.round(values / largest, 9))).pvalue) if largest else 1.0
+    if not largest:
+        return 1.0, 0.0
+    rounded = np.round(values / largest, 9)
+    signed = rounded[rounded != 0]
+    ranks = stats.rankdata(np.abs(signed))
+    return float(cast(Any, stats.wilcoxon(rounded)).pvalue), float((np.sign(signed) * ranks).sum() / ranks.sum())
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
