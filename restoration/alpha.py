@@ -98,11 +98,18 @@ class AlphaStudy:
         ]
 
     def mean(self, setting: Setting, metric: str) -> float:
-        """Over the photographs that have a value, and seeds."""
-        return float(np.nanmean(self.scores.table(replace(self.at, metric=metric), setting.loss).to_numpy()))
+        """Over seeds and the photographs that have a finite value."""
+        values = self.scores.table(replace(self.at, metric=metric), setting.loss).to_numpy(float)
+        return float(values[np.isfinite(values)].mean())
 
     def difference(self, first: Setting, second: str, metric: str) -> Difference:
         return self.scores.compare(replace(self.at, metric=metric), first.loss, second)
+
+    def basis(self) -> str:
+        """From how many images and seeds the differences are."""
+        best = self.best().loss
+        found = (self.scores.compare(self.at, it.loss, best, resamples=1) for it in self.settings)
+        return "; ".join(dict.fromkeys(each.basis() for each in found))
 
     def best(self) -> Setting:
         """By PSNR; of equals the one with the least α."""
@@ -151,7 +158,7 @@ def alpha_table(study: AlphaStudy) -> Table:
         [
             "α in the unit range: α / (α + (1 − α)·u), u being the unit of the L1 term, 255 for 8-bit levels; settings "
             "of one value train alike",
-            "below each value: its difference to α = 0.84 in 8-bit levels with the 95 % interval",
+            f"below each value: its difference to α = 0.84 in 8-bit levels with the 95 % interval; {study.basis()}",
         ],
     )
 
@@ -199,6 +206,7 @@ def alpha_overview(studies: Sequence[AlphaStudy]) -> Table:
         [
             "α: with L1 in the unit range; 8 bit: with L1 in 8-bit levels. Below each difference to the best: its 95 % "
             "interval. Highlighted: the nearest reading. Ranges hold what was trained, neighbour by neighbour",
+            f"from {'; '.join(dict.fromkeys(study.basis() for study in studies))}",
         ],
     )
 

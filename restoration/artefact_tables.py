@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from restoration.artefacts import ARTEFACTS
+from restoration.artefacts import ARTEFACTS, looked_for
 from restoration.bootstrap import seeded_interval
 from restoration.columns import columns_in_order, title_of
 from restoration.evaluate import INPUT
@@ -13,15 +13,13 @@ from restoration.rendering import Cell, Table
 from restoration.scales import scale_of
 from restoration.statistics import Condition, Scores
 
-WHERE = {"grating": ("sr",), "block_step": ("jpeg",)}  # what looks for the traces of one degradation
-
 
 def artefact_table(scores: Scores, at: Condition, *, input_title: str) -> Table | None:
     """A row for each measure of a task on a test set, whatever the metric of `at`; None where none is scored.
 
     A photograph counts where all columns have a value.
     """
-    places = [replace(at, metric=name) for name in ARTEFACTS if at.task in WHERE.get(name, (at.task,))]
+    places = [replace(at, metric=name) for name in ARTEFACTS if looked_for(name, at.task)]
     places = [place for place in places if scores.losses(place)]
     columns = columns_in_order({loss for place in places for loss in scores.losses(place)})
     rows = [row for place in places if (row := _row(scores, place, columns))]

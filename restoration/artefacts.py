@@ -133,6 +133,12 @@ ARTEFACTS: dict[str, tuple[str, Callable[[Tensor, Tensor], Tensor]]] = {
     "luminance_shift": ("Luminance shift", luminance_shift),
     "colour_shift": ("Colour shift", colour_shift),
 }
+TRACES = {"grating": ("sr",), "block_step": ("jpeg",)}  # of the degradation of these tasks
+
+
+def looked_for(artefact: str, task: str) -> bool:
+    """Whether a task's degradation leaves the traces that the artefact's measure looks for."""
+    return task in TRACES.get(artefact, (task,))
 
 
 class _LocalMean:

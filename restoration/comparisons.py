@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from restoration.artefacts import ARTEFACTS, looked_for
 from restoration.bootstrap import RESAMPLES
-from restoration.columns import columns_in_order, title_of
+from restoration.columns import UNTRAINED, columns_in_order, title_of
 from restoration.errors import UserError
 from restoration.metrics import METRICS
 from restoration.rendering import Cell, Table
@@ -31,7 +32,7 @@ def compare_all(
     return corrected(
         [
             scores.compare(at, loss, reference, resamples=resamples, seed=seed)
-            for at in sorted(scores.conditions(), key=_as_shown)
+            for at in _conditions(scores)
             for reference in references
             for loss in columns_in_order(set(scores.losses(at)))
             if loss != reference and scores.comparable(at, loss, reference)
@@ -62,15 +63,21 @@ def comparison_tables(differences: Sequence[Difference]) -> list[Table]:
 def mean_ranks(records: pd.DataFrame) -> pd.DataFrame:
     """The mean rank of every loss over images at every condition, 1 being best; images without finite values left out.
 
-    A row per condition; columns: its names, images, left_out, then the losses, not a number where one is not scored.
+    Of trained losses the seeds count that all of them have; a condition without such a seed is left out. A row per
+    condition; columns: its names, images, left_out, then the losses, not a number where one is not scored.
     """
     scores = Scores(records)
     losses = columns_in_order({loss for at in scores.conditions() for loss in scores.losses(at)})
     rows = []
-    for at in sorted(scores.conditions(), key=_as_shown):
+    for at in _conditions(scores):
         present = scores.losses(at)
-        tables = [scores.table(at, loss).mean(axis=1, skipna=False) for loss in present]
-        values = _aligned(at, present, tables)
+        tables = {loss: scores.table(at, loss) for loss in present}
+        trained = [set(table.columns) for loss, table in tables.items() if loss not in UNTRAINED]
+        seeds = sorted(set.intersection(*trained)) if trained else []
+        if trained and not seeds:
+            continue
+        own = [table if loss in UNTRAINED else table[seeds] for loss, table in tables.items()]
+        values = _aligned(at, present, [table.mean(axis=1, skipna=False) for table in own])
         ranks = _ranks(values, at.metric)
         finite = np.isfinite(ranks).all(axis=0)
         means = ranks[:, finite].mean(axis=1) if finite.any() else np.full(len(present), np.nan)
@@ -127,6 +134,12 @@ def rank_records(scores: Scores, at: Condition, losses: Sequence[str], metrics: 
             for image, value in zip(images, per_image, strict=True)
         ]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _conditions(scores: Scores) -> list[Condition]:
+    """As tables show them; without artefacts where the task leaves none of the kind."""
+    there = (at for at in scores.conditions() if at.metric not in ARTEFACTS or looked_for(at.metric, at.task))
+    return sorted(there, key=_as_shown)
 
 
 def _comparison_table(differences: Sequence[Difference], tests: int) -> Table:

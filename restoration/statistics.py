@@ -93,11 +93,11 @@ class Difference:
             return ""
         return "p < 0.001 after Holm" if self.p_holm < 0.001 else f"p = {self.p_holm:.3f} after Holm"
 
-    def basis(self) -> str:
-        """How many images and seeds count, and what does not."""
-        seeds = {0: "no training", 1: "1 seed (interval over images only)"}.get(self.seeds, f"{self.seeds} seeds")
-        facts = [_counted(self.images), seeds, *([f"{_counted(self.left_out)} left out"] if self.left_out else [])]
-        return ", ".join(facts)
+    def basis(self, unit: str = "image") -> str:
+        """How many images (or units of that name) and seeds count, and what does not."""
+        seeds = {0: "no training", 1: f"1 seed (interval over {unit}s only)"}.get(self.seeds, f"{self.seeds} seeds")
+        left_out = [f"{_counted(self.left_out, unit)} left out"] if self.left_out else []
+        return ", ".join([_counted(self.images, unit), seeds, *left_out])
 
 
 class Scores:
@@ -226,8 +226,8 @@ def corrected(differences: Sequence[Difference]) -> list[Difference]:
     return [replace(each, p_holm=adjusted[each.at, frozenset((each.first, each.second))]) for each in differences]
 
 
-def _counted(images: int) -> str:
-    return f"{images} image" if images == 1 else f"{images} images"
+def _counted(count: int, unit: str) -> str:
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
 def _table(rows: pd.DataFrame, at: Condition, loss: str) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from restoration import alpha as mixtures
 from restoration import report
 from restoration.artefact_tables import artefact_table
-from restoration.claims import build_ledger
+from restoration.claims import build_ledger, build_raw_ledger
 from restoration.comparisons import comparison_frame, comparison_tables, mean_ranks, rank_tables
 from restoration.curves import as_table, diagram
 from restoration.ledger import verdicts
@@ -65,31 +65,34 @@ def main_tables(
 
 
 def claims(study: Study, tables: Tables) -> Found:
-    """The ledger of each test set; where there are several seeds, also of their shorter training."""
-    records, raw = study.records, study.raw.claimed() if study.raw else None
-    ledgers = {
+    """The ledgers of each test set and of raw photographs; where there are several seeds, of their shorter training."""
+    records = study.records
+    judged = {
         (variant, test): build_ledger(
             records[records["test_set"] == test],
             data=study.data,
             variant=variant,
             test_set=test,
             study=study.variant,
-            raw=raw,
         )
         for variant in dict.fromkeys(study.variant_of(name) for name in ("", "third") if study.part(name))
         for test in _tests(study)
     }
-    parts = [ledger.parts.assign(ledger=f"{variant}, {test}") for (variant, test), ledger in ledgers.items()]
-    overview = verdicts({f"{test}, {variant}": ledger for (variant, test), ledger in ledgers.items()})
+    raw = build_raw_ledger(study.raw.claimed() if study.raw else records[:0])
+    ledgers = {f"{test}, {variant}": ledger for (variant, test), ledger in judged.items()} | {"raw photographs": raw}
+    parts = [ledger.parts.assign(ledger=name) for name, ledger in ledgers.items()]
+    overview = verdicts(ledgers)
     texts = {
         "verdicts.md": markdown(overview),
         "claims.md": "\n".join(ledger.markdown() for ledger in ledgers.values()) + _made_with(tables, "", "third"),
         "claims.csv": pd.concat(parts).to_csv(index=False, lineterminator="\n", float_format="%.6g"),
     }
-    main = [report.ledger_of(ledger) for (variant, _), ledger in ledgers.items() if variant == study.variant]
-    others = [report.ledger_of(ledger) for (variant, _), ledger in ledgers.items() if variant != study.variant]
+    main = [report.ledger_of(ledger) for (variant, _), ledger in judged.items() if variant == study.variant]
+    others = [report.ledger_of(ledger) for (variant, _), ledger in judged.items() if variant != study.variant]
     folds = [report.Fold("The same of the shorter training with several seeds", others)] if others else []
-    return Found(report.Section("What the paper claims", blocks=[overview, *main, *folds]), texts)
+    return Found(
+        report.Section("What the paper claims", blocks=[overview, *main, report.ledger_of(raw), *folds]), texts
+    )
 
 
 def alpha(study: Study, made: Tables) -> Found | None:
@@ -201,9 +204,14 @@ def statistics(study: Study, differences: Mapping[str, Sequence[Difference]], ma
         for variant in differences
         for title, tables in (("Differences", compared), ("Ranks", ranked))
     ]
-    words = ["Every loss against L2 and against Mix, photograph by photograph; and which rank it has on average."]
+    words = [
+        "Every loss against L2 and against Mix, photograph by photograph; and which rank it has on average. More "
+        "comparisons are corrected together here than for the claims: a difference may be sure there and not here."
+    ]
     texts = {
-        name: "\n".join(markdown(table) for its in tables.values() for table in its) + _made_with(made, "", "third")
+        name: f"{words[0]}\n\n"
+        + "\n".join(markdown(table) for its in tables.values() for table in its)
+        + _made_with(made, "", "third")
         for name, tables in (("differences.md", compared), ("ranks.md", ranked))
     }
     frame = comparison_frame(each for found in differences.values() for each in found)

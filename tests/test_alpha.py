@@ -67,6 +67,12 @@ def test_the_table_has_the_readings_first_and_differences_to_mix():
     assert rows["0.84 in the unit range"][2] == ("28.00", "−2.00\n[−2.00, −2.00]", False)
 
 
+def test_notes_say_what_intervals_are_over():
+    basis = "8 images, 1 seed (interval over images only)"
+    assert alpha_table(study()).notes[-1].endswith(basis)
+    assert alpha_overview([study(), study()]).notes[-1] == f"from {basis}"
+
+
 def test_the_best_is_the_largest_number_not_the_last_in_the_alphabet():
     rows = dict(
         alpha_table(study({"mix": 9.98, "mix_code": 10.02} | dict.fromkeys(set(PSNR) - {"mix", "mix_code"}, 9.0))).rows

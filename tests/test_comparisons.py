@@ -108,6 +108,26 @@ def test_ranks_by_hand():
     assert dict(table.rows)["PSNR (dB)"] == [Cell("2.17"), Cell("2.17"), Cell("1.67", best=True)]
 
 
+def test_ranks_are_of_the_seeds_that_all_losses_have():
+    values = {"l2": np.full((3, 1), 30.0), "bm3d": np.full((3, 1), 32.0)}
+    l1 = np.array([[31.0, 40.0]] * 3)  # the second training alone would be the best
+    row = mean_ranks(pd.concat([records_of(values), records_of({"l1": l1})])).iloc[0]
+    assert row[["bm3d", "l1", "l2"]].tolist() == [1, 2, 3]
+    apart = pd.concat([records_of(values), records_of({"l1": l1}, first_seed=1)])
+    assert mean_ranks(apart).empty
+
+
+def test_artefacts_are_compared_where_the_task_may_leave_them():
+    values = {"l2": np.ones((6, 1)), "l1": np.zeros((6, 1))}
+    places = [
+        replace(PLACE, task=task, metric=metric) for task in ("sr", "jpeg") for metric in ("grating", "block_step")
+    ]
+    records = pd.concat([records_of(values, at) for at in places])
+    expected = [("sr", "grating"), ("jpeg", "block_step")]
+    assert [(each.at.task, each.at.metric) for each in compare_all(records)] == expected
+    assert mean_ranks(records)[["task", "metric"]].values.tolist() == [list(each) for each in expected]
+
+
 def test_a_training_that_lacks_a_value_loses_the_image():
     values = {"l2": np.ones((3, 2)), "l1": np.array([[2.0, nan], [2.0, 2.0], [0.0, 0.0]])}
     row = mean_ranks(records_of(values)).iloc[0]
