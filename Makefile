@@ -34,8 +34,10 @@ train: $(READY) ## train one network, or go on with it, and score it: TASK= LOSS
 eval: $(BIN)/.ready ## score trained runs again, write their tables: [TASK= LOSS= DATA=its name BUDGET= ARGS=]
 	@$(BIN)/python -m scripts.eval $(ONLY) $(ARGS)
 
-study: $(READY) ## train every loss x task not yet trained, write all tables: [EXPERIMENT= BUDGET= DATA= LAUNCHER= ARGS=]
-	@$(BIN)/python -m scripts.study $(if $(EXPERIMENT),experiment=$(EXPERIMENT)) $(if $(LAUNCHER),hydra/launcher=$(LAUNCHER)) $(HYDRA)
+study: $(READY) ## train every loss x task not yet trained, write all tables: [TASK=sr,jpeg LOSS= SEED= EXPERIMENT= BUDGET= DATA= LAUNCHER= ARGS=]
+	$(if $(GPUS),$(error a study trains each network by itself: GPUS= goes with make train, LAUNCHER=slurm with a study))
+	@$(BIN)/python -m scripts.study $(if $(EXPERIMENT),experiment=$(EXPERIMENT)) $(if $(LAUNCHER),hydra/launcher=$(LAUNCHER)) \
+		$(if $(TASK),"tasks=[$(TASK)]") $(if $(LOSS),"losses=[$(LOSS)]") $(if $(SEED),"seeds=[$(SEED)]") $(HYDRA)
 
 report: $(BIN)/.ready ## everything a study found as one page, results/report/index.html: [DATA=its name BUDGET=its name ARGS=]
 	@$(BIN)/python -m scripts.report $(if $(DATA),only.data=$(DATA)) $(if $(BUDGET),only.variant=$(BUDGET)) $(ARGS)
@@ -59,8 +61,8 @@ bench: $(BIN)/.ready-dev ## speed beside the machine's and other libraries': [BE
 	@set -e; for part in $(if $(BENCH),$(BENCH:full=step losses pipeline evaluation growth data),step losses pipeline evaluation); do \
 		$(BIN)/python -m scripts.bench_$$part $(ARGS); done
 
-recipe: $(READY) ## train candidates for optimiser, batch and schedule side by side: [TASK= LOSS= DATA= BUDGET= ARGS="--config-name precision"]
-	@$(BIN)/python -m scripts.recipe $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(HYDRA)
+recipe: $(READY) ## train candidates for optimiser, batch and schedule side by side: [TASK= LOSS= SEED= DATA= BUDGET= ARGS="--config-name precision"]
+	@$(BIN)/python -m scripts.recipe $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(if $(SEED),seed=$(SEED)) $(HYDRA)
 
 lint: $(BIN)/.ready-dev ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright

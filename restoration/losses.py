@@ -19,7 +19,7 @@ from restoration.closed_form import Absolute, Mixture
 from restoration.windows import windows_for
 
 SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0)
-WINDOW = 31  # the paper's patch
+WINDOW = 31  # the paper's patch; in the dense form, where no other is given
 
 
 def l2(restored: Tensor, target: Tensor) -> Tensor:
@@ -81,10 +81,10 @@ class L1Loss(nn.Module):
 class SSIMLoss(nn.Module):
     """1 - SSIM; the paper's tables have sigma = 5 (SSIM5) and sigma = 9 (SSIM9)."""
 
-    def __init__(self, sigma: float = 5.0, *, dense: bool = False, window: int = WINDOW):
+    def __init__(self, sigma: float = 5.0, *, dense: bool = False, window: int | None = None):
         super().__init__()
         self.sigma = sigma
-        self.window = window if dense else None
+        self.window = _window(dense, window)
 
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
         return ssim(restored, target, sigma=self.sigma, window=self.window).mean()
@@ -96,10 +96,10 @@ class SSIMLoss(nn.Module):
 class MSSSIMLoss(nn.Module):
     """1 - MS-SSIM over the scales `sigmas`."""
 
-    def __init__(self, sigmas: tuple[float, ...] = SIGMAS, *, dense: bool = False, window: int = WINDOW):
+    def __init__(self, sigmas: tuple[float, ...] = SIGMAS, *, dense: bool = False, window: int | None = None):
         super().__init__()
         self.sigmas = tuple(sigmas)
-        self.window = window if dense else None
+        self.window = _window(dense, window)
 
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
         return ms_ssim(restored, target, sigmas=self.sigmas, window=self.window).mean()
@@ -123,7 +123,7 @@ class MixLoss(nn.Module):
         sigmas: tuple[float, ...] = SIGMAS,
         *,
         dense: bool = False,
-        window: int = WINDOW,
+        window: int | None = None,
     ):
         super().__init__()
         self.alpha = _checked_alpha(alpha)
@@ -131,7 +131,7 @@ class MixLoss(nn.Module):
             raise ValueError(f"l1_scale is the unit of the L1 term, 255 for 8-bit levels or 1, got {l1_scale}")
         self.l1_scale = l1_scale
         self.sigmas = tuple(sigmas)
-        self.window = window if dense else None
+        self.window = _window(dense, window)
 
     def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
         """The weighted terms by name; their sum is the loss."""
@@ -151,12 +151,12 @@ class MSSSIML2Loss(nn.Module):
     """alpha (1 - MS-SSIM) + (1 - alpha) 1/2 sum G_sigmaM (x - y)^2, alpha = 0.1 as in the authors' code."""
 
     def __init__(
-        self, alpha: float = 0.1, sigmas: tuple[float, ...] = SIGMAS, *, dense: bool = False, window: int = WINDOW
+        self, alpha: float = 0.1, sigmas: tuple[float, ...] = SIGMAS, *, dense: bool = False, window: int | None = None
     ):
         super().__init__()
         self.alpha = _checked_alpha(alpha)
         self.sigmas = tuple(sigmas)
-        self.window = window if dense else None
+        self.window = _window(dense, window)
 
     def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
         """The weighted terms by name; their sum is the loss."""
@@ -204,6 +204,13 @@ def _as_float(restored: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     dtype = torch.promote_types(torch.promote_types(restored.dtype, target.dtype), torch.float32)
     plain = torch.contiguous_format  # the network's channels_last would slow down all that follows
     return restored.to(dtype, memory_format=plain), target.to(dtype, memory_format=plain)
+
+
+def _window(dense: bool, window: int | None) -> int | None:
+    """The side of a module's windows in the dense form; None for the patch form, which has no other than the patch."""
+    if window is not None and not dense:
+        raise ValueError(f"window={window} is of the dense form: give dense=True with it, or neither")
+    return (window or WINDOW) if dense else None
 
 
 def _checked_alpha(alpha: float) -> float:

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from skimage.color.colorconv import xyz_from_rgb
 from torch import Tensor
 
 from restoration.datasets.develop import raw_library
@@ -55,7 +56,7 @@ def read_sensor(path: Path) -> Sensor:
     """A Bayer raw file of any kind that LibRaw reads, such as a DNG.
 
     Raises:
-        UserError: rawpy is not installed, or the file is no raw file of a Bayer sensor.
+        UserError: rawpy is not installed, or the file is no raw file of a Bayer sensor whose colours are known.
     """
     rawpy = raw_library()
     try:
@@ -70,10 +71,12 @@ def read_sensor(path: Path) -> Sensor:
             black = np.array(raw.black_level_per_channel, np.float32)
             white = float(raw.white_level)
             balance = _balance(raw.camera_whitebalance, raw.daylight_whitebalance)
-            to_srgb = torch.from_numpy(raw.color_matrix[:, :3].copy()).float()
+            to_srgb = _to_srgb(raw.color_matrix[:, :3], raw.rgb_xyz_matrix[:3])
             flip = raw.sizes.flip
     except rawpy.LibRawError as error:
         raise UserError(f"LibRaw does not read {path} ({error}); give a sound raw file of a Bayer sensor") from error
+    if to_srgb is None:
+        raise UserError(f"{path} does not say how its camera sees colours, nor does LibRaw know; convert it to DNG")
     light = (values - black[colours]) / (white - black[colours])
     top, left = CORNERS[pattern]
     light = light[top:, left:]
@@ -140,6 +143,23 @@ def _pattern(raw: Any) -> str:
     if raw.raw_pattern is None or raw.raw_pattern.shape != (2, 2):
         return "none"
     return "".join(chr(raw.color_desc[index]) for index in raw.raw_colors_visible[:2, :2].flatten())
+
+
+def _to_srgb(embedded: np.ndarray, from_xyz: np.ndarray) -> Tensor | None:
+    """Balanced camera colours -> linear sRGB, (3, 3): the file's matrix, or that of LibRaw's table; None without both.
+
+    Args:
+        embedded: (3, 3), zero where the file has none, as the raw files of many cameras.
+        from_xyz: (3, 3), CIE XYZ -> camera colours, zero where LibRaw does not know the camera.
+    """
+    if embedded.any():
+        matrix = embedded
+    elif from_xyz.any():
+        camera = from_xyz @ xyz_from_rgb  # of linear sRGB
+        matrix = np.linalg.inv(camera / camera.sum(axis=1, keepdims=True))  # balanced: white stays white
+    else:
+        return None
+    return torch.from_numpy(np.ascontiguousarray(matrix)).float()
 
 
 def _balance(camera: list[float], daylight: list[float]) -> Tensor:

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -14,7 +15,7 @@ from restoration.figures import as_saved
 from restoration.files import replacing
 from restoration.network import RestorationCNN
 from restoration.runs import Run, read_provenance
-from restoration.shipped import weights_file
+from restoration.shipped import TASKS, weights_file
 from restoration.tasks import Task
 
 LICENCE = "MIT, as the code; the photographs that trained it are not part of it and have licences of their own"
@@ -41,16 +42,24 @@ def ship(run: Run, network: nn.Module, task: Task, folder: Path, *, photo: Tenso
 
     Args:
         network: the run's, trained; it stays as it is.
-        task: the degradation that it was trained on.
+        task: the degradation that it was trained on: the paper's, which is all that `shipped.TASKS` prepares.
         folder: `shipped.FOLDER`, to give it to users of the package.
         photo: (3, H, W) in [0, 1], on which the rounding is measured.
 
     Raises:
-        UserError: it is not the paper's network, which is all that `shipped.load` builds, or half precision cannot
-            hold it.
+        UserError: it is not the paper's network, which is all that `shipped.load` builds, or of another degradation;
+            half precision cannot hold it; or the folder has the network of another study.
     """
     if type(network) is not RestorationCNN or network.residual:
         raise UserError(f"{run.folder} does not hold the paper's network; only that one is shipped")
+    if repr(task) != repr(TASKS[run.task]):
+        raise UserError(f"{run.folder} was trained for {task}; only networks for {TASKS[run.task]} are shipped")
+    path = weights_file(folder, run.task, run.loss)
+    if path.exists() and (there := _study_of(path)) != (run.data, run.variant):
+        raise UserError(
+            f"{path} is the network of another study, {', '.join(there)}; this one is of {run.data}, {run.variant}: "
+            "keep them apart (make publish ARGS=weights=FOLDER), or move that file away"
+        )
     weights = {name: weight.detach().cpu().half().contiguous() for name, weight in network.state_dict().items()}
     if not all(weight.isfinite().all() for weight in weights.values()):
         raise UserError(f"{run.folder} has weights that half precision cannot hold; train it again")
@@ -70,9 +79,16 @@ def ship(run: Run, network: nn.Module, task: Task, folder: Path, *, photo: Tenso
         "half_precision_changes": str(rounding),
         "licence": LICENCE,
     }
-    with replacing(weights_file(folder, run.task, run.loss)) as temporary:
+    with replacing(path) as temporary:
         temporary.write_bytes(_file(weights, origin))
     return rounding
+
+
+def _study_of(path: Path) -> tuple[str, str]:
+    """Data and variant of the runs that a shipped network is one of."""
+    with safe_open(path, "pt") as file:
+        origin = file.metadata()
+    return origin["data"], origin["variant"]
 
 
 def _rounding(network: nn.Module, weights: dict[str, Tensor], degraded: Tensor) -> Rounding:

@@ -7,9 +7,11 @@ import numpy as np
 import piq
 import pytest
 import torch
+from torch import nn
 
 from restoration import losses
 from restoration.clamped import Clamped
+from restoration.switching import SwitchedLoss
 
 SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0)
 C1, C2 = 0.01**2, 0.03**2
@@ -146,7 +148,7 @@ def test_gradcheck(name):
 @pytest.mark.parametrize("module", [losses.SSIMLoss, losses.MSSSIMLoss, losses.MixLoss, losses.MSSSIML2Loss])
 def test_gradcheck_of_both_images_in_both_forms(module, dense):
     x, y = pair("texture", side=13 if dense else 11)
-    loss = module(dense=dense, window=11)
+    loss = module(dense=True, window=11) if dense else module()
     assert torch.autograd.gradcheck(loss, (x[:1, :2].requires_grad_(), y[:1, :2].requires_grad_()))
 
 
@@ -335,6 +337,23 @@ def test_a_clamped_loss_takes_what_a_network_gives():
     assert restored.grad is not None
     assert (restored.grad[:, :, 3, 3] == 0).all()
     assert (restored.grad[:, :, 10:20, 10:20] != 0).all()
+
+
+def test_a_clamped_loss_names_its_terms_and_does_not_hide_a_switch():
+    restored, target = torch.rand(2, 2, 3, 31, 31, generator=torch.Generator().manual_seed(0)).unbind()
+    outside = restored * 1.5
+    terms = Clamped(losses.MixLoss()).terms(outside, target)
+    assert terms == losses.MixLoss().terms(outside.clamp(0, 1), target)
+    assert Clamped(nn.L1Loss()).terms(outside, target) == {}
+    with pytest.raises(ValueError, match="clamp the losses in it instead"):
+        Clamped(SwitchedLoss(nn.L1Loss(), nn.MSELoss()))
+
+
+@pytest.mark.parametrize("module", [losses.SSIMLoss, losses.MSSSIMLoss, losses.MixLoss, losses.MSSSIML2Loss])
+def test_a_window_without_the_dense_form_is_refused(module):
+    with pytest.raises(ValueError, match="window=11 is of the dense form: give dense=True"):
+        module(window=11)
+    assert (module(dense=True).window, module(dense=True, window=11).window, module().window) == (31, 11, None)
 
 
 def test_a_printed_loss_says_its_constants():

@@ -1,6 +1,7 @@
 """From a sensor's values to the network's range and back: self-made DNGs of known light, LibRaw, and a real file."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -42,6 +43,7 @@ def write_dng(
     pattern: str = "RGGB",
     orientation: int = 1,
     black_levels: np.ndarray = BLACK,
+    colours: bool = True,
 ) -> np.ndarray:
     """A DNG of (3, H, W) light as its sensor sees it; gives that mosaic, rounded as in the file, in [0, 1]."""
     height, width = light.shape[1:]
@@ -59,7 +61,7 @@ def write_dng(
         (50713, "H", 2, (2, 2)),  # BlackLevelRepeatDim
         (50714, "H", 4, tuple(black_levels.flatten().tolist())),  # BlackLevel
         (50717, "H", 1, WHITE),  # WhiteLevel
-        (50721, "2i", 9, MATRIX),  # ColorMatrix1
+        *([(50721, "2i", 9, MATRIX)] if colours else []),  # ColorMatrix1
         (50728, "2I", 3, NEUTRAL),  # AsShotNeutral
     ]
     tifffile.imwrite(path, values, photometric=32803, metadata=None, extratags=[(*tag, True) for tag in tags])
@@ -214,6 +216,40 @@ def test_a_real_sensors_colours_are_libraws():
     assert np.abs(light[0] - expected[:1006, :1518, 0] / 65535).max() < 2e-4
     assert np.abs(light[2] - expected[1:1007, 1:1519, 2] / 65535).max() < 2e-4
     assert displayed(reference[:, :100, :60], source).shape == (3, 60, 100)
+
+
+class NoMatrix:
+    """An opened raw file without a colour matrix of its own, of a camera that LibRaw knows."""
+
+    def __init__(self, raw: rawpy.RawPy):
+        self.raw = raw
+        self.color_matrix = np.zeros((3, 4), np.float32)
+        self.rgb_xyz_matrix = np.array([*MATRIX[::2], 0, 0, 0]).reshape(4, 3) / 10000
+
+    def __getattr__(self, name: str):
+        return getattr(self.raw, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.raw.close()
+
+
+def test_colours_are_those_of_libraws_table_where_the_file_has_no_matrix(tmp_path, monkeypatch):
+    write_dng(tmp_path / "a.dng", scene(60, 80))
+    embedded = read_sensor(tmp_path / "a.dng").to_srgb
+    library = SimpleNamespace(imread=lambda path: NoMatrix(rawpy.imread(path)), LibRawError=rawpy.LibRawError)
+    monkeypatch.setattr("restoration.raw.raw_library", lambda: library)
+    derived = read_sensor(tmp_path / "a.dng").to_srgb
+    assert derived.sum(dim=1).tolist() == pytest.approx([1, 1, 1], abs=1e-6)  # white stays white
+    assert torch.allclose(derived, embedded, atol=1e-3)  # made by LibRaw of the same ColorMatrix
+
+
+def test_a_camera_of_unknown_colours_is_refused(tmp_path):
+    write_dng(tmp_path / "a.dng", scene(60, 80), colours=False)
+    with pytest.raises(UserError, match="does not say how its camera sees colours"):
+        read_sensor(tmp_path / "a.dng")
 
 
 @needs_raw

@@ -143,7 +143,18 @@ def test_what_cannot_be_shipped(tmp_path, photo):
         large.layers[0].bias[0] = 1e6
     with pytest.raises(UserError, match="half precision cannot hold"):
         ship(run, large, TASKS["sr"], tmp_path / "new", photo=as_image(photo))
+    with pytest.raises(UserError, match=r"scale=3.*only networks for .*scale=2.* are shipped"):
+        ship(run, RestorationCNN(), SuperResolution(scale=3), tmp_path / "new", photo=as_image(photo))
     assert not (tmp_path / "new").exists()
+
+
+def test_the_networks_of_another_study_stay(shelf, tmp_path, photo):
+    other = Run(tmp_path / "runs", "tiny", "long", "sr", "mix", seed=3)
+    write_text(other.folder / "provenance.json", (finished_run(tmp_path, "sr").folder / "provenance.json").read_text())
+    before = (shelf.folder / "sr-mix.safetensors").read_bytes()
+    with pytest.raises(UserError, match=r"another study, tiny, quick; this one is of tiny, long: .* ARGS=weights="):
+        ship(other, shelf.networks["sr"], TASKS["sr"], shelf.folder, photo=as_image(photo))
+    assert (shelf.folder / "sr-mix.safetensors").read_bytes() == before
 
 
 def test_an_unknown_network_is_answered_with_those_there_are(shelf, tmp_path, monkeypatch):
