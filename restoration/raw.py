@@ -52,7 +52,7 @@ class Sensor:
     turns: int = 0
 
 
-def read_sensor(path: Path) -> Sensor:
+def read_sensor(path: str | Path) -> Sensor:
     """A Bayer raw file of any kind that LibRaw reads, such as a DNG.
 
     Raises:

@@ -1,7 +1,8 @@
 """The demosaicking networks beside BM3D on real raw files: make raw RAW=DIR_or_FILE [DATA=photos] [BUDGET=long]
 
 <runs>/<data>/raw-<variant>/ gets records.csv (a row for each version, tile and metric), a table for each kind of noise,
-differences.md, and crops of each file; bm3d/ beside them keeps what BM3D made, so that it is not made twice.
+differences.md, and crops of each file, all in the place of an earlier command's; bm3d/ beside them keeps what BM3D
+made, so that it is not made twice.
 """
 
 from collections.abc import Sequence
@@ -94,12 +95,12 @@ class Restorers:
                     made[key] = image
                     progress.update(bar, advance=1, description=f"{path.name}, {observation.name}: {key[0]}")
                 if observation.reference is not None:
-                    frames.append(tile_records(made, observation.reference, path.stem, observation.name, **self.names))
+                    frames.append(tile_records(made, observation.reference, path.name, observation.name, **self.names))
                 images = pictures(made, observation, sensor)
                 for number, crop in enumerate(crops(images, count=2), start=1):
                     rows[observation.label(number)] = crop
                 columns = list(map(title_of, images))  # the last has a reference
-        save_crops(rows, columns, self.folder / f"{path.stem}.png")
+        save_crops(rows, columns, self.folder / f"{path.name}.png")
         a, b = estimated_noise(sensor.light)
         note = (
             f"{path.name}: its own noise, estimated, has a={a:.2g}, b={b:.2g}; as much again in the reference would "
@@ -126,7 +127,7 @@ def demosaicking_runs(root: Path, data: str | None, variant: str | None) -> list
     places = sorted({(run.data, run.variant) for run in runs})
     if len(places) != 1:
         there = "\n".join(f"  DATA={data} BUDGET={variant}" for data, variant in places) or (
-            "  none; train them: make study ARGS='tasks=[demosaic]'"
+            "  none; train them: make study TASK=demosaic"
         )
         raise UserError(f"one data set and one budget are looked at; networks trained to demosaic in {root}:\n{there}")
     order = in_order({run.loss for run in runs})

@@ -310,7 +310,7 @@ def test_the_command_from_raw_files_to_tables_and_crops(tmp_path):
         "records.csv",
         "notes.txt",
         "differences.md",
-        "cat.png",
+        "cat.dng.png",
         *(f"demosaic-raw-{kind}-0.005-0.0001.{end}" for kind in ("light", "encoded") for end in ("md", "csv", "tex")),
     }
     table = (folder / "demosaic-raw-light-0.005-0.0001.md").read_text()
@@ -319,7 +319,7 @@ def test_the_command_from_raw_files_to_tables_and_crops(tmp_path):
     found = read_raw(folder)
     assert found is not None
     assert set(found.claimed()["loss"]) == {"input", "l1", "mix"}
-    with Image.open(folder / "cat.png") as image:
+    with Image.open(folder / "cat.dng.png") as image:
         assert image.width < image.height  # six rows of four columns
 
 

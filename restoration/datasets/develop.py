@@ -153,7 +153,7 @@ def raw_library() -> ModuleType:
     try:
         import rawpy
     except ImportError:
-        raise UserError("raw files need rawpy; install it with .venv/bin/pip install '.[fivek]'") from None
+        raise UserError("raw files need rawpy; install it with .venv/bin/python -m pip install -e '.[fivek]'") from None
     return rawpy
 
 
