@@ -1,4 +1,4 @@
-"""What the paper claims, claim by claim, as tests on records; `ledger` judges them by its rules.
+"""What the paper claims, claim by claim, as tests on records; `judge` judges them by its rules.
 
 A claim about "every metric" means those of the paper's Table 1; one about the losses of a task means the columns that
 the paper has for it. "A small change of α" is one of at most 0.1 from 0.84, with L1 in 8-bit units; it "hardly matters"
@@ -16,7 +16,8 @@ from restoration.bootstrap import RESAMPLES
 from restoration.columns import title_of
 from restoration.comparisons import rank_records
 from restoration.evaluate import INPUT
-from restoration.ledger import Ledger, judge
+from restoration.judge import judge
+from restoration.ledger import Ledger
 from restoration.main_runs import PAPER_COLUMNS, TABLE_1, Main
 from restoration.questions import questions
 from restoration.scales import RANK

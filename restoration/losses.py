@@ -210,7 +210,7 @@ def _window(dense: bool, window: int | None) -> int | None:
     """The side of a module's windows in the dense form; None for the patch form, which has no other than the patch."""
     if window is not None and not dense:
         raise ValueError(f"window={window} is of the dense form: give dense=True with it, or neither")
-    return (window or WINDOW) if dense else None
+    return (WINDOW if window is None else window) if dense else None
 
 
 def _checked_alpha(alpha: float) -> float:

@@ -1,4 +1,4 @@
-"""What can be claimed about losses, made of parts that figures decide; the rules are told in `ledger`."""
+"""What can be claimed about losses, made of parts that figures decide; the rules are told in `judge`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -9,11 +9,13 @@ import pytest
 
 from restoration.claims import build_ledger, build_raw_ledger
 from restoration.columns import UNTRAINED
-from restoration.ledger import FAILS, HOLDS, SHOWN, UNDECIDED, UNMEASURED, Ledger
+from restoration.judge import SHOWN
+from restoration.ledger import Ledger
 from restoration.ledger import verdicts as side_by_side
 from restoration.main_runs import PAPER_COLUMNS, TABLE_1
 from restoration.metrics import METRICS
 from restoration.scales import ARTEFACTS, scale_of
+from restoration.statements import FAILS, HOLDS, UNDECIDED, UNMEASURED
 from restoration.statistics import Condition
 from tests.records import PLACE, records_of
 

@@ -351,6 +351,8 @@ def test_a_clamped_loss_names_its_terms_and_does_not_hide_a_switch():
 
 @pytest.mark.parametrize("module", [losses.SSIMLoss, losses.MSSSIMLoss, losses.MixLoss, losses.MSSSIML2Loss])
 def test_a_window_without_the_dense_form_is_refused(module):
+    with pytest.raises(ValueError, match="window"):
+        module(dense=True, window=0)(torch.zeros(1, 3, 31, 31), torch.zeros(1, 3, 31, 31))
     with pytest.raises(ValueError, match="window=11 is of the dense form: give dense=True"):
         module(window=11)
     assert (module(dense=True).window, module(dense=True, window=11).window, module().window) == (31, 11, None)
