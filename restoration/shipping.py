@@ -87,8 +87,8 @@ def ship(run: Run, network: nn.Module, task: Task, folder: Path, *, photo: Tenso
 def _study_of(path: Path) -> tuple[str, str]:
     """Data and variant of the runs that a shipped network is one of."""
     with safe_open(path, "pt") as file:
-        origin = file.metadata()
-    return origin["data"], origin["variant"]
+        origin = file.metadata() or {}
+    return origin.get("data", "unknown"), origin.get("variant", "unknown")
 
 
 def _rounding(network: nn.Module, weights: dict[str, Tensor], degraded: Tensor) -> Rounding:

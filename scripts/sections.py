@@ -84,7 +84,7 @@ def claims(study: Study, tables: Tables) -> Found:
     overview = verdicts(ledgers)
     texts = {
         "verdicts.md": markdown(overview),
-        "claims.md": "\n".join(ledger.markdown() for ledger in ledgers.values()) + _made_with(tables, "", "third"),
+        "claims.md": "\n".join(ledger.markdown() for ledger in ledgers.values()) + _made_with(tables, *tables),
         "claims.csv": pd.concat(parts).to_csv(index=False, lineterminator="\n", float_format="%.6g"),
     }
     main = [report.ledger_of(ledger) for (variant, _), ledger in judged.items() if variant == study.variant]

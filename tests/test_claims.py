@@ -339,6 +339,7 @@ def test_claims_of_several_ledgers_are_told_in_order(ledger, raw):
     table = side_by_side({"kodak24": ledger, "raw": raw_ledger_of(raw)})
     numbers = [name.split(" ")[0].rstrip(".") for name, _ in table.rows]
     assert numbers[-8:] == ["9", "10", "Q1", "Q2", "Q3", "Q4", "Q5", "Q6"]
+    assert set(verdicts(raw_ledger_of(raw)).values()) == {HOLDS}
     cells = {name[:2]: [cell.text for cell in cells] for name, cells in table.rows}
     assert cells["9."] == ["✓ holds", ""]
     assert cells["10"] == ["", "✓ holds"]

@@ -149,6 +149,7 @@ def test_the_claims_are_judged_by_the_main_runs_and_by_those_with_several_seeds(
     text = (written[1] / "claims.md").read_text()
     for verdict in verdicts["1. L1 beats L2 on every metric and task [S]"][:2]:
         assert f"| {verdict} | 1 | L1 beats L2 on every metric and task [S] |" in text
+    assert "- budget cpu-alpha: " in text.split("Made with:")[1]  # on which some claims rest
     assert text.index("(photos, cpu)**") < text.index("(photos, cpu-third)**") < text.index("Made with:")
     for name in ("claims", "alpha", "switching", "artefacts", "differences", "ranks"):
         end = (written[1] / f"{name}.md").read_text().split("Made with:")[1]
