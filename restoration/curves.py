@@ -1,6 +1,7 @@
 """Curves against patches seen, as diagrams and as tables, from the scalars of runs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -29,6 +30,19 @@ def diagram(
         if x
     ]
     return Curves(title, X, metric.title, series, (), marks)
+
+
+def with_close_ups(curves: Curves) -> list[Curves]:
+    """The diagram, and from each of its marks on: what came before may be so large that the rest looks flat."""
+    close_ups = []
+    for place, name in curves.marks:
+        later = [
+            Series(series.name, *zip(*points, strict=True))
+            for series in curves.series
+            if (points := [(x, y) for x, y in zip(series.x, series.y, strict=True) if x >= place])
+        ]
+        close_ups.append(replace(curves, title=f"{curves.title} since the {name}", series=later))
+    return [curves, *close_ups]
 
 
 def as_table(curves: Curves, digits: int) -> Table:

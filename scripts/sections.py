@@ -13,7 +13,7 @@ from restoration import report
 from restoration.artefact_tables import artefact_table
 from restoration.claims import build_ledger, build_raw_ledger
 from restoration.comparisons import comparison_frame, comparison_tables, mean_ranks, rank_tables
-from restoration.curves import as_table, diagram
+from restoration.curves import as_table, diagram, with_close_ups
 from restoration.ledger import verdicts
 from restoration.metrics import METRICS, QUICK
 from restoration.published import beside_published
@@ -130,16 +130,20 @@ def switching(study: Study, made: Tables) -> Found | None:
         for tag in tags:
             group, _, metric = tag.rpartition("/")
             if group.startswith("test/") and metric in drawn:
-                title = f"{task} on {group.removeprefix('test/')}: {METRICS[metric].title} of the test photographs"
+                title = f"{task} on {group.removeprefix('test/')}: {METRICS[metric].title}"
                 drawn[metric].append(diagram(title, scalars, tag, marks=marks))
     tables = [as_table(each, METRICS[metric].digits) for metric, curves in drawn.items() for each in curves]
     if not tables:
         return None
-    words = ["L2 and L1 throughout, and each for one half of the training: does L2 get stuck, as the paper says?"]
-    blocks = [*drawn["l2"], report.Fold("The same by L1", drawn["l1"])]
+    words = [
+        "L2 and L1 throughout, and each for one half of the training: does L2 get stuck, as the paper says? "
+        "Errors are those of the test photographs."
+    ]
+    shown = {metric: [each for whole in curves for each in with_close_ups(whole)] for metric, curves in drawn.items()}
+    blocks = [*shown["l2"], report.Fold("The same by L1", shown["l1"])]
     section = report.Section("Switching losses", words, blocks)
     return Found(
-        section, _texts("switching", tables, after=_made_with(made, "switching")), {"switching.svg": drawn["l2"]}
+        section, _texts("switching", tables, after=_made_with(made, "switching")), {"switching.svg": shown["l2"]}
     )
 
 

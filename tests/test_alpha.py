@@ -122,7 +122,9 @@ def test_the_overview_has_the_distance_of_every_reading():
 def test_curves_run_along_the_axis_with_the_readings_marked():
     psnr, shares = alpha_curves([study()])
     assert list(psnr.series[0].x) == sorted(psnr.series[0].x)
-    assert max(psnr.series[0].y) == pytest.approx(30.05)
+    by_place = dict(zip(psnr.series[0].x, psnr.series[0].y, strict=True))
+    assert by_place[psnr.marks[1][0]] == 0
+    assert by_place[psnr.marks[2][0]] == pytest.approx(28.00 - 30.05)
     assert [name for _, name in psnr.marks] == ["0.84, 8 bit", "0.025, unit", "0.84, unit"]
     assert set(shares.series[0].y) == {25}
     assert len(list(alpha_curves([study(share=float("nan"))]))) == 1

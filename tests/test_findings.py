@@ -115,11 +115,17 @@ def test_settings_of_alpha_come_from_configurations_and_shares_from_curves(writt
 
 
 def test_curves_of_the_test_set_mark_the_switch(written):
-    curves, fold = section(written[0], "Switching losses").blocks
+    curves, close_up, fold = section(written[0], "Switching losses").blocks
     assert [series.name for series in curves.series] == ["L2", "L1", "L1, then L2", "L2, then L1"]
     assert curves.marks == [(PATCHES / 3 / 2, "switch")]
     assert curves.series[0].y[-1] == pytest.approx(1000 * (0.002 + 2e-4 * 3 / 7))
-    assert [curves.y_label for curves in fold.blocks] == ["1000 L1"]
+    assert close_up.title == f"{curves.title} since the switch"
+    assert [(series.name, series.x) for series in close_up.series] == [
+        (series.name, tuple(x for x in series.x if x >= PATCHES / 3 / 2)) for series in curves.series
+    ]
+    assert all(0 < len(series.x) < len(curves.series[0].x) for series in close_up.series)
+    assert close_up.series[0].y[-1] == curves.series[0].y[-1]
+    assert [curves.y_label for curves in fold.blocks] == ["1000 L1", "1000 L1"]
     assert "switch at 15,000" in (written[1] / "switching.md").read_text()
 
 
