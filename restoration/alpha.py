@@ -171,9 +171,9 @@ def alpha_curves(studies: Sequence[AlphaStudy]) -> Iterator[Curves]:
     note = "Left more L1, right more MS-SSIM. −3 is α = 0.001 in the unit range, 0 is 0.5; 8-bit levels move by 2.41."
     series = []
     for study in studies:  # test sets are some dB apart, settings tenths
-        settings = study.along_the_axis()
-        psnr = [study.mean(it, "psnr") for it in settings]
-        series.append(Series(study.at.test_set, [it.log_odds for it in settings], [each - max(psnr) for each in psnr]))
+        settings, best = study.along_the_axis(), study.mean(study.best(), "psnr")
+        lost = [study.mean(it, "psnr") - best for it in settings]
+        series.append(Series(study.at.test_set, [it.log_odds for it in settings], lost))
     yield Curves(f"PSNR and α: {first.at.task}", axis, "PSNR below the best (dB)", series, [note], marks)
     known = [it for it in first.along_the_axis() if not math.isnan(it.share)]
     if known:
