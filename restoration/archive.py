@@ -13,6 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -21,6 +22,7 @@ from restoration.files import write_csv, write_text
 from restoration.raw_tables import RawStudy, raw_folder, write_raw
 from restoration.runs import COLUMNS, Run, baselines_beside, read_scores
 from restoration.scalars import read_scalars
+from restoration.statistics import SAME
 from restoration.study import Study, read_study
 
 KEPT = ("config.yaml", "scoring.json", "provenance.json")  # of which baselines have scoring.json alone
@@ -32,7 +34,7 @@ def archive(study: Study, folder: Path) -> None:
     """Writes the records of a study, and of the baselines scored as it was, into `folder`."""
     baselines = list(dict.fromkeys(other for run in study.runs for other in baselines_beside(run)))
     facts = {_name(run): _facts(run) for run in (*study.runs, *baselines)}
-    records = read_scores([*study.runs, *baselines]).drop_duplicates().sort_values(COLUMNS[:-1])
+    records = _each_once(read_scores([*study.runs, *baselines])).sort_values(COLUMNS[:-1])
     write_csv(folder / "per_image.csv.xz", records)
     write_csv(folder / "scalars.csv.xz", pd.concat([read_scalars(run) for run in study.runs]))
     if study.raw:
@@ -60,6 +62,17 @@ def unpack(folder: Path, root: Path) -> Study:
         raw = RawStudy(pd.read_csv(folder / "raw.csv.xz"), tuple(known["raw"]))
         write_raw(raw, raw_folder(root, known["data"], known["variant"]))
     return read_study(root, data=known["data"], variant=known["variant"])
+
+
+def _each_once(records: pd.DataFrame) -> pd.DataFrame:
+    """Without the rows that say again what another says.
+
+    Every run scores its degraded input, whose last bits may differ from another's: the first one counts. What differs
+    by more than rounding stays, for `Scores` to refuse.
+    """
+    first = records.groupby(COLUMNS[:-1])["value"].transform("first")
+    rounding = np.isclose(records["value"], first, rtol=SAME, atol=0)
+    return records.assign(value=records["value"].mask(rounding, first)).drop_duplicates()
 
 
 def _name(run: Run) -> str:

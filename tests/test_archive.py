@@ -10,7 +10,7 @@ import pytest
 
 from restoration.archive import archive, unpack
 from restoration.evaluate import INPUT, Score
-from restoration.files import write_text
+from restoration.files import write_csv, write_text
 from restoration.metrics import METRICS
 from restoration.raw_tables import RawStudy, raw_folder, write_raw
 from restoration.runs import COLUMNS, Run, baseline_run, baselines_beside, find_runs, read_scores, write_scores
@@ -77,4 +77,18 @@ def test_an_archive_is_the_same_each_time_and_holds_every_row_once(runs, tmp_pat
     archive(unpack(tmp_path / "one", tmp_path / "back"), tmp_path / "again")
     one, again = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "again"))
     assert one == again
-    assert not pd.read_csv(tmp_path / "one/per_image.csv.xz").duplicated().any()
+    assert not pd.read_csv(tmp_path / "one/per_image.csv.xz").duplicated(COLUMNS[:-1]).any()
+
+
+def test_the_input_counts_once_where_only_its_last_bits_differ(runs, tmp_path):
+    changed = pd.read_csv(runs[1].folder / "per_image.csv")
+    rows = changed.index[changed["loss"] == INPUT]
+    changed.loc[rows[0], "value"] *= 1 + 1e-15
+    changed.loc[rows[1], "value"] *= 1.01
+    write_csv(runs[1].folder / "per_image.csv", changed)
+    archive(read_study(tmp_path / "runs"), tmp_path / "kept")
+    kept = pd.read_csv(tmp_path / "kept/per_image.csv.xz")
+    twice = kept[kept.duplicated(COLUMNS[:-1], keep=False)]
+    place = changed.loc[rows[1], ["image", "metric"]]
+    assert len(twice) == 2  # another input is not hidden: comparisons refuse it
+    assert (twice[["image", "metric"]] == place).all(axis=None)
