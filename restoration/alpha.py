@@ -7,7 +7,7 @@ alike: each is the same as α' / (1 − α') = α / ((1 − α)·u), or α' = α
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -115,10 +115,14 @@ class AlphaStudy:
         """By PSNR; of equals the one with the least α."""
         return max(self.along_the_axis(), key=lambda setting: self.mean(setting, "psnr"))
 
-    def nearest(self) -> Setting | None:
-        """The reading with the best PSNR; None where none was trained."""
+    def nearest(self) -> list[Setting]:
+        """The reading with the best PSNR, then those that the interval does not tell from it; of what was trained."""
         readings = [it for it in self.along_the_axis() if it.named]
-        return max(readings, key=lambda setting: self.mean(setting, "psnr"), default=None)
+        if not readings:
+            return []
+        first = max(readings, key=lambda setting: self.mean(setting, "psnr"))
+        others = {it: self.difference(it, first.loss, "psnr") for it in readings if it != first}
+        return [first, *(it for it, found in others.items() if found.low <= 0 <= found.high)]
 
     def near_best(self) -> tuple[Setting, Setting]:
         """The ends of the range around the best setting in which every PSNR is within 0.1 dB of it."""
@@ -202,7 +206,8 @@ def alpha_overview(studies: Sequence[AlphaStudy]) -> Table:
         rows,
         [
             "α: with L1 in the unit range; 8 bit: with L1 in 8-bit levels. Below each difference to the best: its 95 % "
-            "interval. Highlighted: the nearest reading. Ranges hold what was trained, neighbour by neighbour",
+            "interval. Highlighted: the nearest reading, and those that the interval does not tell from it. Ranges "
+            "hold what was trained, neighbour by neighbour",
             f"from {'; '.join(dict.fromkeys(study.basis() for study in studies))}",
         ],
     )
@@ -210,8 +215,10 @@ def alpha_overview(studies: Sequence[AlphaStudy]) -> Table:
 
 def alpha_answer(studies: Sequence[AlphaStudy]) -> str:
     """Which reading is the nearest to the best, how often, and which α is near it everywhere: from the figures."""
-    nearest = Counter(near.title for study in studies if (near := study.nearest()))
-    counted = "; ".join(f"{title}, in {count}" for title, count in nearest.most_common()) or "no reading was trained"
+    nearest = [study.nearest() for study in studies]
+    counted = _counted(it for readings in nearest for it in readings[:1]) or "no reading was trained"
+    others = _counted(it for readings in nearest for it in readings[1:])
+    unsure = f" Not told from the nearest by the 95 % interval: {others}." if others else ""
     ends = [study.near_best() for study in studies]
     low = max((low for low, _ in ends), key=lambda it: it.log_odds)
     high = min((high for _, high in ends), key=lambda it: it.log_odds)
@@ -222,19 +229,24 @@ def alpha_answer(studies: Sequence[AlphaStudy]) -> str:
         else "no α that was tried stays"
     )
     return (
-        f"Nearest to the best PSNR, of {len(studies)} pairs of task and test set: {counted}. "
+        f"Nearest to the best PSNR, of {len(studies)} pairs of task and test set: {counted}.{unsure} "
         f"In all of them {flat} within {NEAR} dB of the best."
     )
 
 
-def _behind(study: AlphaStudy, setting: Setting, best: Setting, nearest: Setting | None) -> Cell:
+def _counted(settings: Iterable[Setting]) -> str:
+    counts = Counter(it.title for it in settings)
+    return "; ".join(f"{title}, in {count}" for title, count in counts.most_common())
+
+
+def _behind(study: AlphaStudy, setting: Setting, best: Setting, nearest: Sequence[Setting]) -> Cell:
     """How far a setting's PSNR is behind the best."""
     if setting == best:
         return Cell("best", best=True)
     found = study.difference(setting, best.loss, "psnr")
     scale = scale_of("psnr")
     interval = f"[{scale.shown(found.low)}, {scale.shown(found.high)}]"
-    return Cell(scale.shown(found.value, sign="+"), interval, setting == nearest)
+    return Cell(scale.shown(found.value, sign="+"), interval, setting in nearest)
 
 
 def _shown(study: AlphaStudy, setting: Setting, metric: str) -> str:

@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from restoration.artefacts import ARTEFACTS, looked_for
-from restoration.bootstrap import seeded_interval
-from restoration.columns import columns_in_order, title_of
+from restoration.columns import UNTRAINED, columns_in_order, title_of
 from restoration.evaluate import INPUT
 from restoration.rendering import Cell, Table
 from restoration.scales import scale_of
@@ -30,9 +29,9 @@ def artefact_table(scores: Scores, at: Condition, *, input_title: str) -> Table 
         [input_title if loss == INPUT else title_of(loss) for loss in columns],
         rows,
         [
-            "8-bit levels, mean over photographs [95 % bootstrap interval]; less is better. What is measured: "
-            "restoration/artefacts.py",
-            "intervals tell how photographs differ; the differences tell how losses differ on the same photographs",
+            "8-bit levels, mean over photographs and seeds [95 % bootstrap interval over both]; less is better. What "
+            "is measured: restoration/artefacts.py",
+            "differences of losses on the same photographs have intervals of their own: differences.md",
         ],
     )
 
@@ -52,7 +51,7 @@ def _row(scores: Scores, at: Condition, columns: Sequence[str]) -> tuple[str, li
         if loss not in values:
             cells.append(Cell("–"))
             continue
-        low, high = seeded_interval(values[loss])
+        low, high = scores.interval(at, values[loss], trained=int(loss not in UNTRAINED))
         cells.append(Cell(means[loss], f"[{scale.shown(low)}, {scale.shown(high)}]", means[loss] == least))
     title, _ = ARTEFACTS[at.metric]
     some = "" if finite.all() else f" ({finite.sum()} of {len(finite)} photographs)"

@@ -20,6 +20,7 @@ from restoration.judge import judge
 from restoration.ledger import Ledger
 from restoration.main_runs import PAPER_COLUMNS, TABLE_1, Main
 from restoration.questions import questions
+from restoration.runs import COLUMNS
 from restoration.scales import RANK
 from restoration.statements import Better, Claim, Pair, Part
 from restoration.statistics import Scores
@@ -41,7 +42,8 @@ def build_ledger(
 
     Args:
         records: per-image records; those of the other parts of the experiment among them.
-        study: the main variant of the experiment, where `variant` is another part of it: then without the questions.
+        study: the main variant of the experiment, where `variant` is another part of it: then without the questions
+            and the claims that a third part decides.
         seed: of the bootstrap.
     """
     plain = Scores(records)
@@ -60,28 +62,34 @@ def build_ledger(
     title = f"What the paper claims, measured on {test_set} ({data}, {variant})"
     claims = [*quality_claims(main), *artefact_claims(main), *training_claims(main)]
     claims.sort(key=lambda claim: float(claim.number.rstrip(ascii_lowercase)))
-    everything = [*claims, *(questions(main) if main.variant == main.study else [])]
+    if main.variant == main.study:
+        everything = [*claims, *questions(main)]
+    else:
+        everything = [claim for claim in claims if claim.variants() <= {main.variant}]
     return judge(everything, main.scores, title=title, test_set=test_set, resamples=resamples, seed=seed)
 
 
 def build_raw_ledger(records: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0) -> Ledger:
-    """The ledger of real raw photographs.
+    """The ledger of real raw photographs: of several their means over tiles count, of one its tiles.
 
     Args:
         records: of tiles of them that have a reference, a test set for each kind of noise; none: not measured.
         seed: of the bootstrap.
     """
+    photographs = records["image"].str.replace(r" row \d+ column \d+$", "", regex=True)
+    tiles, count = records["image"].nunique(), photographs.nunique()
+    of = f"{tiles} tiles of {count} " if count else ""
+    place = f"{of}real raw photograph{'' if count == 1 else 's'}"
+    if count > 1:
+        names = COLUMNS[:-1]
+        records = records.assign(image=photographs).groupby(names, sort=False)["value"].mean().reset_index()
     scores = Scores(records)
-    tiles = records["image"].drop_duplicates()
-    photographs = tiles.str.replace(r" row \d+ column \d+$", "", regex=True).nunique()
-    of = f"{len(tiles)} tiles of {photographs} " if len(tiles) else ""
-    place = f"{of}real raw photograph{'' if photographs == 1 else 's'}"
     return judge(
         raw_claims(scores),
         scores,
         title=f"What the paper claims, measured on {place}",
         test_set=place,
-        unit="tile",
+        unit="tile" if count == 1 else "photograph",
         resamples=resamples,
         seed=seed,
     )
@@ -100,7 +108,9 @@ def quality_claims(main: Main) -> list[Claim]:
     def by_task(first: str, second: str) -> dict[str, tuple[Part, ...]]:
         return {task: main.better(first, second, [task], TABLE_1) for task in PAPER_COLUMNS}
 
-    single_scale_tasks = [task for task in PAPER_COLUMNS if {"ssim5", "ssim9"} & {*main.losses(task)}] or ["demosaic"]
+    single_scale_tasks = [  # the paper has demosaic alone
+        task for task in PAPER_COLUMNS if task == "demosaic" or {"ssim5", "ssim9"} & {*main.losses(task)}
+    ]
     single_scale = {
         f"than {title_of(loss)}": main.better("ms_ssim", loss, single_scale_tasks, TABLE_1)
         for loss in ("ssim5", "ssim9")
@@ -163,7 +173,7 @@ def artefact_claims(main: Main) -> list[Claim]:
         ),
         *_split(
             "5",
-            "SSIM depends on σ",
+            "A small σ of SSIM loses flat areas, a large one keeps noise around edges",
             "[S]",
             "σ = 1 and σ = 9 compared where each is said to be worse",
             {
@@ -184,7 +194,7 @@ def training_claims(main: Main) -> list[Claim]:
             if (match := re.fullmatch(r"mix_a(\d*\.?\d+)", loss))
             and 0 < abs(float(match[1]) - ALPHA) <= SMALL_CHANGE + 1e-9
         ]
-        for task in main.tasks()
+        for task in PAPER_COLUMNS
     }
     low, high = ALPHA - SMALL_CHANGE, ALPHA + SMALL_CHANGE
     return [
@@ -194,8 +204,8 @@ def training_claims(main: Main) -> list[Claim]:
             "[S]",
             "a lower L2 than after L2 throughout",
             {
-                "L1, then L2": switching.better("l1_to_l2", "l2", main.tasks(), ["l2"]),
-                "L2, then L1": switching.better("l2_to_l1", "l2", main.tasks(), ["l2"]),
+                "L1, then L2": switching.better("l1_to_l2", "l2", PAPER_COLUMNS, ["l2"]),
+                "L2, then L1": switching.better("l2_to_l1", "l2", PAPER_COLUMNS, ["l2"]),
             },
         ),
         Claim(
@@ -231,12 +241,14 @@ def _on_raw(scores: Scores, number: str, words: str, source: str, other: tuple[s
     """L1 and Mix against another column, its name and title; a piece for each kind of noise, which is a test set."""
     name, title = other
     test = f"L1 and Mix better than {title} on every metric, on tiles of real raw photographs with a reference"
-    real = [at for at in scores.conditions() if at.task == "demosaic" and at.metric in TABLE_1]
+    real = {at.test_set: at for at in scores.conditions() if at.task == "demosaic"}
     if not real:
         return [Claim(number, words, source, test, missing=("records of real raw photographs",))]
     pieces = {
-        kind: tuple(Better(Pair(at, loss, name)) for loss in ("l1", "mix") for at in real if at.test_set == kind)
-        for kind in dict.fromkeys(at.test_set for at in real)
+        kind: tuple(
+            Better(Pair(replace(at, metric=metric), loss, name)) for loss in ("l1", "mix") for metric in TABLE_1
+        )
+        for kind, at in real.items()
     }
     return _split(number, words, source, test, pieces)
 

@@ -4,7 +4,7 @@ What is compared in one call is one family: Holm's correction counts every compa
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import groupby
 
 import numpy as np
@@ -25,14 +25,18 @@ REFERENCES = ("l2", "mix")
 
 
 def compare_all(
-    records: pd.DataFrame, *, references: Sequence[str] = REFERENCES, resamples: int = RESAMPLES, seed: int = 0
+    scores: Scores,
+    variant: str,
+    *,
+    references: Sequence[str] = REFERENCES,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> list[Difference]:
-    """Every loss − every reference at every condition of the records, corrected together; sorted."""
-    scores = Scores(records)
+    """Every loss − every reference at every condition of a variant, corrected together; sorted."""
     return corrected(
         [
             scores.compare(at, loss, reference, resamples=resamples, seed=seed)
-            for at in _conditions(scores)
+            for at in _conditions(scores, variant)
             for reference in references
             for loss in columns_in_order(set(scores.losses(at)))
             if loss != reference and scores.comparable(at, loss, reference)
@@ -60,16 +64,17 @@ def comparison_tables(differences: Sequence[Difference]) -> list[Table]:
     return [_comparison_table(list(group), tests) for _, group in groups]
 
 
-def mean_ranks(records: pd.DataFrame) -> pd.DataFrame:
-    """The mean rank of every loss over images at every condition, 1 being best; images without finite values left out.
+def mean_ranks(scores: Scores, variant: str) -> pd.DataFrame:
+    """The mean rank of every loss over images at every condition of a variant, 1 being best.
 
-    Of trained losses the seeds count that all of them have; a condition without such a seed is left out. A row per
-    condition; columns: its names, images, left_out, then the losses, not a number where one is not scored.
+    Images without finite values are left out. Of trained losses the seeds count that all of them have; a condition
+    without such a seed is left out. A row per condition; columns: its names, images, left_out, then the losses, not a
+    number where one is not scored.
     """
-    scores = Scores(records)
-    losses = columns_in_order({loss for at in scores.conditions() for loss in scores.losses(at)})
+    places = _conditions(scores, variant)
+    losses = columns_in_order({loss for at in places for loss in scores.losses(at)})
     rows = []
-    for at in _conditions(scores):
+    for at in places:
         present = scores.losses(at)
         tables = {loss: scores.table(at, loss) for loss in present}
         trained = [set(table.columns) for loss, table in tables.items() if loss not in UNTRAINED]
@@ -112,10 +117,11 @@ def rank_records(scores: Scores, at: Condition, losses: Sequence[str], metrics: 
     """Records of the metric "rank": a loss's rank among `losses` for each image and seed, averaged over `metrics`.
 
     A metric counts on the images where all losses have finite values; `at` names everything but the metric. Empty
-    where some loss or every metric is not scored, or no seed is common to all.
+    where a loss lacks a metric, or no seed is common to all.
     """
-    places = [Condition(at.data, at.variant, at.task, at.test_set, metric) for metric in metrics]
-    places = [place for place in places if all(scores.has(place, loss) for loss in losses)]
+    places = [replace(at, metric=metric) for metric in metrics]
+    if not all(scores.has(place, loss) for place in places for loss in losses):
+        return pd.DataFrame(columns=COLUMNS)
     tables = {(place, loss): scores.table(place, loss) for place in places for loss in losses}
     seeds = sorted(set.intersection(*(set(table.columns) for table in tables.values()))) if tables else []
     if not seeds:
@@ -136,9 +142,10 @@ def rank_records(scores: Scores, at: Condition, losses: Sequence[str], metrics: 
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _conditions(scores: Scores) -> list[Condition]:
+def _conditions(scores: Scores, variant: str) -> list[Condition]:
     """As tables show them; without artefacts where the task leaves none of the kind."""
-    there = (at for at in scores.conditions() if at.metric not in ARTEFACTS or looked_for(at.metric, at.task))
+    its = (at for at in scores.conditions() if at.variant == variant)
+    there = (at for at in its if at.metric not in ARTEFACTS or looked_for(at.metric, at.task))
     return sorted(there, key=_as_shown)
 
 
@@ -152,7 +159,7 @@ def _comparison_table(differences: Sequence[Difference], tests: int) -> Table:
     ]
     seeds = sorted({each.seeds for each in differences})
     images = max(each.images + each.left_out for each in differences)
-    alone = "; of 1 seed over images only" if 1 in seeds else ""
+    alone = "; over images only" if any(each.of_these_trainings for each in differences) else ""
     notes = (
         f"{images} images, {' or '.join(map(str, seeds))} seed{'' if seeds == [1] else 's'}; mean difference "
         f"[95 % bootstrap interval over images and seeds{alone}]",

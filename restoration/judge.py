@@ -11,6 +11,7 @@ Verdicts follow these rules, and nothing else:
   it holds where the same one is better in the other runs, does not hold where the other one is, else undecided.
 - A claim of several parts does not hold if any part does not; holds if all parts are measured and hold; else it is
   undecided. A claim without any measured part is "not measured"; what is missing is named once, below the ledger.
+- A verdict that rests on a comparison of trained losses without knowing what another seed would change is marked.
 
 The family of Holm's correction is every comparison of the ledger that is tested by p, each counted once.
 """
@@ -55,7 +56,7 @@ def judge(
     """Measures what the claims need and the scores have, corrects it together, and gives every claim its verdict."""
     parts = [part for claim in claims for part in claim.parts]
     figures = {
-        pair: scores.compare(pair.at, pair.first, pair.second, only=pair.seeds or None, resamples=resamples, seed=seed)
+        pair: scores.compare(pair.at, pair.first, pair.second, resamples=resamples, seed=seed)
         for pair in dict.fromkeys(pair for part in parts for pair in part.pairs())
         if not _missing(pair, scores)
     }
@@ -70,8 +71,7 @@ def judge(
     details = [line for claim in claims for line in _details(claim, figures)]
     rows = tuple(_row(claim, figures, scores, unit) for claim in claims)
     count = len({pair.test for pair in tested if figures[pair].images})
-    seeds = frozenset(found.seeds for found in figures.values() if found.images)
-    return Ledger(title, test_set, rows, unit, pd.DataFrame(details), count, seeds)
+    return Ledger(title, test_set, rows, unit, pd.DataFrame(details), count)
 
 
 def _row(claim: Claim, figures: Figures, scores: Scores, unit: str) -> Row:
@@ -101,6 +101,7 @@ def _row(claim: Claim, figures: Figures, scores: Scores, unit: str) -> Row:
         _counted(judged, unmeasured, figures),
         shown,
         tuple(dict.fromkeys(missing)),
+        any(figures[pair].of_these_trainings for _, part in judged for pair in part.pairs()),
     )
 
 

@@ -6,12 +6,18 @@ from dataclasses import dataclass
 import pandas as pd
 
 from restoration.rendering import Cell, Table, markdown_table
-from restoration.statements import MARKS, UNMEASURED
+from restoration.statements import FAILS, HOLDS, MARKS, UNMEASURED
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the ledger: `measured` in few words, `figures` one by one."""
+    """A line of the ledger.
+
+    Attributes:
+        measured: in few words.
+        figures: one by one.
+        of_these_trainings: whether some figure does not know what another seed would change.
+    """
 
     number: str
     claim: str
@@ -22,6 +28,15 @@ class Row:
     measured: str
     figures: tuple[str, ...]
     missing: tuple[str, ...]
+    of_these_trainings: bool
+
+    @property
+    def dagger(self) -> str:
+        """Where other trainings may decide otherwise."""
+        return " †" if self.of_these_trainings and self.verdict in (HOLDS, FAILS) else ""
+
+    def marked_verdict(self) -> str:
+        return f"{MARKS[self.verdict]} {self.verdict}{self.dagger}"
 
     def marked_claim(self) -> str:
         """With where it is from, where the paper makes it."""
@@ -42,7 +57,6 @@ class Ledger:
         unit: what the figures are means over, beside seeds: "image", or "tile" where images are not independent.
         parts: a row for every part of every claim.
         tests: how many were corrected together.
-        seeds: how many trainings each figure may rest on.
     """
 
     title: str
@@ -51,7 +65,6 @@ class Ledger:
     unit: str
     parts: pd.DataFrame
     tests: int
-    seeds: frozenset[int]
 
     def claims(self) -> list[tuple[Row, list[Row]]]:
         """Every claim with its pieces."""
@@ -66,26 +79,24 @@ class Ledger:
     def note(self) -> str:
         """What the figures are, and when a loss is called better."""
         alone = (
-            f" Where there is 1 seed, both are over {self.unit}s alone: the verdict is about these very networks, and "
-            "others, trained alike from another seed, may differ where the difference is small."
-        )
-        few = (
-            " Intervals of a few seeds are too short: of three they hold the truth in 79 to 89 % of simulated cases, "
-            "where seeds shift all photographs together."
+            f" †: all losses were trained once: intervals are over {self.unit}s only, and trainings from another seed "
+            "may differ."
         )
         tiles = " Tiles of one photograph are not photographs: intervals do not tell how photographs differ."
         return (
-            f"Measured: mean over {self.unit}s and seeds [95 % bootstrap interval over both]. Better means: the "
-            "interval excludes 0 and Wilcoxon's signed-rank test agrees with p < 0.05 after Holm's correction for "
-            f"{self.tests} comparisons; p is shown corrected.{alone if 1 in self.seeds else ''}"
-            f"{few if self.seeds & {2, 3, 4} else ''}{tiles if self.unit == 'tile' else ''} Every figure: claims.csv. "
+            f"Measured: mean over {self.unit}s and seeds [95 % bootstrap interval over both; what another seed changes "
+            "is taken from all losses that were trained several times]. Better means: the interval excludes 0 and "
+            f"Wilcoxon's signed-rank test over {self.unit}s agrees with p < 0.05 after Holm's correction for "
+            f"{self.tests} comparisons; p is shown corrected."
+            f"{alone if any(row.of_these_trainings for row in self.rows) else ''}"
+            f"{tiles if self.unit == 'tile' else ''} Every figure: claims.csv. "
             "[S]: stated in the paper; [R]: recalled, unverified."
         )
 
     def markdown(self) -> str:
         """Under the title a GitHub table of verdicts, what is missing, and a table of tests and figures."""
         verdicts = [
-            (f"{MARKS[row.verdict]} {row.verdict}", row.number, row.marked_claim(), row.in_few_words(pieces))
+            (row.marked_verdict(), row.number, row.marked_claim(), row.in_few_words(pieces))
             for row, pieces in self.claims()
         ]
         figures = [
@@ -123,9 +134,11 @@ def verdicts(ledgers: Mapping[str, Ledger]) -> Table:
     claims = {number: row.marked_claim() for rows in judged.values() for number, row in rows.items()}
     body = []
     for number, words in sorted(claims.items(), key=lambda claim: _order(claim[0])):
-        found = [rows[number].verdict if number in rows else "" for rows in judged.values()]
-        body.append((f"{number}. {words}", [Cell(f"{MARKS[it]} {it}" if it else "") for it in found]))
+        found = [rows[number].marked_verdict() if number in rows else "" for rows in judged.values()]
+        body.append((f"{number}. {words}", [Cell(text) for text in found]))
+    marked = any(row.of_these_trainings for rows in judged.values() for row in rows.values())
     notes = [
+        *(["†: rests on one training of a loss, without knowing what another seed would change"] if marked else []),
         "the tests, figures and intervals behind each verdict: claims.md",
         "[S]: stated in the paper, [R]: recalled, unverified; Q: asked by this project, the paper does not say",
     ]

@@ -46,11 +46,6 @@ class Main:
         at = self.at(task, "psnr")
         return self.scores.losses(replace(at, variant=variant) if variant else at)
 
-    def seeds(self, task: str, loss: str, *, variant: str | None = None) -> set[int]:
-        """Those of its trainings that are scored by PSNR."""
-        at = replace(self.at(task, "psnr"), variant=variant or self.variant)
-        return {int(seed) for seed in self.scores.table(at, loss).columns}
-
     def has_part(self, name: str) -> bool:
         """Whether a part of the experiment has a variant of its own, as "cpu-alpha"."""
         return f"{self.study}-{name}" in self.scores.variants
@@ -58,7 +53,3 @@ class Main:
     def part(self, name: str) -> "Main":
         """The runs of one part of the experiment, where it has a variant of its own; else these."""
         return replace(self, variant=f"{self.study}-{name}") if self.has_part(name) else self
-
-    def tasks(self) -> list[str]:
-        """The paper's tasks that were trained at all."""
-        return [task for task in PAPER_COLUMNS if self.losses(task)] or list(PAPER_COLUMNS)

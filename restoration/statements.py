@@ -12,17 +12,16 @@ MARKS = {HOLDS: "✓", FAILS: "✗", UNDECIDED: "?", UNMEASURED: "–"}
 
 @dataclass(frozen=True)
 class Pair:
-    """Two losses at one condition: the figure that a part needs; `seeds`: the only ones that count, none: all."""
+    """Two losses at one condition: the figure that a part needs."""
 
     at: Condition
     first: str
     second: str
-    seeds: tuple[int, ...] = ()
 
     @property
     def test(self) -> tuple[object, ...]:
         """The same for first − second and second − first."""
-        return self.at, frozenset((self.first, self.second)), self.seeds
+        return self.at, frozenset((self.first, self.second))
 
 
 Figures = Mapping[Pair, Difference]
@@ -103,3 +102,7 @@ class Claim:
     missing: tuple[str, ...] = ()
     summary: bool = False
     piece: str = ""
+
+    def variants(self) -> set[str]:
+        """Of the runs that its parts are about."""
+        return {pair.at.variant for part in self.parts for pair in part.pairs()}

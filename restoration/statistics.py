@@ -4,19 +4,22 @@ A difference is first − second, photograph by photograph and seed by seed, on 
 (the degraded input, bilinear, BM3D) meets every seed of the other. A photograph without a finite value (MS-SSIM of a
 small one, the PSNR of a perfect one) is left out and counted.
 
-Interval: 95 %, percentiles of the mean over resampled photographs and, independently, resampled seeds. How often it
-covers the truth, simulated: 94 % (40 photographs) or 93 % (24) where a training shifts no photographs together; with
-three seeds 89 % where that shift is a third of the spread over photographs, 79 % where it is as large: three seeds
-know little, and a fifth of equal losses are then called different even by interval and test together. With one seed
-it knows nothing of trainings and says so.
+Interval: 95 %, percentiles of the mean over resampled photographs, moved by what another choice of seeds would change.
+How far a seed moves a loss's mean is taken from all losses that were trained several times for the same task, test set
+and metric, in whichever variant, as one variance for all of them: of three seeds of two losses alone, resampled, an
+interval holds the truth in 79 % of simulated cases where seeds shift all photographs together; so it does in 95 %.
+Hence a loss that was trained once has an interval that knows of other seeds, too, if others were trained several
+times; else it is over photographs alone and says so.
 Test: Wilcoxon's signed ranks, two-sided, on each photograph's mean over seeds. It asks whether these trained networks
 differ on photographs like these, so a loss is called better only where test and interval agree, in direction too: the
 mean of few large differences may be opposite to most photographs. Holm's correction counts all comparisons that are
-made together.
+made together; it corrects the test. Of other seeds the interval alone knows, comparison by comparison.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -24,7 +27,7 @@ import pandas as pd
 from scipy import stats
 
 from restoration.artefacts import ARTEFACTS
-from restoration.bootstrap import RESAMPLES, seeded_interval
+from restoration.bootstrap import RESAMPLES, mean_interval
 from restoration.columns import UNTRAINED, title_of
 from restoration.errors import UserError
 from restoration.runs import COLUMNS
@@ -53,7 +56,8 @@ class Difference:
     Attributes:
         images: photographs that count; with none, value, interval and p are not numbers.
         rank_biserial: how one-sided Wilcoxon's signed ranks are, from −1, all below 0, to 1 (Kerby 2014).
-        seeds: trainings that count; 1: the interval is over images only; 0: neither side is trained.
+        seeds: trainings that count; 0: neither side is trained.
+        freedom: degrees of freedom with which it is known what another seed changes; 0: it is not known.
         left_out: photographs without a finite value.
     """
 
@@ -67,6 +71,7 @@ class Difference:
     rank_biserial: float
     images: int
     seeds: int
+    freedom: int
     left_out: int
     p_holm: float = np.nan
 
@@ -77,6 +82,11 @@ class Difference:
         if not (self.p_holm < LEVEL and agree):
             return None
         return self.first if (self.low > 0) == scale_of(self.at.metric).higher_is_better else self.second
+
+    @property
+    def of_these_trainings(self) -> bool:
+        """Whether another seed may change it, and nothing is known of how much."""
+        return self.seeds > 0 and not self.freedom
 
     def __str__(self) -> str:
         """As in "Mix − L1 = +0.18 dB [0.12, 0.25]"."""
@@ -95,7 +105,8 @@ class Difference:
 
     def basis(self, unit: str = "image") -> str:
         """How many images (or units of that name) and seeds count, and what does not."""
-        seeds = {0: "no training", 1: f"1 seed (interval over {unit}s only)"}.get(self.seeds, f"{self.seeds} seeds")
+        seeds = _counted(self.seeds, "seed") if self.seeds else "no training"
+        seeds += f" (interval over {unit}s only)" if self.of_these_trainings else ""
         left_out = [f"{_counted(self.left_out, unit)} left out"] if self.left_out else []
         return ", ".join([_counted(self.images, unit), seeds, *left_out])
 
@@ -152,27 +163,59 @@ class Scores:
         first: str,
         second: str,
         *,
-        only: Collection[int] | None = None,
         resamples: int = RESAMPLES,
         seed: int = 0,
     ) -> Difference:
         """The difference of two losses; the same whatever else is compared.
 
         Args:
-            only: the seeds of training that count; None: all that both losses have.
             seed: of the resampling.
         """
-        values, seeds, left_out = self.differences(at, first, second, only)
+        values, seeds, left_out = self.differences(at, first, second)
+        _, freedom = self.spread(at) if seeds else (0.0, 0)
         if not len(values):
-            return Difference(at, first, second, *[np.nan] * 5, images=0, seeds=seeds, left_out=left_out)
-        low, high = seeded_interval(values, resamples, seed)
+            nan = np.nan
+            return Difference(at, first, second, nan, nan, nan, nan, nan, 0, seeds, freedom, left_out)
+        trained = sum(loss not in UNTRAINED for loss in (first, second))
+        low, high = self.interval(at, values, trained, resamples=resamples, seed=seed)
         p, one_sided = signed_ranks(values.mean(axis=1))
         value, images = float(values.mean()), len(values)
-        return Difference(at, first, second, value, low, high, p, one_sided, images, seeds, left_out)
+        return Difference(at, first, second, value, low, high, p, one_sided, images, seeds, freedom, left_out)
 
-    def differences(
-        self, at: Condition, first: str, second: str, only: Collection[int] | None = None
-    ) -> tuple[np.ndarray, int, int]:
+    def interval(
+        self, at: Condition, values: np.ndarray, trained: int, *, resamples: int = RESAMPLES, seed: int = 0
+    ) -> tuple[float, float]:
+        """Of the mean of (images, seeds) that so many trained losses, 0 to 2, take part in."""
+        deviation, freedom = self.spread(at)
+        error = deviation * math.sqrt(trained / values.shape[1])
+        return mean_interval(values, error=error, freedom=freedom, resamples=resamples, seed=seed)
+
+    def spread(self, at: Condition) -> tuple[float, int]:
+        """How far another seed moves a loss's mean over photographs: the standard deviation, its degrees of freedom.
+
+        Of all losses that have several seeds, in all variants; 0 and 0 where none has.
+        """
+        return self._spreads.get(replace(at, variant=""), (0.0, 0))
+
+    @cached_property
+    def _spreads(self) -> dict[Condition, tuple[float, int]]:
+        """By conditions without a variant."""
+        seeds = self.records["seed"].to_numpy()
+        pooled: dict[Condition, tuple[float, int]] = {}
+        for at, loss in sorted(self._rows):
+            rows = self._rows[at, loss]
+            if loss in UNTRAINED or (seeds[rows] == seeds[rows[0]]).all():
+                continue
+            values = self.table(at, loss).to_numpy(float)
+            finite = values[np.isfinite(values).all(axis=1)]
+            if len(finite):
+                anywhere = replace(at, variant="")
+                squares, freedom = pooled.get(anywhere, (0.0, 0))
+                means = finite.mean(axis=0)
+                pooled[anywhere] = squares + float(np.sum((means - means.mean()) ** 2)), freedom + len(means) - 1
+        return {at: (math.sqrt(squares / freedom), freedom) for at, (squares, freedom) in pooled.items()}
+
+    def differences(self, at: Condition, first: str, second: str) -> tuple[np.ndarray, int, int]:
         """First − second, (images, seeds); how many seeds they have in common; how many images are left out."""
         one, other = self.table(at, first), self.table(at, second)
         if unpaired := one.index.symmetric_difference(other.index).tolist():
@@ -182,12 +225,10 @@ class Scores:
             )
         if first not in UNTRAINED and second not in UNTRAINED:
             seeds = one.columns.intersection(other.columns).sort_values()
-            if only is not None:
-                seeds = seeds[seeds.isin(only)]
             if seeds.empty:
                 raise UserError(
                     f"{first} has the seeds {list(one)}, {second} {list(other)} ({at.task}, {at.variant}): "
-                    f"train both with a common one{'' if only is None else f' of {sorted(only)}'}"
+                    "train both with a common one"
                 )
             one, other = one[seeds], other[seeds]
         a, b = np.broadcast_arrays(one.to_numpy(float), other.to_numpy(float))

@@ -9,6 +9,7 @@ import pandas as pd
 from restoration.errors import UserError
 from restoration.raw_tables import RawStudy, raw_folder, read_raw
 from restoration.runs import Run, find_runs, read_baselines, read_scores
+from restoration.statistics import Scores
 
 PARTS = {
     "third": "three seeds",
@@ -45,6 +46,11 @@ class Study:
             for run in firsts.values():
                 frames += [rows.assign(variant=variant) for rows in read_baselines(run, read_scores([run]))]
         return pd.concat(frames, ignore_index=True)
+
+    @cached_property
+    def scores(self) -> Scores:
+        """The records, for comparisons."""
+        return Scores(self.records)
 
     @cached_property
     def raw(self) -> RawStudy | None:

@@ -35,10 +35,8 @@ def findings(study: Study, folder: Path, *, published: pd.DataFrame | None = Non
         published: what the paper states, from `restoration.published`.
     """
     tables = sections.tables_of(study)
-    variants = {name: study.variant_of(name) for name in ("", "third") if study.part(name)}
-    differences = {
-        variant: compare_all(study.records[study.records["variant"] == variant]) for variant in variants.values()
-    }
+    variants = [study.variant_of(name) for name in ("", "third") if study.part(name)]
+    differences = {variant: compare_all(study.scores, variant) for variant in variants}
     found = [
         sections.main_tables(study, tables[""], differences[study.variant], published),
         sections.claims(study, tables),

@@ -35,6 +35,7 @@ from restoration.raw_tables import RawStudy, raw_folder, write_raw
 from restoration.rendering import markdown, show
 from restoration.runs import Run, find_runs, read_provenance
 from restoration.sensor_noise import estimated_noise
+from restoration.statistics import Scores
 from restoration.tables import table_of, write_tables
 from restoration.tasks import Demosaic
 from scripts.cli import chosen_device, clear_errors
@@ -152,7 +153,8 @@ def write_results(study: RawStudy, folder: Path, console: Console) -> None:
     for table in study.tables():
         show(table_of(table), console)
     write_tables(study.tables(), folder)
-    differences = compare_all(study.records, references=("input", "bm3d", "bm3d_blind"))
+    (variant,) = study.records["variant"].unique()
+    differences = compare_all(Scores(study.records), variant, references=("input", "bm3d", "bm3d_blind"))
     write_text(folder / "differences.md", "\n".join(map(markdown, comparison_tables(differences))))
     console.print(f"written to {folder}: records, tables, differences, crops", highlight=False)
 

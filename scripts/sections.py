@@ -20,7 +20,7 @@ from restoration.published import beside_published
 from restoration.rendering import Table, latex, markdown
 from restoration.runs import Run, of_first_seed, task_order
 from restoration.scalars import SHARE, curve, read_scalars
-from restoration.statistics import Condition, Difference, Scores
+from restoration.statistics import Condition, Difference
 from restoration.study import Study
 from restoration.tables import ResultTable, build_tables, headline, table_of
 
@@ -97,13 +97,12 @@ def claims(study: Study, tables: Tables) -> Found:
 
 def alpha(study: Study, made: Tables) -> Found | None:
     """Which reading of α is right, and how flat the optimum is."""
-    scores = Scores(study.records[study.records["variant"] == study.variant_of("alpha")])
     studies = []
     for task, runs in _by_task(study.part("alpha")).items():
         settings = list(_settings(runs))
         for test in _tests(study) if len(settings) > 1 else ():
             at = Condition(study.data, study.variant_of("alpha"), task, test, "psnr")
-            studies.append(mixtures.AlphaStudy(scores, at, settings))
+            studies.append(mixtures.AlphaStudy(study.scores, at, settings))
     if not studies:
         return None
     answer = mixtures.alpha_answer(studies)
@@ -158,13 +157,10 @@ def artefacts(study: Study, made: Tables) -> Found | None:
     """The measures of artefacts, of the main runs and by σ."""
     tables = []
     for variant in (study.variant, study.variant_of("sigma")):
-        scores = Scores(study.records[study.records["variant"] == variant])
-        places = sorted(
-            {(at.task, at.test_set) for at in scores.conditions()}, key=lambda it: (task_order(it[0]), it[1])
-        )
-        for task, test in places:
+        its = {(at.task, at.test_set) for at in study.scores.conditions() if at.variant == variant}
+        for task, test in sorted(its, key=lambda it: (task_order(it[0]), it[1])):
             at = Condition(study.data, variant, task, test, "psnr")
-            if table := artefact_table(scores, at, input_title=input_titles(study)[task]):
+            if table := artefact_table(study.scores, at, input_title=input_titles(study)[task]):
                 tables.append((variant, table))
     if not tables:
         return None
@@ -200,9 +196,7 @@ def aside(tables: Tables) -> Found | None:
 def statistics(study: Study, differences: Mapping[str, Sequence[Difference]], made: Tables) -> Found:
     """Every loss against L2 and Mix, and ranks, by variant."""
     compared = {variant: comparison_tables(found) for variant, found in differences.items()}
-    ranked = {
-        variant: rank_tables(mean_ranks(study.records[study.records["variant"] == variant])) for variant in differences
-    }
+    ranked = {variant: rank_tables(mean_ranks(study.scores, variant)) for variant in differences}
     folds = [
         report.Fold(f"{title}, {variant}", tables[variant])
         for variant in differences

@@ -91,7 +91,7 @@ def test_the_optimum_is_as_wide_as_neighbours_stay_within_a_tenth_of_a_decibel()
 def test_the_answer_is_counted_from_the_figures():
     code, paper = study(), study({"mix_code": 29.95, "mix": 30.1})
     far = study({"mix_a0.99": 30.5})
-    assert [it.nearest().loss for it in (code, paper, far)] == ["mix_code", "mix", "mix_code"]
+    assert [[near.loss for near in it.nearest()] for it in (code, paper, far)] == [["mix_code"], ["mix"], ["mix_code"]]
     answer = alpha_answer([code, code, paper])
     assert answer.startswith("Nearest to the best PSNR, of 3 pairs of task and test set: 0.025 in the unit range: ")
     assert "code, in 2; 0.84 in 8-bit levels: the paper's, as read here, in 1." in answer
@@ -99,9 +99,23 @@ def test_the_answer_is_counted_from_the_figures():
     assert [it.loss for it in paper.near_best()] == ["mix", "mix"]
     assert f"α from {low.unit_alpha:.2g} to {high.unit_alpha:.2g} with L1 in the unit range, 0.84 to 0.84" in answer
     assert "no α that was tried stays within 0.1 dB of the best" in alpha_answer([code, far])
+    assert "Not told" not in answer
     unread = study()
     sweep = AlphaStudy(unread.scores, PLACE, [it for it in unread.settings if not it.named])
     assert "no reading was trained" in alpha_answer([sweep])
+
+
+def test_readings_that_the_interval_does_not_tell_apart_are_named():
+    noise = np.random.default_rng(0).normal(0, 0.3, (20, 1))
+    scores = Scores(records_of({"mix": 30 + noise, "mix_code": np.full((20, 1), 30.01), "mix_unit0.84": noise + 28}))
+    unsure = AlphaStudy(scores, PLACE, [Setting(loss, *PSNR[loss][1:]) for loss in ("mix", "mix_code", "mix_unit0.84")])
+    assert {near.loss for near in unsure.nearest()} == {"mix", "mix_code"}
+    assert unsure.nearest()[0] == unsure.best()
+    assert f"Not told from the nearest by the 95 % interval: {unsure.nearest()[1].title}, in 2." in alpha_answer(
+        [unsure, unsure]
+    )
+    (row,) = alpha_overview([unsure]).rows
+    assert [cell.best for cell in row[1]] == [False, True, False, True, False]
 
 
 def test_the_overview_has_the_distance_of_every_reading():

@@ -16,7 +16,6 @@ from restoration.comparisons import (
     rank_tables,
 )
 from restoration.errors import UserError
-from restoration.metrics import METRICS
 from restoration.rendering import Cell
 from restoration.scales import RANK
 from restoration.statistics import Scores
@@ -29,7 +28,7 @@ ERROR = replace(PLACE, metric="l2")
 def records() -> pd.DataFrame:
     """Mix 1 dB above L1 above L2, of 10 photographs and two seeds, the input far below; errors likewise."""
     rng = np.random.default_rng(0)
-    base = rng.normal(30, 3, (10, 1)) + rng.normal(0, 0.05, (10, 2))
+    base = rng.normal(30, 3, (10, 1)) + rng.normal(0, 1e-3, (10, 2))
     gains = {"input": -6, "l2": 0, "l1": 1, "mix": 2}
     psnr = {loss: base + rng.normal(gain, 1e-3, (10, 1)) for loss, gain in gains.items()}
     errors = {loss: 10 ** (-values / 10) for loss, values in psnr.items()}
@@ -38,7 +37,7 @@ def records() -> pd.DataFrame:
 
 
 def test_every_loss_meets_both_references_at_every_condition(records):
-    found = compare_all(records, resamples=500)
+    found = compare_all(Scores(records), PLACE.variant, resamples=500)
     assert [(each.at.metric, each.first, each.second) for each in found] == [
         (metric, first, second)
         for metric in ("l2", "psnr")  # as the tables have them
@@ -61,7 +60,7 @@ def test_every_loss_meets_both_references_at_every_condition(records):
 
 
 def test_tables_of_comparisons(records):
-    tables = comparison_tables(compare_all(records, resamples=500))
+    tables = comparison_tables(compare_all(Scores(records), PLACE.variant, resamples=500))
     titles = [table.title for table in tables]
     assert titles == ["Against L2: sr on kodak24 (photos, cpu)", "Against Mix: sr on kodak24 (photos, cpu)"]
     assert tables[0].columns == ["Input", "L1", "Mix"]
@@ -73,21 +72,23 @@ def test_tables_of_comparisons(records):
     assert counts.startswith("10 images, 2 seeds; ")
     assert "1 seed" not in counts
     assert "correction for 10 comparisons" in rule
-    assert tables == comparison_tables(compare_all(records.sample(frac=1, random_state=3), resamples=500))
+    assert tables == comparison_tables(
+        compare_all(Scores(records.sample(frac=1, random_state=3)), PLACE.variant, resamples=500)
+    )
 
 
 def test_tables_say_what_is_left_out_and_what_one_seed_does_not_know():
     values = {"l2": np.array([[0.9], [0.8], [nan]]), "l1": np.array([[0.91], [0.83], [nan]])}
     ssim = replace(PLACE, metric="ms_ssim")
     psnr = {"l2": np.ones((3, 1)), "l1": np.zeros((3, 1))}
-    found = compare_all(pd.concat([records_of(psnr), records_of(values, ssim)]))
+    found = compare_all(Scores(pd.concat([records_of(psnr), records_of(values, ssim)])), PLACE.variant)
     (table,) = comparison_tables(found)
     assert dict(table.rows) == {
         "PSNR (dB)": [Cell("−1.00", "[−1.00, −1.00]")],  # three images prove nothing
         "MS-SSIM (1 left out)": [Cell("+0.0200", "[0.0100, 0.0300]")],
     }
     assert table.notes[0].startswith("3 images, 1 seed; ")
-    assert "of 1 seed over images only" in table.notes[0]
+    assert "over images and seeds; over images only" in table.notes[0]
 
 
 def test_ranks_by_hand():
@@ -98,7 +99,9 @@ def test_ranks_by_hand():
     }
     lower = {loss: -table for loss, table in values.items()}
     lower["l1"] = np.array([[-31.0], [nan], [-28.0]])
-    frame = mean_ranks(pd.concat([records_of(values), records_of(lower, ERROR)])).set_index("metric")
+    frame = mean_ranks(Scores(pd.concat([records_of(values), records_of(lower, ERROR)])), PLACE.variant).set_index(
+        "metric"
+    )
     # ranks: 3 2 1, 2.5 2.5 1, 1 2 3
     assert frame.loc["psnr", ["l2", "l1", "mix"]].tolist() == pytest.approx([6.5 / 3, 6.5 / 3, 5 / 3])
     assert frame.loc["l2", ["l2", "l1", "mix"]].tolist() == [2, 2, 2]
@@ -111,10 +114,10 @@ def test_ranks_by_hand():
 def test_ranks_are_of_the_seeds_that_all_losses_have():
     values = {"l2": np.full((3, 1), 30.0), "bm3d": np.full((3, 1), 32.0)}
     l1 = np.array([[31.0, 40.0]] * 3)  # the second training alone would be the best
-    row = mean_ranks(pd.concat([records_of(values), records_of({"l1": l1})])).iloc[0]
+    row = mean_ranks(Scores(pd.concat([records_of(values), records_of({"l1": l1})])), PLACE.variant).iloc[0]
     assert row[["bm3d", "l1", "l2"]].tolist() == [1, 2, 3]
     apart = pd.concat([records_of(values), records_of({"l1": l1}, first_seed=1)])
-    assert mean_ranks(apart).empty
+    assert mean_ranks(Scores(apart), PLACE.variant).empty
 
 
 def test_artefacts_are_compared_where_the_task_may_leave_them():
@@ -124,20 +127,22 @@ def test_artefacts_are_compared_where_the_task_may_leave_them():
     ]
     records = pd.concat([records_of(values, at) for at in places])
     expected = [("sr", "grating"), ("jpeg", "block_step")]
-    assert [(each.at.task, each.at.metric) for each in compare_all(records)] == expected
-    assert mean_ranks(records)[["task", "metric"]].values.tolist() == [list(each) for each in expected]
+    assert [(each.at.task, each.at.metric) for each in compare_all(Scores(records), PLACE.variant)] == expected
+    assert mean_ranks(Scores(records), PLACE.variant)[["task", "metric"]].values.tolist() == [
+        list(each) for each in expected
+    ]
 
 
 def test_a_training_that_lacks_a_value_loses_the_image():
     values = {"l2": np.ones((3, 2)), "l1": np.array([[2.0, nan], [2.0, 2.0], [0.0, 0.0]])}
-    row = mean_ranks(records_of(values)).iloc[0]
+    row = mean_ranks(Scores(records_of(values)), PLACE.variant).iloc[0]
     assert (row["images"], row["left_out"], row["l1"]) == (2, 1, 1.5)
 
 
 def test_ranks_refuse_other_images():
     records = pd.concat([records_of({"l2": np.ones((3, 1))}), records_of({"l1": np.ones((2, 1))})])
     with pytest.raises(UserError, match="l1 and l2 are not scored on the same images of kodak24"):
-        mean_ranks(records)
+        mean_ranks(Scores(records), PLACE.variant)
 
 
 def test_ranks_over_metrics_are_records_of_their_own():
@@ -145,9 +150,20 @@ def test_ranks_over_metrics_are_records_of_their_own():
     errors = {"l2": np.array([[1.0, 1.0]]), "l1": np.array([[2.0, 2.0]])}
     scores = Scores(pd.concat([records_of(psnr), records_of(errors, ERROR)]))
     at = replace(PLACE, metric=RANK)
-    ranks = rank_records(scores, at, ("l2", "l1"), tuple(METRICS))
+    ranks = rank_records(scores, at, ("l2", "l1"), ("psnr", "l2"))
     found = ranks.set_index(["loss", "seed"])["value"].to_dict()
     # seed 0: l1 is first by psnr, second by error; seed 1: second by both
     assert found == {("l2", 0): 1.5, ("l1", 0): 1.5, ("l2", 1): 1.0, ("l1", 1): 2.0}
     assert Scores(ranks).compare(at, "l2", "l1").value == -0.5
-    assert rank_records(scores, at, ("l2", "mix"), tuple(METRICS)).empty
+    assert rank_records(scores, at, ("l2", "mix"), ("psnr", "l2")).empty
+    assert rank_records(scores, at, ("l2", "l1"), ("psnr", "l2", "ssim")).empty  # it would be of other metrics
+
+
+def test_losses_of_another_variant_are_not_compared_but_their_seeds_count(records):
+    once = records[records["seed"] == 0].assign(variant="gpu")
+    alone, beside = (compare_all(Scores(each), "gpu") for each in (once, pd.concat([records, once])))
+    assert {each.at.variant for each in beside} == {"gpu"}
+    assert [each.value for each in beside] == [each.value for each in alone]
+    assert all(each.of_these_trainings for each in alone)
+    assert not any(each.of_these_trainings for each in beside)
+    assert beside[-1].high - beside[-1].low > 1.2 * (alone[-1].high - alone[-1].low)

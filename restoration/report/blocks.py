@@ -91,7 +91,8 @@ def _ledger(ledger: Ledger) -> str:
 
 
 def _verdict(claim: Claim) -> str:
-    return f'<span class="verdict {_name(claim.verdict)}">{MARKS[claim.verdict]} {claim.verdict}</span>'
+    words = f"{MARKS[claim.verdict]} {claim.verdict}{escape(claim.mark)}"
+    return f'<span class="verdict {_name(claim.verdict)}">{words}</span>'
 
 
 def _measured(claim: Claim) -> str:

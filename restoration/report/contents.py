@@ -24,6 +24,7 @@ class Claim:
         test: how it is tested.
         details: figures, a line each.
         pieces: the same of what it is made of, each for itself.
+        mark: behind the verdict, told in the ledger's notes.
     """
 
     claim: str
@@ -32,6 +33,7 @@ class Claim:
     test: str = ""
     details: Sequence[str] = ()
     pieces: Sequence["Claim"] = ()
+    mark: str = ""
 
 
 @dataclass(frozen=True)

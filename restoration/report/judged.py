@@ -24,4 +24,5 @@ def _claim(row: Row, pieces: Sequence[Row]) -> Claim:
         "" if row.piece else row.test,
         row.figures,
         [_claim(piece, ()) for piece in pieces if piece.figures],
+        row.dagger,
     )
