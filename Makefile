@@ -4,8 +4,8 @@ BIN := .venv/bin
 HYDRA = $(if $(DATA),data=$(DATA)) $(if $(BUDGET),budget=$(BUDGET)) \
 	$(if $(TRAIN),"data.train='$(TRAIN)'") $(if $(TEST),"data.test='$(TEST)'") $(ARGS)
 RUN = $(if $(GPUS),$(BIN)/torchrun --standalone --nproc-per-node $(GPUS) -m,$(BIN)/python -m)
-ONLY = $(if $(TASK),only.task=$(TASK)) $(if $(LOSS),only.loss=$(LOSS)) \
-	$(if $(DATA),only.data=$(DATA)) $(if $(BUDGET),only.variant=$(BUDGET))
+STUDIED = $(if $(DATA),"only.data='$(DATA)'") $(if $(BUDGET),"only.variant='$(BUDGET)'")
+ONLY = $(if $(TASK),only.task=$(TASK)) $(if $(LOSS),only.loss=$(LOSS)) $(STUDIED)
 
 READY = $(BIN)/.ready $(if $(filter fivek,$(DATA)),$(BIN)/.ready-fivek) $(if $(LAUNCHER),$(BIN)/.ready-cluster)
 
@@ -39,14 +39,14 @@ study: $(READY) ## train every loss x task not yet trained, write all tables: [T
 	@$(BIN)/python -m scripts.study $(if $(EXPERIMENT),experiment=$(EXPERIMENT)) $(if $(LAUNCHER),hydra/launcher=$(LAUNCHER)) \
 		$(if $(TASK),"tasks=[$(TASK)]") $(if $(LOSS),"losses=[$(LOSS)]") $(if $(SEED),"seeds=[$(SEED)]") $(HYDRA)
 
-report: $(BIN)/.ready ## everything a study found as one page, results/report/index.html: [DATA=its name BUDGET=its name ARGS=]
-	@$(BIN)/python -m scripts.report $(if $(DATA),only.data=$(DATA)) $(if $(BUDGET),only.variant=$(BUDGET)) $(ARGS)
+report: $(BIN)/.ready ## everything a study found as one page, results/report/index.html: [DATA=its name BUDGET=its name, or STUDY=results/studies/photos-long, ARGS=]
+	@$(BIN)/python -m scripts.report $(if $(STUDY),"study='$(STUDY)'") $(STUDIED) $(ARGS)
 
 raw: $(BIN)/.ready-fivek ## the demosaicking networks beside BM3D on real raw files: RAW=a file or a folder [DATA=its name BUDGET=its name ARGS=]
-	@$(BIN)/python -m scripts.raw $(if $(RAW),"raw='$(RAW)'") $(if $(DATA),only.data=$(DATA)) $(if $(BUDGET),only.variant=$(BUDGET)) $(ARGS)
+	@$(BIN)/python -m scripts.raw $(if $(RAW),"raw='$(RAW)'") $(STUDIED) $(ARGS)
 
 publish: $(BIN)/.ready ## keep a study in results/studies/, its networks in results/weights/: [DATA=its name BUDGET=its name ARGS=]
-	@$(BIN)/python -m scripts.publish $(if $(DATA),only.data=$(DATA)) $(if $(BUDGET),only.variant=$(BUDGET)) $(ARGS)
+	@$(BIN)/python -m scripts.publish $(STUDIED) $(ARGS)
 
 figure: $(BIN)/.ready ## crops of a test photograph after every trained network: [TASK= LOSS= DATA= BUDGET= ARGS=drawn_on=sample]
 	@$(BIN)/python -m scripts.figure $(ONLY) $(ARGS)
@@ -54,7 +54,7 @@ figure: $(BIN)/.ready ## crops of a test photograph after every trained network:
 tensorboard: $(BIN)/.ready ## the curves of all runs, in a browser
 	@$(BIN)/tensorboard --logdir results/runs
 
-restore: $(BIN)/.ready $(if $(filter demosaic,$(TASK))$(findstring /demosaic/,$(NETWORK)),$(BIN)/.ready-fivek) ## restore your own files by a shipped network, as new PNG files: TASK= FILES="a.jpg b.jpg" [LOSS= OUT=folder NETWORK=a run's folder]
+restore: $(BIN)/.ready $(if $(filter demosaic,$(TASK))$(findstring /demosaic/,$(NETWORK)),$(BIN)/.ready-fivek) ## restore your own files by a shipped network, as new PNG files: TASK= FILES="a.jpg 'my b.jpg'" [LOSS= OUT=folder NETWORK=a run's folder]
 	@$(BIN)/python -m scripts.restore $(if $(NETWORK),--network "$(NETWORK)") $(if $(TASK),--task $(TASK)) $(if $(LOSS),--loss $(LOSS)) $(if $(OUT),--out "$(OUT)") $(FILES)
 
 bench: $(BIN)/.ready-dev ## speed beside the machine's and other libraries': [BENCH=step, losses, pipeline, evaluation, growth, data or full]

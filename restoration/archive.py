@@ -20,7 +20,7 @@ import yaml
 from restoration.evaluate import INPUT
 from restoration.files import write_csv, write_text
 from restoration.raw_tables import RawStudy, raw_folder, write_raw
-from restoration.runs import COLUMNS, Run, baselines_beside, read_scores
+from restoration.runs import COLUMNS, Run, baselines_beside, read_records, read_scores
 from restoration.scalars import read_scalars
 from restoration.statistics import SAME
 from restoration.study import Study, read_study
@@ -39,9 +39,21 @@ def archive(study: Study, folder: Path) -> None:
     write_csv(folder / "scalars.csv.xz", pd.concat([read_scalars(run) for run in study.runs]))
     if study.raw:
         write_csv(folder / "raw.csv.xz", study.raw.records)
+    else:
+        (folder / "raw.csv.xz").unlink(missing_ok=True)
     notes = study.raw.notes if study.raw else None
     known = {"data": study.data, "variant": study.variant, "raw": notes, "runs": facts}
     write_text(folder / "runs.json", json.dumps(known, indent=1) + "\n")
+
+
+def lacking(study: Study, folder: Path) -> list[str]:
+    """What `folder` keeps of an earlier `archive` and the study has not, in words: runs, or the study of raw files."""
+    if not (folder / "runs.json").exists():
+        return []
+    known = json.loads((folder / "runs.json").read_text(encoding="utf-8"))
+    there = {_name(run) for run in study.runs}
+    lost = [name for name, facts in known["runs"].items() if "config.yaml" in facts and name not in there]
+    return lost + (["the study of raw files"] if known["raw"] is not None and study.raw is None else [])
 
 
 def unpack(folder: Path, root: Path) -> Study:
@@ -59,7 +71,7 @@ def unpack(folder: Path, root: Path) -> Study:
         for file, text in files.items():
             write_text(run.folder / file, text)
     if known["raw"] is not None:
-        raw = RawStudy(pd.read_csv(folder / "raw.csv.xz"), tuple(known["raw"]))
+        raw = RawStudy(read_records(folder / "raw.csv.xz"), tuple(known["raw"]))
         write_raw(raw, raw_folder(root, known["data"], known["variant"]))
     return read_study(root, data=known["data"], variant=known["variant"])
 
@@ -95,4 +107,4 @@ def _without_places(config: str) -> str:
 
 
 def _grouped(path: Path) -> dict[Any, pd.DataFrame]:
-    return dict(list(pd.read_csv(path).groupby(RUN)))
+    return dict(list(read_records(path).groupby(RUN)))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -115,8 +116,15 @@ def save_weights(path: Path, model: nn.Module) -> None:
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
-    """Fills the model with weights that `save_weights` wrote."""
-    model.load_state_dict(load_file(path))
+    """Fills the model with weights that `save_weights` wrote.
+
+    Raises:
+        UserError: the file is damaged, or of another network.
+    """
+    try:
+        model.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        raise UserError(f"{path} is damaged or of another network; train it again") from error
 
 
 def _write(path: Path, content: memoryview) -> None:

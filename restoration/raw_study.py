@@ -84,7 +84,8 @@ class Observation:
 
     def label(self, number: int) -> str:
         """Short enough to stand beside a row of crops."""
-        return f"{self.name.removesuffix(f'-{self.a:g}-{self.b:g}')}\na={self.a:.2g}, no. {number}"
+        kind = self.name.removesuffix(f"-{self.a:g}-{self.b:g}")
+        return f"{kind}, no. {number}\na={self.a:.3g}\nb={self.b:.3g}"
 
     def denoised(self, denoise: Denoise) -> Tensor:
         """The mosaic in the network's range, (H, W), its noise removed where it has the variance a y + b."""

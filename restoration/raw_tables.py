@@ -11,6 +11,7 @@ from restoration.files import write_csv, write_text
 from restoration.metrics import METRICS, NOTE
 from restoration.protocol import Protocol
 from restoration.raw_study import ENCODED, IN_LIGHT, TILE
+from restoration.runs import read_records
 from restoration.tables import ResultTable, averaged
 
 
@@ -45,7 +46,7 @@ def read_raw(folder: Path) -> RawStudy | None:
     if not (folder / "notes.txt").exists():
         return None
     notes = (folder / "notes.txt").read_text(encoding="utf-8").splitlines()
-    return RawStudy(pd.read_csv(folder / "records.csv"), tuple(notes))
+    return RawStudy(read_records(folder / "records.csv"), tuple(notes))
 
 
 def _table(test_set: str, scores: pd.DataFrame, notes: Sequence[str]) -> ResultTable:

@@ -129,7 +129,15 @@ def write_scores(run: Run, scores: Mapping[str, Iterable[Score]], scoring: dict[
 
 def read_scores(runs: Iterable[Run]) -> pd.DataFrame:
     """The per-image records of complete runs, one after the other."""
-    return pd.concat([pd.read_csv(run.folder / "per_image.csv") for run in runs], ignore_index=True)
+    return pd.concat([read_records(run.folder / "per_image.csv") for run in runs], ignore_index=True)
+
+
+def read_records(path: Path) -> pd.DataFrame:
+    """A table whose columns are names, but for the numbers in it: a test set may be called NA, a data set 2024."""
+    numbers = {"seed": int, "patches": int, "value": float}
+    names = pd.read_csv(path, nrows=0).columns
+    kinds = {name: numbers.get(name, str) for name in names}
+    return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={"value": ["", "nan"]})
 
 
 def read_own_scores(run: Run) -> dict[str, list[Score]]:

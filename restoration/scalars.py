@@ -11,7 +11,7 @@ import re
 import pandas as pd
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from restoration.runs import Run
+from restoration.runs import Run, read_records
 
 NAMES = ["data", "variant", "task", "loss", "seed"]
 COLUMNS = [*NAMES, "tag", "patches", "value"]
@@ -24,8 +24,7 @@ def read_scalars(run: Run) -> pd.DataFrame:
     """The run's scalars, sorted; empty where neither file nor events are there."""
     path = run.folder / "scalars.csv"
     if path.exists():
-        names = dict.fromkeys(["data", "variant", "task", "loss"], str)
-        return pd.read_csv(path, dtype=names)
+        return read_records(path)
     names = [run.data, run.variant, run.task, run.loss, run.seed]
     rows = [
         [*names, tag, patches, float(f"{value:.7g}")]

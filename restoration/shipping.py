@@ -37,6 +37,30 @@ class Rounding:
         return f"at most {self.levels} of 255 levels, in {100 * self.share:.2f} % of a picture's values"
 
 
+def half_weights(run: Run, network: nn.Module, task: Task, folder: Path) -> dict[str, Tensor]:
+    """The weights that `ship` will write into `folder`, in half precision; writes nothing.
+
+    Raises:
+        UserError: it is not the paper's network, which is all that `shipped.load` builds, or of another degradation;
+            half precision cannot hold it; or the folder has the network of another study.
+    """
+    if type(network) is not RestorationCNN or network.residual:
+        raise UserError(f"{run.folder} does not hold the paper's network; only that one is shipped")
+    if run.task not in TASKS or repr(task) != repr(TASKS[run.task]):
+        shipped = TASKS.get(run.task, "tasks of the paper")
+        raise UserError(f"{run.folder} was trained for {task}; only networks for {shipped} are shipped")
+    path = weights_file(folder, run.task, run.loss)
+    if path.exists() and (there := _study_of(path)) != (run.data, run.variant):
+        raise UserError(
+            f"{path} is the network of another study, {', '.join(there)}; this one is of {run.data}, {run.variant}: "
+            "keep them apart (make publish ARGS=weights=FOLDER), or move that file away"
+        )
+    weights = {name: weight.detach().cpu().half().contiguous() for name, weight in network.state_dict().items()}
+    if not all(weight.isfinite().all() for weight in weights.values()):
+        raise UserError(f"{run.folder} has weights that half precision cannot hold; train it again")
+    return weights
+
+
 def ship(run: Run, network: nn.Module, task: Task, folder: Path, *, photo: Tensor) -> Rounding:
     """Writes a run's network as <task>-<loss>.safetensors, float16, with its origin as the file's metadata.
 
@@ -47,22 +71,9 @@ def ship(run: Run, network: nn.Module, task: Task, folder: Path, *, photo: Tenso
         photo: (3, H, W) in [0, 1], on which the rounding is measured.
 
     Raises:
-        UserError: it is not the paper's network, which is all that `shipped.load` builds, or of another degradation;
-            half precision cannot hold it; or the folder has the network of another study.
+        UserError: as `half_weights`.
     """
-    if type(network) is not RestorationCNN or network.residual:
-        raise UserError(f"{run.folder} does not hold the paper's network; only that one is shipped")
-    if repr(task) != repr(TASKS[run.task]):
-        raise UserError(f"{run.folder} was trained for {task}; only networks for {TASKS[run.task]} are shipped")
-    path = weights_file(folder, run.task, run.loss)
-    if path.exists() and (there := _study_of(path)) != (run.data, run.variant):
-        raise UserError(
-            f"{path} is the network of another study, {', '.join(there)}; this one is of {run.data}, {run.variant}: "
-            "keep them apart (make publish ARGS=weights=FOLDER), or move that file away"
-        )
-    weights = {name: weight.detach().cpu().half().contiguous() for name, weight in network.state_dict().items()}
-    if not all(weight.isfinite().all() for weight in weights.values()):
-        raise UserError(f"{run.folder} has weights that half precision cannot hold; train it again")
+    weights = half_weights(run, network, task, folder)
     rounding = _rounding(network, weights, task.degrade(photo, noise_of(run.task)))
     seen = read_provenance(run)
     origin = {
@@ -79,7 +90,7 @@ def ship(run: Run, network: nn.Module, task: Task, folder: Path, *, photo: Tenso
         "half_precision_changes": str(rounding),
         "licence": LICENCE,
     }
-    with replacing(path) as temporary:
+    with replacing(weights_file(folder, run.task, run.loss)) as temporary:
         temporary.write_bytes(_file(weights, origin))
     return rounding
 

@@ -77,10 +77,11 @@ def read_study(root: Path, *, data: str | None = None, variant: str | None = Non
             if not any(own.startswith(f"{other}-") for its, other in studies if its == data)
         }
     if len(studies) != 1:
-        there = "\n".join(f"  DATA={data} BUDGET={variant}" for data, variant in sorted(studies)) or "  none"
-        raise UserError(
-            f"a study is of one data set and one budget: name both; trained and scored in {root} are:\n{there}"
+        every = sorted({(run.data, run.variant) for run in find_runs(root)})
+        there = "\n".join(f"  DATA='{data}' BUDGET='{variant}'" for data, variant in every) or (
+            "  none; train some: make study"
         )
+        raise UserError(f"a study is of one data set and one budget: name both; trained in {root} are:\n{there}")
     ((data, variant),) = studies
     return Study(
         data,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import torch
 from hydra.errors import InstantiationException
+from rich.console import Console
 
 from restoration.distributed import Elsewhere
 from restoration.errors import UserError
@@ -32,6 +33,11 @@ def clear_errors() -> Iterator[None]:
         if os.environ.get("RANK", "0") == "0":  # torchrun's other processes stop alike
             print(f"{error}: stopped with a checkpoint; the same command goes on from there.", file=sys.stderr)
         sys.exit(128 + error.number)
+
+
+def plain_console(*, quiet: bool = False) -> Console:
+    """The terminal, to which texts go as they are: names of files may have brackets."""
+    return Console(quiet=quiet, markup=False, highlight=False)
 
 
 def end_at_once(status: int) -> None:

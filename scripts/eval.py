@@ -6,7 +6,6 @@ import hydra
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 from rich.progress import Progress
 
 from restoration.baselines import baselines_for, score_baselines
@@ -14,14 +13,14 @@ from restoration.checkpoint import load_weights
 from restoration.datasets.pack import pack_set
 from restoration.errors import UserError
 from restoration.runs import Run, find_runs
-from scripts.cli import chosen_device, clear_errors
+from scripts.cli import chosen_device, clear_errors, plain_console
 from scripts.train import score_runs, scoring, show_tables
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="eval")
 def main(config: DictConfig) -> None:
     with clear_errors():
-        console = Console()
+        console = plain_console()
         asked = {str(name): value for name, value in config.only.items()}
         runs = find_runs(Path(config.runs), **asked)
         if not runs:
@@ -30,7 +29,7 @@ def main(config: DictConfig) -> None:
         protocol = instantiate(config.protocol)
         for alike in scored_together(runs):
             for run in alike:
-                console.print(f"scoring {run.folder}", highlight=False)
+                console.print(f"scoring {run.folder}")
             trained = OmegaConf.load(alike[0].folder / "config.yaml")
             photos = pack_set(instantiate(trained.data), Path(config.packs))
             models = {run: trained_network(run, device) for run in alike}

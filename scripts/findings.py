@@ -19,6 +19,12 @@ from restoration.study import Study
 from restoration.tables import write_tables
 from scripts import sections
 
+SOMETIMES = [  # texts that only some studies have
+    *(f"{name}.{kind}" for name in ("alpha", "artefacts", "switching") for kind in ("md", "tex", "svg")),
+    "raw.md",
+    "published.md",
+]
+
 
 class Findings(NamedTuple):
     """What a page says, the parts of the paper's experiment that are missing in it, and how all was made."""
@@ -50,6 +56,8 @@ def findings(study: Study, folder: Path, *, published: pd.DataFrame | None = Non
         sections.statistics(study, differences, tables),
         sections.training(study),
     ]
+    for name in SOMETIMES:  # an earlier study's, in the same folder
+        (folder / name).unlink(missing_ok=True)
     present = [each for each in found if each is not None]
     write_tables([table for its_tables in tables.values() for table in its_tables], folder)
     for each in present:

@@ -24,6 +24,7 @@ def run_job(config: DictConfig, folder: Path) -> None:
     log, failure = folder / LOG, folder / FAILURE
     failure.unlink(missing_ok=True)
     for start in range(1, STARTS + 1):
+        write_text(log, "")  # what is in it afterwards is of this start
         status = _status(config, log)
         if status == 0:
             return
@@ -55,9 +56,11 @@ def _status(config: DictConfig, log: Path) -> int | None:
 
 
 def _train(config: DictConfig, log: Path) -> None:
-    from rich.console import Console
 
-    from scripts.cli import clear_errors  # imported here alone: the job beside the training does without PyTorch
+    from scripts.cli import (  # imported here alone: the job beside the training does without PyTorch
+        clear_errors,
+        plain_console,
+    )
     from scripts.train import train_and_score
 
     os.setsid()  # signals to the job are the parent's to pass on
@@ -65,4 +68,4 @@ def _train(config: DictConfig, log: Path) -> None:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     with clear_errors():
-        train_and_score(config, Console())
+        train_and_score(config, plain_console())

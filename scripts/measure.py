@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
@@ -24,6 +23,7 @@ from restoration.files import write_text
 from restoration.patches import PatchSampler
 from restoration.rendering import markdown_table
 from restoration.train import train
+from scripts.cli import plain_console
 
 Result = TypeVar("Result")
 
@@ -131,6 +131,6 @@ def write_benchmark(
     table = Table(*columns)
     for row in rows:
         table.add_row(*row)
-    Console().print(title, table, sep="\n", highlight=False)
+    plain_console().print(title, table, sep="\n")
     write_text(Path(path), f"**{title}** (`{command}`)\n\n{markdown_table(columns, rows)}")
     print(f"written to {path}")

@@ -5,12 +5,11 @@ from pathlib import Path
 import hydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 
 from restoration.datasets.pack import pack_set
 from restoration.datasets.page import facts, in_columns, write_page
-from scripts.cli import clear_errors
+from scripts.cli import clear_errors, plain_console
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="train")
@@ -26,11 +25,11 @@ def main(config: DictConfig) -> None:
         table = Table(*head, title=f"data set {photos.name}")
         for row in rows:
             table.add_row(*row)
-        console = Console()
+        console = plain_console()
         console.print(table)
         folder = Path(config.pages) / photos.name
         write_page(f"data set {photos.name}", parts, known, folder)
-        console.print(f"to look at: {folder}/index.html and contact_sheet.png", highlight=False, soft_wrap=True)
+        console.print(f"to look at: {folder}/index.html and contact_sheet.png", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Keeps what a study found, for everybody: make publish [DATA=photos] [BUDGET=long]
 
 results/studies/<data>-<variant>/ gets the study's records and, made of them alone, all texts of a report, with crops of
-photographs that may be shown; results/weights/ gets the main networks of the first seed.
+photographs that may be shown; results/weights/ gets the main networks of the first seed. What cannot be published stops
+it before anything is written.
 """
 
 from pathlib import Path
@@ -11,14 +12,15 @@ import hydra
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
-from restoration.archive import archive, unpack
+from restoration.archive import archive, lacking, unpack
+from restoration.errors import UserError
 from restoration.published import read_published
 from restoration.runs import Run, of_first_seed
-from restoration.shipping import ship
+from restoration.shipping import half_weights, ship
 from restoration.study import read_study
-from scripts.cli import clear_errors
+from restoration.tasks import Task
+from scripts.cli import clear_errors, plain_console
 from scripts.eval import trained_network
 from scripts.figure import draw, first_test_set, named_data
 from scripts.findings import findings
@@ -27,17 +29,27 @@ from scripts.findings import findings
 @hydra.main(version_base="1.3", config_path="../configs", config_name="publish")
 def main(config: DictConfig) -> None:
     with clear_errors():
-        console = Console()
+        console = plain_console()
         study = read_study(Path(config.runs), **config.only)
         folder = Path(config.studies) / f"{study.data}-{study.variant}"
+        if not config.drop and (lost := lacking(study, folder / "records")):
+            raise UserError(
+                f"{folder} keeps what {config.runs} lacks; publish all of it together, or ARGS=drop=true forgets:\n"
+                + "\n".join(f"  {name}" for name in lost)
+            )
+        first = of_first_seed(study.part())
+        photo = first_test_set(named_data(config.shown), Path(config.packs)).image(0)
+        networks = {run: (trained_network(run, torch.device("cpu")), task_of(run)) for run in first}
+        if config.weights:
+            for run, (network, task) in networks.items():  # before anything is written
+                half_weights(run, network, task, Path(config.weights))
         archive(study, folder / "records")
         write_texts(folder, Path(config.published))
-        first = of_first_seed(study.part())
         draw(first, Path(config.packs), folder / "crops.png", drawn_on=config.shown)
-        console.print(f"written to {folder}", highlight=False, soft_wrap=True)
-        photo = first_test_set(named_data(config.shown), Path(config.packs)).image(0)
-        for run in first:
-            ship_network(run, photo, Path(config.weights), console)
+        console.print(f"written to {folder}", soft_wrap=True)
+        for run, (network, task) in networks.items() if config.weights else ():
+            rounding = ship(run, network, task, Path(config.weights), photo=photo)
+            console.print(f"{run.task} with {run.loss}: half precision changes {rounding}", soft_wrap=True)
 
 
 def write_texts(folder: Path, published: Path) -> None:
@@ -46,10 +58,8 @@ def write_texts(folder: Path, published: Path) -> None:
         findings(unpack(folder / "records", Path(scratch)), folder, published=read_published(published))
 
 
-def ship_network(run: Run, photo: torch.Tensor, folder: Path, console: Console) -> None:
-    task = instantiate(OmegaConf.load(run.folder / "config.yaml").task)
-    rounding = ship(run, trained_network(run, torch.device("cpu")), task, folder, photo=photo)
-    console.print(f"{run.task} with {run.loss}: half precision changes {rounding}", highlight=False, soft_wrap=True)
+def task_of(run: Run) -> Task:
+    return instantiate(OmegaConf.load(run.folder / "config.yaml").task)
 
 
 if __name__ == "__main__":

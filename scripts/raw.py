@@ -5,7 +5,7 @@ differences.md, and crops of each file, all in the place of an earlier command's
 made, so that it is not made twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import hydra
@@ -13,6 +13,7 @@ import pandas as pd
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from restoration.columns import in_order, title_of
@@ -38,7 +39,7 @@ from restoration.sensor_noise import estimated_noise
 from restoration.statistics import Scores
 from restoration.tables import table_of, write_tables
 from restoration.tasks import Demosaic
-from scripts.cli import chosen_device, clear_errors
+from scripts.cli import chosen_device, clear_errors, plain_console
 from scripts.eval import trained_network
 
 RAW = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".pef", ".raf", ".rw2")
@@ -47,7 +48,7 @@ RAW = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".pef", ".raf", ".rw2")
 @hydra.main(version_base="1.3", config_path="../configs", config_name="raw")
 def main(config: DictConfig) -> None:
     with clear_errors():
-        console = Console()
+        console = plain_console()
         files = raw_files(config.raw)
         runs = demosaicking_runs(Path(config.runs), config.only.data, config.only.variant)
         folder = raw_folder(runs[0].root, runs[0].data, runs[0].variant)
@@ -59,13 +60,14 @@ def main(config: DictConfig) -> None:
             except UserError as error:
                 if len(files) == 1:
                     raise
-                console.print(f"left out: {error}", highlight=False)
+                console.print(f"left out: {error}")
                 continue
             frames.append(records)
             notes.append(note)
         if not frames:
             raise UserError(f"none of the {len(files)} files in {config.raw} can be used; give raw files of a camera")
-        write_results(RawStudy(pd.concat(frames, ignore_index=True), tuple(notes)), folder, console)
+        drawn = [restorers.crops_of(path) for path in files]
+        write_results(RawStudy(pd.concat(frames, ignore_index=True), tuple(notes)), folder, drawn, console)
 
 
 class Restorers:
@@ -80,6 +82,9 @@ class Restorers:
         self.names = {"data": runs[0].data, "variant": runs[0].variant}
         self.folder = folder
 
+    def crops_of(self, path: Path) -> Path:
+        return self.folder / f"{path.name}.png"
+
     def of(self, path: Path, console: Console) -> tuple[pd.DataFrame, str]:
         """Writes a file's crops; gives its records and a line about it."""
         sensor = read_sensor(path)
@@ -87,21 +92,22 @@ class Restorers:
         frames, rows, columns = [], {}, []
         with Progress(console=console, transient=True) as progress:
             versions = 1 + len(self.networks) + (3 if self.denoise else 0)
-            bar = progress.add_task(path.name, total=len(seen) * versions)
+            bar = progress.add_task(escape(path.name), total=len(seen) * versions)
             for observation in seen:
                 made = {}
                 for key, image in restorations(
                     observation, self.networks, trained=self.trained, denoise=self.denoise, device=self.device
                 ):
                     made[key] = image
-                    progress.update(bar, advance=1, description=f"{path.name}, {observation.name}: {key[0]}")
+                    doing = escape(f"{path.name}, {observation.name}: {key[0]}")
+                    progress.update(bar, advance=1, description=doing)
                 if observation.reference is not None:
                     frames.append(tile_records(made, observation.reference, path.name, observation.name, **self.names))
                 images = pictures(made, observation, sensor)
                 for number, crop in enumerate(crops(images, count=2), start=1):
                     rows[observation.label(number)] = crop
                 columns = list(map(title_of, images))  # the last has a reference
-        save_crops(rows, columns, self.folder / f"{path.name}.png")
+        save_crops(rows, columns, self.crops_of(path))
         a, b = estimated_noise(sensor.light)
         note = (
             f"{path.name}: its own noise, estimated, has a={a:.2g}, b={b:.2g}; as much again in the reference would "
@@ -125,9 +131,9 @@ def raw_files(place: str | None) -> list[Path]:
 def demosaicking_runs(root: Path, data: str | None, variant: str | None) -> list[Run]:
     """The trained demosaicking networks of one data set and variant: those named, or the only ones; in table order."""
     runs = find_runs(root, data=data, variant=variant, task="demosaic")
-    places = sorted({(run.data, run.variant) for run in runs})
-    if len(places) != 1:
-        there = "\n".join(f"  DATA={data} BUDGET={variant}" for data, variant in places) or (
+    if len({(run.data, run.variant) for run in runs}) != 1:
+        places = sorted({(run.data, run.variant) for run in find_runs(root, task="demosaic")})
+        there = "\n".join(f"  DATA='{data}' BUDGET='{variant}'" for data, variant in places) or (
             "  none; train them: make study TASK=demosaic"
         )
         raise UserError(f"one data set and one budget are looked at; networks trained to demosaic in {root}:\n{there}")
@@ -148,7 +154,10 @@ def networks_note(runs: Sequence[Run]) -> str:
     return f"networks: {runs[0].data}, {runs[0].variant}, {', '.join(f'{count:,}' for count in patches)} patches seen"
 
 
-def write_results(study: RawStudy, folder: Path, console: Console) -> None:
+def write_results(study: RawStudy, folder: Path, drawn: Collection[Path], console: Console) -> None:
+    """In the place of an earlier command's, but for the crops that this one has `drawn`."""
+    for old in (*folder.glob("demosaic-*"), *(path for path in folder.glob("*.png") if path not in drawn)):
+        old.unlink()
     write_raw(study, folder)
     for table in study.tables():
         show(table_of(table), console)
@@ -156,7 +165,7 @@ def write_results(study: RawStudy, folder: Path, console: Console) -> None:
     (variant,) = study.records["variant"].unique()
     differences = compare_all(Scores(study.records), variant, references=("input", "bm3d", "bm3d_blind"))
     write_text(folder / "differences.md", "\n".join(map(markdown, comparison_tables(differences))))
-    console.print(f"written to {folder}: records, tables, differences, crops", highlight=False)
+    console.print(f"written to {folder}: records, tables, differences, crops")
 
 
 if __name__ == "__main__":

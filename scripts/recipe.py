@@ -8,14 +8,13 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
-from rich.console import Console
 
 from restoration.files import write_text
 from restoration.metrics import METRICS, QUICK
 from restoration.rendering import Cell, Table, markdown, show
 from restoration.runs import Run, read_provenance
 from restoration.scalars import curve, read_scalars
-from scripts.cli import clear_errors
+from scripts.cli import clear_errors, plain_console
 from scripts.experiment import composed
 from scripts.train import train_and_score
 
@@ -23,7 +22,7 @@ from scripts.train import train_and_score
 @hydra.main(version_base="1.3", config_path="../configs", config_name="recipe")
 def main(config: DictConfig) -> None:
     with clear_errors():
-        console = Console()
+        console = plain_console()
         asked = HydraConfig.get()  # each run takes its place
         shared = list(asked.overrides.task)
         runs = {}
@@ -34,7 +33,7 @@ def main(config: DictConfig) -> None:
         path = Path(config.runs, str(asked.job.config_name)) / f"{first.data}-{first.task}-{first.loss}.md"
         write_text(path, markdown(table))
         show(table, console)
-        console.print(f"written to {path}", highlight=False, soft_wrap=True)
+        console.print(f"written to {path}", soft_wrap=True)
 
 
 def candidates_table(runs: dict[str, Run]) -> Table:

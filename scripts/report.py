@@ -1,53 +1,65 @@
-"""Everything that a study found, as one page and as Markdown: make report [DATA=sample] [BUDGET=quick]"""
+"""Everything that a study found, as one page and as Markdown: make report [DATA=sample] [BUDGET=quick]
+
+Of a study that came as records, without its runs: make report STUDY=results/studies/photos-long
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import hydra
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
+from torch import Tensor
 
 from restoration import report
+from restoration.archive import unpack
 from restoration.columns import in_order, title_of
 from restoration.datasets.pack import pack_set
+from restoration.errors import UserError
 from restoration.evaluate import degraded_photo, restore
-from restoration.figures import pixels_of
+from restoration.figures import TRUTH, pixels_of
 from restoration.published import read_published
 from restoration.runs import Run, of_first_seed
 from restoration.study import Study, read_study
-from scripts.cli import clear_errors
+from scripts.cli import clear_errors, explained, plain_console
 from scripts.eval import trained_network
 from scripts.findings import findings
 from scripts.sections import SIGMA
 
 CROP, CROPS = 64, 2  # pixels a side; of each task
+NO_WEIGHTS = "These records came without the networks' weights, so nothing can be restored with them."
+LARGEST = 1000  # pixels a side of what is shown: the page holds every version of it
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="report")
 def main(config: DictConfig) -> None:
-    with clear_errors():
+    with clear_errors(), TemporaryDirectory() as scratch:
         folder = Path(config.report)
-        study = read_study(Path(config.runs), **config.only)
+        if config.study:
+            study = unpack(Path(config.study) / "records", Path(scratch))
+        else:
+            study = read_study(Path(config.runs), **config.only)
         found = findings(study, folder, published=read_published(Path(config.published)))
-        pictures = list(drawn(study.part(), Path(config.packs), config.photographs))
+        pictures, crops, why = pictured(study, Path(config.packs), config.photographs)
         sections = [
-            replace(section, blocks=[*section.blocks, *crops_by_sigma(study, Path(config.packs))])
-            if section.title == SIGMA
-            else section
+            replace(section, blocks=[*section.blocks, *crops]) if section.title == SIGMA else section
             for section in found.sections
         ]
         page = report.Report(
             title=f"Loss functions for image restoration: {study.data}, {study.variant}",
             introduction=introduction(study, found.not_trained),
-            sections=[*sections, photographs(pictures)],
+            sections=[*sections, photographs(pictures, why)],
             provenance=found.provenance,
         )
         report.write_report(folder / "index.html", page)
-        Console().print(f"written to {folder}/index.html; tables, claims.md, alpha.md and other texts beside it")
+        plain_console().print(
+            f"written to {folder}/index.html; tables, claims.md and other texts beside it", soft_wrap=True
+        )
 
 
 def introduction(study: Study, not_trained: Sequence[str]) -> list[str]:
@@ -62,12 +74,19 @@ def introduction(study: Study, not_trained: Sequence[str]) -> list[str]:
     return lines
 
 
-def photographs(pictures: Sequence[report.Picture]) -> report.Section:
+def pictured(study: Study, packs: Path, count: int) -> tuple[list[report.Picture], list[report.Block], str]:
+    """Photographs to flip through, crops by σ, and why there is none where there is none: the rest does without."""
+    if not count:
+        return [], [], "None was asked for."
+    try:
+        return list(drawn(study.part(), packs, count)), list(crops_by_sigma(study, packs)), NO_WEIGHTS
+    except (UserError, InstantiationException) as error:
+        return [], [], explained(error)
+
+
+def photographs(pictures: Sequence[report.Picture], why: str) -> report.Section:
     """The viewer and crops, or why they are not there."""
     if not pictures:
-        why = (
-            "These records came without the networks' weights, so nothing can be restored with them: train them again."
-        )
         return report.Section("Photographs", [why])
     return report.Section("Photographs", blocks=[report.Viewer("Flip between losses", pictures), *strips(pictures)])
 
@@ -79,7 +98,13 @@ def crops_by_sigma(study: Study, packs: Path) -> Iterable[report.Block]:
 
 
 def drawn(runs: Sequence[Run], packs: Path, count: int, *, tests: int | None = None) -> Iterable[report.Picture]:
-    """The first photographs of the first test sets: degraded, after every loss whose weights are there, and true."""
+    """The first photographs of each test set: degraded, after every loss whose weights are there, and true.
+
+    Of a large one its centre.
+
+    Args:
+        tests: how many test sets; None: all.
+    """
     runs = [run for run in of_first_seed(runs) if (run.folder / "model.safetensors").exists()]
     for task_name in dict.fromkeys(run.task for run in runs):
         its_runs = {run.loss: run for run in runs if run.task == task_name}
@@ -90,14 +115,23 @@ def drawn(runs: Sequence[Run], packs: Path, count: int, *, tests: int | None = N
             for index in range(min(count, len(photos))):
                 degraded, target = degraded_photo(task, photos, index, device)
                 restored = {title: restore(model, degraded) for title, model in models.items()}
-                versions = {task.input_name: degraded, **restored, "truth": target}
-                pixels = {title: pixels_of(image) for title, image in versions.items()}
-                yield report.Picture(task_name, f"{test}: {photos.names[index]}", pixels)
+                versions = {task.input_name: degraded, **restored, TRUTH: target}
+                centres = {title: centre(image) for title, image in versions.items()}
+                name = f"{test}: {photos.names[index]}" + (", centre" if centres[TRUTH].shape != target.shape else "")
+                pixels = {title: pixels_of(image) for title, image in centres.items()}
+                yield report.Picture(task_name, name, pixels)
+
+
+def centre(image: Tensor) -> Tensor:
+    """At most LARGEST x LARGEST pixels of (3, H, W)."""
+    tops = [max(length - LARGEST, 0) // 2 for length in image.shape[1:]]
+    return image[:, tops[0] : tops[0] + LARGEST, tops[1] : tops[1] + LARGEST]
 
 
 def strips(pictures: Sequence[report.Picture]) -> Iterable[report.Strip]:
     """The windows of each task's first photograph in which its losses differ most."""
-    for picture in {picture.task: picture for picture in reversed(pictures)}.values():
+    for _, its in groupby(pictures, key=lambda picture: picture.task):
+        picture = next(its)
         if len(picture.restored) > 1:
             for window in report.most_different_crops(picture.restored, picture.truth, side=CROP, count=CROPS):
                 yield report.Strip(picture, window)

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from rich.console import Console
+from rich.markup import escape
 from torch import nn
 
 from restoration import load
@@ -20,18 +20,20 @@ from restoration.own_files import restore_file, restored_name
 from restoration.runs import run_of
 from restoration.shipped import TASKS
 from restoration.tasks import Task
-from scripts.cli import chosen_device, clear_errors, explained
+from scripts.cli import chosen_device, clear_errors, explained, plain_console
 from scripts.eval import trained_network
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make restore", description=__doc__, usage="see make help")
     parser.add_argument("--task", choices=TASKS, help="demosaic (raw files), sr or jpeg")
-    parser.add_argument("--loss", default="mix", help="what the network was trained with")
+    parser.add_argument("--loss", help="what the network was trained with, mix if it is not said")
     parser.add_argument("--network", type=Path, help="folder of a network that you trained, in place of task and loss")
     parser.add_argument("--out", type=Path, help="folder of the new files; else each is put beside its own")
     parser.add_argument("files", nargs="*", type=Path, help="they are not changed")
     asked = parser.parse_args()
+    if asked.network and (asked.task or asked.loss):
+        parser.error("a network that you trained has its task and loss: leave out TASK and LOSS beside NETWORK")
     if not (asked.task or asked.network) or not asked.files:
         parser.error('give a task, demosaic, sr or jpeg, and files: make restore TASK=jpeg FILES="photo.jpg"')
     with clear_errors():
@@ -39,14 +41,14 @@ def main() -> None:
         names, task, network = own_network(asked.network) if asked.network else shipped_network(asked.task, asked.loss)
         network = network.to(device).to(memory_format=torch.channels_last)
         failed = 0
-        console = Console()
+        console = plain_console()
         for path in asked.files:
             target = restored_name(path, *names, asked.out)
             try:
                 start = time.perf_counter()
-                with console.status(f"restoring {path}"):
+                with console.status(escape(f"restoring {path}")):
                     restore_file(path, task, network, target, device=device)
-                console.print(f"{target} ({time.perf_counter() - start:.1f} s)", highlight=False, soft_wrap=True)
+                console.print(f"{target} ({time.perf_counter() - start:.1f} s)", soft_wrap=True)
             except Exception as error:  # the other files are still done
                 print(f"error: {explained(error)}", file=sys.stderr, flush=True)
                 failed += 1
@@ -54,8 +56,9 @@ def main() -> None:
             sys.exit(f"{failed} of {len(asked.files)} files were not restored")
 
 
-def shipped_network(task: str, loss: str) -> tuple[tuple[str, str], Task, nn.Module]:
+def shipped_network(task: str, loss: str | None) -> tuple[tuple[str, str], Task, nn.Module]:
     """Names of task and loss, the task, and its network."""
+    loss = loss or "mix"
     return (task, loss), TASKS[task], load(task, loss)
 
 

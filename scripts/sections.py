@@ -99,10 +99,11 @@ def alpha(study: Study, made: Tables) -> Found | None:
     """Which reading of α is right, and how flat the optimum is."""
     studies = []
     for task, runs in _by_task(study.part("alpha")).items():
-        settings = list(_settings(runs))
-        for test in _tests(study) if len(settings) > 1 else ():
+        for test in _tests(study):
             at = Condition(study.data, study.variant_of("alpha"), task, test, "psnr")
-            studies.append(mixtures.AlphaStudy(study.scores, at, settings))
+            settings = [it for it in _settings(runs) if study.scores.has(at, it.loss)]
+            if sum(0 < it.unit_alpha < 1 for it in settings) > 1:
+                studies.append(mixtures.AlphaStudy(study.scores, at, settings))
     if not studies:
         return None
     answer = mixtures.alpha_answer(studies)

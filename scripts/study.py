@@ -23,7 +23,7 @@ from restoration.errors import UserError
 from restoration.files import write_text
 from restoration.runs import Run
 from restoration.train import Interrupted
-from scripts.cli import clear_errors, explained
+from scripts.cli import clear_errors, explained, plain_console
 from scripts.experiment import Planned, of_training, planned
 from scripts.job import FAILURE, LOG
 from scripts.train import is_done, show_tables, train_and_score, training_sampler
@@ -32,7 +32,7 @@ from scripts.train import is_done, show_tables, train_and_score, training_sample
 @hydra.main(version_base="1.3", config_path="../configs", config_name="study")
 def main(config: DictConfig) -> None:
     with clear_errors():
-        console = Console()
+        console = plain_console()
         typed, launcher = HydraConfig.get().overrides, HydraConfig.get().runtime.choices["hydra/launcher"]
         shared = of_training([*typed.hydra, *typed.task])
         photo_set = instantiate(config.data)
@@ -40,7 +40,7 @@ def main(config: DictConfig) -> None:
         parts: Any = OmegaConf.to_container(config.parts, resolve=True)
         grid = planned(parts, shared, photo_set.name)
         missing = {run: plan for run, plan in grid.items() if not is_done(run, plan.config, photos)}
-        console.print(f"{len(grid) - len(missing)} of {len(grid)} runs are complete", highlight=False)
+        console.print(f"{len(grid) - len(missing)} of {len(grid)} runs are complete")
 
         if launcher == "basic":
             failures = train_here(missing, console)
@@ -71,7 +71,7 @@ def train_here(grid: dict[Run, Planned], console: Console) -> dict[Run, str]:
             raise
         except Exception as error:  # whatever it is, the others do not depend on it
             failures[run] = explained(error)
-            console.print(f"failed: {failures[run]}", highlight=False, soft_wrap=True, markup=False)
+            console.print(f"failed: {failures[run]}", soft_wrap=True)
     return failures
 
 
@@ -79,11 +79,12 @@ def train_as_jobs(grid: dict[Run, Planned], shared: list[str], console: Console)
     """Trains all runs as jobs and waits for them; why those failed that did."""
     if not grid:
         return {}
+    for run in grid:
+        (run.folder / FAILURE).unlink(missing_ok=True)  # an earlier job's
     folder = next(iter(grid)).folder.parents[3]
     console.print(
         f"{len(grid)} jobs; each one's output is {folder}/VARIANT/TASK/LOSS/seedK/{LOG}. This command waits for them; "
         "where it is interrupted, the cluster goes on with them: cancel them before you start it again.",
-        highlight=False,
         soft_wrap=True,
     )
     jobs = folder / "jobs.json"

@@ -30,7 +30,7 @@ from restoration.runs import Run, find_runs, read_provenance, read_scoring, writ
 from restoration.tables import build_tables, table_of, write_tables
 from restoration.tasks import Task
 from restoration.train import train
-from scripts.cli import chosen_bf16, chosen_device, clear_errors, end_at_once
+from scripts.cli import chosen_bf16, chosen_device, clear_errors, end_at_once, plain_console
 
 IDENTITY = ("task", "loss", "model", "optimizer", "budget")  # with the seed, what makes two trainings the same one
 
@@ -38,13 +38,11 @@ IDENTITY = ("task", "loss", "model", "optimizer", "budget")  # with the seed, wh
 @hydra.main(version_base="1.3", config_path="../configs", config_name="train")
 def main(config: DictConfig) -> None:
     with clear_errors(), joined() as world:
-        console = Console(quiet=not world.first)
+        console = plain_console(quiet=not world.first)
         run = train_and_score(config, console, world)
         if world.first:
             show_tables([run], config, console)
-            console.print(
-                f"curves: make tensorboard   weights: {run.folder}/model.safetensors", highlight=False, soft_wrap=True
-            )
+            console.print(f"curves: make tensorboard   weights: {run.folder}/model.safetensors", soft_wrap=True)
     if world.size > 1:
         end_at_once(0)
 
@@ -59,7 +57,7 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
         photos = pack_set(photo_set, Path(config.packs))
         sampler = training_sampler(config, photos, device, world)
     run = run_of(config, photo_set.name)
-    console.print(f"{run.task} with {run.loss}, seed {run.seed}: {run.folder}", highlight=False, soft_wrap=True)
+    console.print(f"{run.task} with {run.loss}, seed {run.seed}: {run.folder}", soft_wrap=True)
 
     if run.is_complete() and not (run.folder / "checkpoint.pt").exists():
         raise UserError(
@@ -162,7 +160,7 @@ def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
     write_tables(tables, Path(config.tables))
     for table in tables:
         show(table_of(table), console)
-        console.print(f"written to {config.tables}/{table.name}.md, .csv and .tex\n", highlight=False, soft_wrap=True)
+        console.print(f"written to {config.tables}/{table.name}.md, .csv and .tex\n", soft_wrap=True)
 
 
 def _tracked(photos: PackedSet, task: Task, protocol: Protocol, device: torch.device) -> dict[str, Validation]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from restoration.archive import archive, unpack
+from restoration.archive import archive, lacking, unpack
 from restoration.evaluate import INPUT, Score
 from restoration.files import write_csv, write_text
 from restoration.metrics import METRICS
@@ -70,6 +70,36 @@ def test_tables_curves_and_configurations_come_back(runs, tmp_path):
         assert read_scalars(its_copy).equals(read_scalars(run))
         assert len(read_scores([its_copy])) == len(read_scores([run]))
         assert [other.loss for other in baselines_beside(its_copy)] == [other.loss for other in baselines_beside(run)]
+
+
+def test_names_that_look_like_numbers_or_nothing_come_back(tmp_path):
+    run = Run(tmp_path / "runs", "2024", "10", "sr", "NA", 0)
+    write_scores(run, {"NA": [Score("NA", "1", "psnr", 30.5), Score("NA", "2", "psnr", float("nan"))]}, SCORING)
+    write_text(run.folder / "config.yaml", "loss: NA\n")
+    write_text(
+        run.folder / "scalars.csv", "data,variant,task,loss,seed,tag,patches,value\n2024,10,sr,NA,0,val/psnr,8,1.5\n"
+    )
+    archive(read_study(tmp_path / "runs"), tmp_path / "kept")
+    back = unpack(tmp_path / "kept", tmp_path / "back")
+    assert back.runs == (replace(run, root=tmp_path / "back"),)
+    rows = read_scores(back.runs)
+    assert rows[["data", "variant", "test_set", "loss", "image"]].values.tolist() == [
+        ["2024", "10", "NA", "NA", name] for name in "12"
+    ]
+    assert rows["value"].isna().tolist() == [False, True]
+    assert read_scalars(back.runs[0])["variant"].tolist() == ["10"]
+
+
+def test_what_a_study_lacks_of_what_is_kept_is_named(runs, tmp_path):
+    archive(read_study(tmp_path / "runs"), tmp_path / "kept")
+    assert lacking(read_study(tmp_path / "runs"), tmp_path / "kept") == []
+    assert lacking(read_study(tmp_path / "runs"), tmp_path / "new") == []
+    (runs[-1].folder / "config.yaml").unlink()
+    (raw_folder(tmp_path / "runs", "photos", "cpu") / "notes.txt").unlink()
+    less = read_study(tmp_path / "runs")
+    assert lacking(less, tmp_path / "kept") == ["cpu-third/jpeg/mix/seed1", "the study of raw files"]
+    archive(less, tmp_path / "kept")
+    assert not (tmp_path / "kept" / "raw.csv.xz").exists()
 
 
 def test_an_archive_is_the_same_each_time_and_holds_every_row_once(runs, tmp_path):

@@ -91,6 +91,21 @@ def test_train_eval_and_study_from_photographs_to_tables(command, tmp_path):
     assert {path.name for path in study.iterdir()} >= {"records", "claims.md", "differences.md", "crops.png"}
     assert {path.name for path in (tmp_path / "weights").iterdir()} == {"sr-l1.safetensors", "sr-mix.safetensors"}
 
+    kept = files(study)
+    lost = tmp_path / "runs" / "tiny" / "quick" / "sr" / "l1" / "seed0"
+    lost.rename(tmp_path / "elsewhere")
+    refused(command("publish", "only.data=tiny"), "keeps what", "quick/sr/l1/seed0", "drop=true")
+    (tmp_path / "elsewhere").rename(lost)
+    (lost / "model.safetensors").rename(tmp_path / "weights.of.l1")
+    refused(command("publish", "only.data=tiny"), "model.safetensors")
+    (tmp_path / "weights.of.l1").rename(lost / "model.safetensors")
+    assert files(study) == kept
+
+    reported = run(command("report", f"study={study}", f"runs={tmp_path}/nothing", f"report={tmp_path}/of_records"))
+    assert reported.returncode == 0, reported.stderr
+    assert "came without the networks" in (tmp_path / "of_records" / "index.html").read_text()
+    assert (tmp_path / "of_records" / "claims.md").read_text() == (study / "claims.md").read_text()
+
     drawn = run(command("figure", "only.task=sr"))
     assert drawn.returncode == 0, drawn.stderr
     with Image.open(table.with_name("crops.png")) as crops:
@@ -197,7 +212,7 @@ def test_a_full_disk_stops_with_a_message_and_keeps_what_was_there(command, tmp_
     assert {path.name for path in tmp_path.rglob(".*")} == {".lock"}
     assert run(train).returncode == 0
     before = {path: content for path, content in files(tmp_path).items() if "tfevents" not in path.name}
-    refused(["bash", "-c", 'ulimit -f 0; exec "$@"', "bash", *command("eval")], "File too large")
+    refused(["bash", "-c", 'ulimit -f 1; exec "$@"', "bash", *command("eval")], "File too large")
     assert {path: files(tmp_path)[path] for path in before} == before
 
 

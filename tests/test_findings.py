@@ -9,12 +9,13 @@ import pytest
 from restoration import report
 from restoration.archive import archive, unpack
 from restoration.errors import UserError
+from restoration.files import write_text
 from restoration.published import read_published
 from restoration.rendering import Table
 from restoration.runs import find_runs
 from restoration.study import read_study
 from scripts.findings import Findings, findings
-from scripts.report import introduction, photographs
+from scripts.report import introduction, photographs, pictured
 from scripts.sections import SIGMA
 from tests.studies import PATCHES, SETTINGS, gain, write_study
 
@@ -171,7 +172,27 @@ def test_parts_that_were_not_trained_are_left_out_and_named(tmp_path):
     (line,) = [text for text in introduction(study, found.not_trained) if text.startswith("Not trained")]
     assert "three seeds, loss switching, the α of Mix, AdamW, dense losses, the residual network" in line
     assert "make study EXPERIMENT=paper BUDGET=cpu," in line
-    assert "weights" in photographs([]).paragraphs[0]
+    assert photographs(*pictured(study, tmp_path, 0)[::2]).paragraphs[0] == "None was asked for."
+
+
+def test_another_studys_texts_do_not_stay_beside_a_report(root, tmp_path):
+    findings(read_study(root), tmp_path / "report")
+    write_study(tmp_path / "runs", tests={"kodak24": 3}, tasks=["sr"], parts=[""])
+    findings(read_study(tmp_path / "runs"), tmp_path / "report")
+    left = {path.name for path in (tmp_path / "report").iterdir()}
+    assert "claims.md" in left
+    assert not {name for name in left if name.startswith(("alpha", "switching"))}
+
+
+def test_a_test_set_without_the_settings_of_alpha_is_left_out(tmp_path):
+    write_study(tmp_path / "runs", tests={"kodak24": 3, "mine": 3}, tasks=["sr"], parts=["", "alpha"])
+    for run in read_study(tmp_path / "runs").part("alpha"):
+        rows = (run.folder / "per_image.csv").read_text().splitlines(keepends=True)
+        write_text(run.folder / "per_image.csv", "".join(row for row in rows if ",mine," not in row))
+    findings(read_study(tmp_path / "runs"), tmp_path / "report")
+    text = (tmp_path / "report" / "alpha.md").read_text()
+    assert "sr on kodak24" in text
+    assert "mine" not in text
 
 
 def test_a_study_is_the_main_variant_and_what_continues_its_name(root, tmp_path):
@@ -185,5 +206,7 @@ def test_a_study_is_the_main_variant_and_what_continues_its_name(root, tmp_path)
     write_study(tmp_path / "runs", tests={"kodak24": 2}, tasks=["sr"], parts=["", "adamw"])
     (tmp_path / "runs/photos/cpu-adamw").rename(tmp_path / "runs/photos/cpu-long-adamw")  # of another study
     assert {run.variant for run in read_study(tmp_path / "runs", variant="cpu").runs} == {"cpu"}
-    with pytest.raises(UserError, match=r"trained and scored in .* are:\n  none"):
+    with pytest.raises(UserError, match=r"trained in .* are:\n  none; train some: make study"):
         read_study(tmp_path)
+    with pytest.raises(UserError, match="DATA='photos' BUDGET='cpu'\n"):
+        read_study(tmp_path / "runs", variant="cqu")

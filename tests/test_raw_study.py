@@ -302,15 +302,18 @@ def test_the_command_from_raw_files_to_tables_and_crops(tmp_path):
     (tmp_path / "text.dng").write_text("these are not pixels")
     arguments = [sys.executable, "-m", "scripts.raw", f"raw='{tmp_path}'", f"runs={tmp_path}/runs", "baselines=false"]
     options = ["levels=[[0.005,0.0001]]", "only.data=tiny", "only.variant=quick"]
+    folder = raw_folder(tmp_path / "runs", "tiny", "quick")
+    for old in ("dog [v2].dng.png", "demosaic-raw-light-0-0.md", "bm3d/kept"):
+        write_text(folder / old, "an earlier command's")
     result = subprocess.run([*arguments, *options], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert "left out: " in result.stdout
-    folder = raw_folder(tmp_path / "runs", "tiny", "quick")
     assert {path.name for path in folder.iterdir()} == {
         "records.csv",
         "notes.txt",
         "differences.md",
         "cat.dng.png",
+        "bm3d",
         *(f"demosaic-raw-{kind}-0.005-0.0001.{end}" for kind in ("light", "encoded") for end in ("md", "csv", "tex")),
     }
     table = (folder / "demosaic-raw-light-0.005-0.0001.md").read_text()
@@ -332,8 +335,10 @@ def test_what_cannot_be_meant_is_named(tmp_path):
         demosaicking_runs(tmp_path, None, None)
     for variant in ("quick", "long"):
         trained_run(tmp_path, "mix", variant)
-    with pytest.raises(UserError, match="DATA=tiny BUDGET=long\n  DATA=tiny BUDGET=quick"):
+    with pytest.raises(UserError, match="DATA='tiny' BUDGET='long'\n  DATA='tiny' BUDGET='quick'"):
         demosaicking_runs(tmp_path, None, None)
+    with pytest.raises(UserError, match="DATA='tiny' BUDGET='long'\n"):
+        demosaicking_runs(tmp_path, "tyni", None)
     assert [run.variant for run in demosaicking_runs(tmp_path, None, "long")] == ["long"]
 
 

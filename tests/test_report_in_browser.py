@@ -467,6 +467,21 @@ def test_a_phone_shows_all_and_zooms_by_pinching(page, settings):
     expect(page.locator("output")).to_have_text(f"{100 * before:.3g} %")
 
 
+@pytest.mark.parametrize("settings", [{"has_touch": True, "is_mobile": True}], ids=["phone"])
+def test_a_tap_leaves_the_values_of_curves_to_be_read(page, settings):
+    page.locator(".plot").tap()
+    expect(page.locator(".tip")).to_be_visible()
+
+
+def test_arrows_scroll_the_page_over_a_diagram_that_shows_all(page):
+    page.mouse.move(*middle(page.locator(".plot")))
+    before, drawn = page.evaluate("scrollY"), ticks(page)
+    page.keyboard.press("ArrowDown")
+    while page.evaluate("scrollY") == before:
+        page.wait_for_timeout(20)
+    assert ticks(page) == drawn
+
+
 def test_names_are_harmless(page):
     assert page.locator("img[src=x]").count() == 0
     assert page.locator("h1").inner_text() == f"Report {NASTY}"

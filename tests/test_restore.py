@@ -17,7 +17,7 @@ import skimage.data
 import torch
 from PIL import Image
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 
 import restoration
 from restoration import shipped
@@ -242,6 +242,14 @@ def test_a_jpeg_file_from_end_to_end(shelf, tmp_path, monkeypatch, capsys):
     assert path.read_bytes() == before
 
 
+def test_names_with_brackets_are_told_as_they_are(shelf, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "IMG [edited] [/x].jpg".replace("/", "-")
+    Image.fromarray(skimage.data.rocket()[:60, :80]).save(path)
+    monkeypatch.setattr(sys, "argv", ["restore", "--task", "jpeg", str(path)])
+    script.main()
+    assert "IMG [edited] [-x]-jpeg-mix.png" in capsys.readouterr().out.replace("\n", "")
+
+
 def test_a_network_of_ones_own_restores(tmp_path, photo, monkeypatch, capsys):
     run, network = finished_run(tmp_path, "sr"), made_network(7)
     task = "{_target_: restoration.tasks.SuperResolution, scale: 3}"
@@ -341,6 +349,26 @@ def test_a_command_that_lacks_something_says_how_to_give_it(arguments, monkeypat
     with pytest.raises(SystemExit, match="2"):
         script.main()
     assert 'make restore TASK=jpeg FILES="photo.jpg"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("named", [["--task", "sr"], ["--loss", "l1"]])
+def test_a_network_of_ones_own_has_its_task_and_loss(named, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["restore", "--network", "runs/sr/mix/seed0", *named, "photo.jpg"])
+    with pytest.raises(SystemExit, match="2"):
+        script.main()
+    assert "leave out TASK and LOSS beside NETWORK" in capsys.readouterr().err
+
+
+def test_damaged_weights_are_named(tmp_path, photo, monkeypatch):
+    run = finished_run(tmp_path, "sr")
+    task = "{_target_: restoration.tasks.SuperResolution}"
+    write_text(run.folder / "config.yaml", f"task: {task}\nmodel: {{_target_: restoration.network.RestorationCNN}}\n")
+    Image.fromarray(photo).save(tmp_path / "small.png")
+    monkeypatch.setattr(sys, "argv", ["restore", "--network", str(run.folder), str(tmp_path / "small.png")])
+    for content in (b"no weights", save({"weight": torch.zeros(3)})):
+        (run.folder / "model.safetensors").write_bytes(content)
+        with pytest.raises(SystemExit, match="damaged or of another network"):
+            script.main()
 
 
 def test_names_of_new_files():

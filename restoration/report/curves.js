@@ -157,7 +157,7 @@ class Chart {
     this.svg.addEventListener("pointermove", (event) => (this.start ? this.#choose(event) : this.showValues(event)));
     this.svg.addEventListener("pointerup", (event) => this.#chosen(event));
     this.svg.addEventListener("pointercancel", () => this.hideValues());
-    this.svg.addEventListener("pointerleave", () => this.start || this.hideValues());
+    this.svg.addEventListener("pointerleave", (event) => event.pointerType === "touch" || this.start || this.hideValues());
     onWheel(this.svg, (direction, event) => {
       const { dataX, dataY } = this.#scales();
       const { x, y } = this.#position(event);
@@ -232,6 +232,7 @@ class Chart {
 
   // A key; true where it meant something.
   key(event) {
+    if (this.whole && event.key.startsWith("Arrow")) return false; // they scroll the page
     const actions = {
       "+": () => this.zoom(1), "=": () => this.zoom(1), "-": () => this.zoom(-1), "0": () => this.reset(), "Escape": () => this.reset(),
       "ArrowLeft": () => this.move(-0.1, 0), "ArrowRight": () => this.move(0.1, 0),

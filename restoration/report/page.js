@@ -50,9 +50,9 @@ function listen(parts) {
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
     if (addressed(event.target)?.key(event)) event.preventDefault();
   });
-  addEventListener("keyup", (event) => {
-    if (event.key.toLowerCase() === "t") for (const part of parts) part.hold?.(false);
-  });
+  const release = () => parts.forEach((part) => part.hold?.(false));
+  addEventListener("keyup", (event) => event.key.toLowerCase() === "t" && release());
+  addEventListener("blur", release);
 }
 
 function chooseTheme() {

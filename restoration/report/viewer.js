@@ -70,6 +70,7 @@ class Viewer {
   }
 
   flip(index, stage = 0) {
+    if (!this.picture) return;
     const count = this.picture.titles.length;
     this.shown[stage] = (index + count) % count;
     this.draw();
@@ -226,6 +227,7 @@ class Viewer {
 
   // A key; true where it meant something.
   key(event) {
+    if (!this.picture) return false;
     const number = /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1];
     const step = 0.15 * Math.min(this.view.stage.width, this.view.stage.height);
     const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
