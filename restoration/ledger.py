@@ -79,8 +79,8 @@ class Ledger:
     def note(self) -> str:
         """What the figures are, and when a loss is called better."""
         alone = (
-            f" †: all losses were trained once: intervals are over {self.unit}s only, and trainings from another seed "
-            "may differ."
+            f" †: nothing is known of what another seed would change: intervals are over {self.unit}s only, and other "
+            "trainings may differ."
         )
         tiles = " Tiles of one photograph are not photographs: intervals do not tell how photographs differ."
         return (
@@ -88,7 +88,7 @@ class Ledger:
             "is taken from all losses that were trained several times]. Better means: the interval excludes 0 and "
             f"Wilcoxon's signed-rank test over {self.unit}s agrees with p < 0.05 after Holm's correction for "
             f"{self.tests} comparisons; p is shown corrected."
-            f"{alone if any(row.of_these_trainings for row in self.rows) else ''}"
+            f"{alone if any(row.dagger for row in self.rows) else ''}"
             f"{tiles if self.unit == 'tile' else ''} Every figure: claims.csv. "
             "[S]: stated in the paper; [R]: recalled, unverified."
         )
@@ -136,9 +136,9 @@ def verdicts(ledgers: Mapping[str, Ledger]) -> Table:
     for number, words in sorted(claims.items(), key=lambda claim: _order(claim[0])):
         found = [rows[number].marked_verdict() if number in rows else "" for rows in judged.values()]
         body.append((f"{number}. {words}", [Cell(text) for text in found]))
-    marked = any(row.of_these_trainings for rows in judged.values() for row in rows.values())
+    marked = any(row.dagger for rows in judged.values() for row in rows.values())
     notes = [
-        *(["†: rests on one training of a loss, without knowing what another seed would change"] if marked else []),
+        *(["†: nothing is known of what another seed would change"] if marked else []),
         "the tests, figures and intervals behind each verdict: claims.md",
         "[S]: stated in the paper, [R]: recalled, unverified; Q: asked by this project, the paper does not say",
     ]
