@@ -1,5 +1,6 @@
 """Curves are read alike from events and from the file that is written of them."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ def run(tmp_path: Path) -> Run:
     """Trained for 1000 patches, stopped after 700, and gone on with from a checkpoint at 500."""
     run = Run(tmp_path, "photos", "10", "sr", "mix", 2)
     for begin, end, purge in ((0, 700, 1), (500, 1000, 501)):
+        time.sleep(1.01 if begin else 0)  # files of events are read in the order of their names, which tell the second
         with SummaryWriter(str(run.folder), purge_step=purge) as board:
             for patches in range(begin, end + 1, 50):
                 value = patches / 1000 + (0.1 if end == 700 else 0)
