@@ -15,7 +15,8 @@ import numpy as np
 from restoration.rendering import Cell, Table
 from restoration.report.contents import Curves, Series
 from restoration.scales import scale_of
-from restoration.statistics import Condition, Difference, Scores
+from restoration.scores import Scores
+from restoration.statistics import Condition, Difference
 
 REFERENCE = "mix"
 NAMED = {  # α and u: the readings of the paper and of its authors' code

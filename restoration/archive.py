@@ -22,7 +22,7 @@ from restoration.files import write_csv, write_text
 from restoration.raw_tables import RawStudy, raw_folder, write_raw
 from restoration.runs import COLUMNS, Run, baselines_beside, read_records, read_scores
 from restoration.scalars import read_scalars
-from restoration.statistics import SAME
+from restoration.scores import SAME
 from restoration.study import Study, read_study
 
 KEPT = ("config.yaml", "scoring.json", "provenance.json")  # of which baselines have scoring.json alone

@@ -10,7 +10,8 @@ from restoration.columns import UNTRAINED, columns_in_order, title_of
 from restoration.evaluate import INPUT
 from restoration.rendering import Cell, Table
 from restoration.scales import scale_of
-from restoration.statistics import Condition, Scores
+from restoration.scores import Scores
+from restoration.statistics import Condition
 
 
 def artefact_table(scores: Scores, at: Condition, *, input_title: str) -> Table | None:

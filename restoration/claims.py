@@ -22,8 +22,8 @@ from restoration.main_runs import PAPER_COLUMNS, TABLE_1, Main
 from restoration.questions import questions
 from restoration.runs import COLUMNS
 from restoration.scales import RANK
+from restoration.scores import Scores
 from restoration.statements import Better, Claim, Pair, Part
-from restoration.statistics import Scores
 
 ALPHA, SMALL_CHANGE = 0.84, 0.1
 

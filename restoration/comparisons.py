@@ -19,7 +19,8 @@ from restoration.metrics import METRICS
 from restoration.rendering import Cell, Table
 from restoration.runs import COLUMNS, task_order
 from restoration.scales import RANK, scale_of, title_of_metric
-from restoration.statistics import Condition, Difference, Scores, corrected
+from restoration.scores import Scores
+from restoration.statistics import Condition, Difference, corrected
 
 REFERENCES = ("l2", "mix")
 

@@ -26,6 +26,7 @@ from restoration.bootstrap import RESAMPLES
 from restoration.columns import title_of
 from restoration.ledger import Ledger, Row
 from restoration.scales import scale_of
+from restoration.scores import Scores
 from restoration.statements import (
     FAILS,
     HOLDS,
@@ -38,7 +39,7 @@ from restoration.statements import (
     Part,
     Survives,
 )
-from restoration.statistics import Scores, holm
+from restoration.statistics import holm
 
 SHOWN = 9  # figures of a claim's parts; the rest is counted
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from restoration.metrics import METRICS
+from restoration.scores import Scores
 from restoration.statements import Alike, Better, Pair, Part
-from restoration.statistics import Condition, Scores
+from restoration.statistics import Condition
 
 TABLE_1 = tuple(
     name for name in ("l2", "psnr", "l1", "ssim", "ms_ssim", "iw_ssim", "gmsd", "fsim", "fsimc") if name in METRICS

@@ -9,7 +9,7 @@ import pandas as pd
 from restoration.errors import UserError
 from restoration.raw_tables import RawStudy, raw_folder, read_raw
 from restoration.runs import Run, find_runs, read_baselines, read_scores
-from restoration.statistics import Scores
+from restoration.scores import Scores
 
 PARTS = {
     "third": "three seeds",

@@ -35,8 +35,8 @@ from restoration.raw_study import (
 from restoration.raw_tables import RawStudy, raw_folder, write_raw
 from restoration.rendering import markdown, show
 from restoration.runs import Run, find_runs, read_provenance
+from restoration.scores import Scores
 from restoration.sensor_noise import estimated_noise
-from restoration.statistics import Scores
 from restoration.tables import table_of, write_tables
 from restoration.tasks import Demosaic
 from scripts.cli import chosen_device, clear_errors, plain_console

@@ -13,7 +13,7 @@ from restoration.alpha import (
     alpha_table,
 )
 from restoration.losses import MixLoss
-from restoration.statistics import Scores
+from restoration.scores import Scores
 from tests.records import PLACE, records_of
 
 PSNR = {  # and the setting

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from restoration.artefact_tables import artefact_table
-from restoration.statistics import Scores
+from restoration.scores import Scores
 from tests.records import PLACE, records_of
 
 

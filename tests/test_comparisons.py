@@ -18,7 +18,7 @@ from restoration.comparisons import (
 from restoration.errors import UserError
 from restoration.rendering import Cell
 from restoration.scales import RANK
-from restoration.statistics import Scores
+from restoration.scores import Scores
 from tests.records import PLACE, records_of
 
 ERROR = replace(PLACE, metric="l2")

@@ -13,7 +13,8 @@ from restoration.bootstrap import mean_interval
 from restoration.comparisons import compare_all
 from restoration.errors import UserError
 from restoration.scales import scale_of
-from restoration.statistics import Condition, Difference, Scores, corrected, holm, signed_ranks
+from restoration.scores import Scores
+from restoration.statistics import Condition, Difference, corrected, holm, signed_ranks
 from tests.records import PLACE, records_of
 
 SIMULATIONS = 420
