@@ -56,11 +56,8 @@ def _status(config: DictConfig, log: Path) -> int | None:
 
 
 def _train(config: DictConfig, log: Path) -> None:
-
-    from scripts.cli import (  # imported here alone: the job beside the training does without PyTorch
-        clear_errors,
-        plain_console,
-    )
+    # Imported here alone: the job beside the training does without PyTorch.
+    from scripts.cli import clear_errors, plain_console
     from scripts.train import train_and_score
 
     os.setsid()  # signals to the job are the parent's to pass on
