@@ -3,18 +3,17 @@
 from pathlib import Path
 
 import hydra
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.progress import Progress
 
 from restoration.baselines import baselines_for, score_baselines
-from restoration.checkpoint import load_weights
 from restoration.datasets.pack import pack_set
 from restoration.errors import UserError
 from restoration.runs import Run, find_runs
 from scripts.cli import chosen_device, clear_errors, plain_console
 from scripts.train import score_runs, scoring, show_tables
+from scripts.trained import config_of, trained_network
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="eval")
@@ -30,7 +29,7 @@ def main(config: DictConfig) -> None:
         for alike in scored_together(runs):
             for run in alike:
                 console.print(f"scoring {run.folder}")
-            trained = OmegaConf.load(alike[0].folder / "config.yaml")
+            trained = config_of(alike[0])
             photos = pack_set(instantiate(trained.data), Path(config.packs))
             models = {run: trained_network(run, device) for run in alike}
             task = instantiate(trained.task)
@@ -51,15 +50,9 @@ def scored_together(runs: list[Run]) -> list[list[Run]]:
     """The runs in groups of the same task and data: their networks meet the same degraded photographs."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        trained = OmegaConf.load(run.folder / "config.yaml")
+        trained = config_of(run)
         groups.setdefault(OmegaConf.to_yaml([trained.task, trained.data]), []).append(run)
     return list(groups.values())
-
-
-def trained_network(run: Run, device: torch.device) -> torch.nn.Module:
-    model = instantiate(OmegaConf.load(run.folder / "config.yaml").model)
-    load_weights(run.folder / "model.safetensors", model)
-    return model.to(device, memory_format=torch.channels_last)
 
 
 def _nothing_found(root: Path, asked: dict[str, str | None]) -> str:

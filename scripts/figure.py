@@ -8,7 +8,7 @@ from pathlib import Path
 import hydra
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from restoration.columns import in_order, title_of
 from restoration.datasets.pack import pack_set
@@ -18,7 +18,7 @@ from restoration.figures import TRUTH, as_saved, hardest_window, save_crops
 from restoration.photographs import PackedPhotos
 from restoration.runs import Run, find_runs, of_first_seed
 from scripts.cli import clear_errors
-from scripts.eval import trained_network
+from scripts.trained import config_of, trained_network
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="figure")
@@ -45,7 +45,7 @@ def draw(runs: list[Run], packs: Path, path: Path, *, drawn_on: str | None = Non
     rows = {}
     for task_name in dict.fromkeys(run.task for run in runs):
         its_runs = {run.loss: run for run in runs if run.task == task_name}
-        trained = OmegaConf.load(next(iter(its_runs.values())).folder / "config.yaml")
+        trained = config_of(next(iter(its_runs.values())))
         task = instantiate(trained.task)
         photos = first_test_set(named_data(drawn_on) if drawn_on else trained.data, packs)
         degraded, target = degraded_photo(task, photos, len(photos) - 1, cpu)

@@ -10,20 +10,18 @@ from tempfile import TemporaryDirectory
 
 import hydra
 import torch
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from restoration.archive import archive, lacking, unpack
 from restoration.errors import UserError
 from restoration.published import read_published
-from restoration.runs import Run, of_first_seed
+from restoration.runs import of_first_seed
 from restoration.shipping import half_weights, ship
 from restoration.study import read_study
-from restoration.tasks import Task
 from scripts.cli import clear_errors, plain_console
-from scripts.eval import trained_network
 from scripts.figure import draw, first_test_set, named_data
 from scripts.findings import findings
+from scripts.trained import task_of, trained_network
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="publish")
@@ -56,10 +54,6 @@ def write_texts(folder: Path, published: Path) -> None:
     """All texts of a study beside its records, of which they are made."""
     with TemporaryDirectory() as scratch:
         findings(unpack(folder / "records", Path(scratch)), folder, published=read_published(published))
-
-
-def task_of(run: Run) -> Task:
-    return instantiate(OmegaConf.load(run.folder / "config.yaml").task)
 
 
 if __name__ == "__main__":

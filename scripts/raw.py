@@ -11,7 +11,7 @@ from pathlib import Path
 import hydra
 import pandas as pd
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
@@ -40,7 +40,7 @@ from restoration.sensor_noise import estimated_noise
 from restoration.tables import table_of, write_tables
 from restoration.tasks import Demosaic
 from scripts.cli import chosen_device, clear_errors, plain_console
-from scripts.eval import trained_network
+from scripts.trained import config_of, trained_network
 
 RAW = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".pef", ".raf", ".rw2")
 
@@ -76,7 +76,7 @@ class Restorers:
     def __init__(self, runs: Sequence[Run], folder: Path, config: DictConfig):
         self.device = chosen_device(config.device)
         self.networks = {(run.loss, run.seed): trained_network(run, self.device) for run in runs}
-        self.trained = task_of(runs)
+        self.trained = noise_of(runs)
         self.denoise = bm3d_once(folder / "bm3d") if config.baselines else None
         self.levels = [tuple(level) for level in config.levels]
         self.names = {"data": runs[0].data, "variant": runs[0].variant}
@@ -141,9 +141,9 @@ def demosaicking_runs(root: Path, data: str | None, variant: str | None) -> list
     return sorted(runs, key=lambda run: (order.index(run.loss), run.seed))
 
 
-def task_of(runs: Sequence[Run]) -> Demosaic:
+def noise_of(runs: Sequence[Run]) -> Demosaic:
     """The noise that all of them learnt."""
-    tasks = {instantiate(OmegaConf.load(run.folder / "config.yaml").task) for run in runs}
+    tasks = {instantiate(config_of(run).task) for run in runs}
     if len(tasks) > 1:
         raise UserError(f"{runs[0].folder.parents[1]} holds networks of different tasks: {sorted(map(str, tasks))}")
     return tasks.pop()

@@ -13,7 +13,7 @@ import hydra
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import Tensor
 
 from restoration import report
@@ -27,9 +27,9 @@ from restoration.published import read_published
 from restoration.runs import Run, of_first_seed
 from restoration.study import Study, read_study
 from scripts.cli import clear_errors, explained, plain_console
-from scripts.eval import trained_network
 from scripts.findings import findings
 from scripts.sections import SIGMA
+from scripts.trained import config_of, trained_network
 
 CROP, CROPS = 64, 2  # pixels a side; of each task
 NO_WEIGHTS = "These records came without the networks' weights, so nothing can be restored with them."
@@ -108,7 +108,7 @@ def drawn(runs: Sequence[Run], packs: Path, count: int, *, tests: int | None = N
     runs = [run for run in of_first_seed(runs) if (run.folder / "model.safetensors").exists()]
     for task_name in dict.fromkeys(run.task for run in runs):
         its_runs = {run.loss: run for run in runs if run.task == task_name}
-        trained = OmegaConf.load(next(iter(its_runs.values())).folder / "config.yaml")
+        trained = config_of(next(iter(its_runs.values())))
         task, device = instantiate(trained.task), torch.device("cpu")
         models = {title_of(loss): trained_network(its_runs[loss], device) for loss in in_order(set(its_runs))}
         for test, photos in islice(pack_set(instantiate(trained.data), packs).test.items(), tests):

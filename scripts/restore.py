@@ -9,8 +9,6 @@ import time
 from pathlib import Path
 
 import torch
-from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from rich.markup import escape
 from torch import nn
 
@@ -21,7 +19,7 @@ from restoration.runs import run_of
 from restoration.shipped import TASKS
 from restoration.tasks import Task
 from scripts.cli import chosen_device, clear_errors, explained, plain_console
-from scripts.eval import trained_network
+from scripts.trained import task_of, trained_network
 
 
 def main() -> None:
@@ -69,8 +67,7 @@ def own_network(folder: Path) -> tuple[tuple[str, str], Task, nn.Module]:
     run = run_of(folder.absolute())
     if run is None:
         raise UserError(f"NETWORK={folder} does not end as a run's folder does, <data>/<variant>/<task>/<loss>/seed<k>")
-    degradation = instantiate(OmegaConf.load(run.folder / "config.yaml").task)
-    return (run.task, run.loss), degradation, trained_network(run, torch.device("cpu"))
+    return (run.task, run.loss), task_of(run), trained_network(run, torch.device("cpu"))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import pandas as pd
-from hydra.utils import instantiate
-from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from restoration import alpha as mixtures
 from restoration import report
@@ -23,6 +21,7 @@ from restoration.scalars import SHARE, curve, read_scalars
 from restoration.statistics import Condition, Difference
 from restoration.study import Study
 from restoration.tables import ResultTable, build_tables, headline, table_of
+from scripts.trained import config_of, task_of
 
 SIGMA = "SSIM and its σ"  # of which the report shows crops, too
 ASIDE = {
@@ -243,13 +242,13 @@ def training(study: Study) -> Found:
 def input_titles(study: Study) -> dict[str, str]:
     """What the degraded input is called, by task."""
     first = {run.task: run for run in study.runs}
-    return {task: instantiate(_config(run).task).input_name for task, run in first.items()}
+    return {task: task_of(run).input_name for task, run in first.items()}
 
 
 def _settings(runs: Sequence[Run]) -> Iterator[mixtures.Setting]:
     """What α and which unit of L1 were trained, from the configurations of the runs."""
     for run in runs:
-        loss = _config(run).loss
+        loss = config_of(run).loss
         if loss._target_ == "restoration.losses.MixLoss" and not loss.get("dense", False):
             _, shares = curve(read_scalars(run), f"{SHARE}l1")
             share = sum(shares) / len(shares) if shares else float("nan")
@@ -258,7 +257,7 @@ def _settings(runs: Sequence[Run]) -> Iterator[mixtures.Setting]:
 
 def _switches(runs: Sequence[Run]) -> list[tuple[float, str]]:
     """After how many patches losses give way to each other."""
-    places = {config.loss.at * config.budget.patches: None for config in map(_config, runs) if "at" in config.loss}
+    places = {config.loss.at * config.budget.patches: None for config in map(config_of, runs) if "at" in config.loss}
     return [(place, "switch") for place in places]
 
 
@@ -283,7 +282,3 @@ def _by_task(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 def _tests(study: Study) -> list[str]:
     return sorted(study.records["test_set"].unique())
-
-
-def _config(run: Run) -> DictConfig | ListConfig:
-    return OmegaConf.load(run.folder / "config.yaml")

@@ -31,6 +31,7 @@ from restoration.tables import build_tables, table_of, write_tables
 from restoration.tasks import Task
 from restoration.train import train
 from scripts.cli import chosen_bf16, chosen_device, clear_errors, end_at_once, plain_console
+from scripts.trained import config_of, task_of
 
 IDENTITY = ("task", "loss", "model", "optimizer", "budget")  # with the seed, what makes two trainings the same one
 
@@ -105,7 +106,7 @@ def is_done(run: Run, config: DictConfig, photos: PackedSet) -> bool:
     """Whether `train_and_score` of the resolved `config` would find nothing to do: a quick look."""
     if not run.is_complete():
         return False
-    trained = OmegaConf.load(run.folder / "config.yaml")
+    trained = config_of(run)
     return (
         all(OmegaConf.select(trained, name) == config[name] for name in (*IDENTITY, "seed", "precision"))
         and read_provenance(run)["training_photographs_hash"] == photos.train.key
@@ -155,7 +156,7 @@ def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
     runs = [
         run for root, data, variant, task in places for run in find_runs(root, data=data, variant=variant, task=task)
     ]
-    input_titles = {run.task: instantiate(OmegaConf.load(run.folder / "config.yaml").task).input_name for run in runs}
+    input_titles = {run.task: task_of(run).input_name for run in runs}
     tables = build_tables(runs, input_titles=input_titles)
     write_tables(tables, Path(config.tables))
     for table in tables:
