@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from restoration.artefacts import ARTEFACTS, looked_for
-from restoration.columns import UNTRAINED, columns_in_order, title_of
+from restoration.columns import columns_in_order, title_of
 from restoration.evaluate import INPUT
 from restoration.rendering import Cell, Table
 from restoration.scales import scale_of
@@ -52,7 +52,7 @@ def _row(scores: Scores, at: Condition, columns: Sequence[str]) -> tuple[str, li
         if loss not in values:
             cells.append(Cell("–"))
             continue
-        low, high = scores.interval(at, values[loss], trained=int(loss not in UNTRAINED))
+        low, high = scores.interval(at, values[loss], [loss])
         cells.append(Cell(means[loss], f"[{scale.shown(low)}, {scale.shown(high)}]", means[loss] == least))
     title, _ = ARTEFACTS[at.metric]
     some = "" if finite.all() else f" ({finite.sum()} of {len(finite)} photographs)"

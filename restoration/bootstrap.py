@@ -9,7 +9,7 @@ OUTSIDE = 0.05  # of the resampled means, half of it on either side
 
 
 def mean_interval(
-    values: np.ndarray, *, error: float = 0.0, freedom: int = 0, resamples: int = RESAMPLES, seed: int = 0
+    values: np.ndarray, *, error: float = 0.0, freedom: float = 0, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float]:
     """The interval of the mean of (images, seeds) over resampled images and, independently, drawn trainings.
 
@@ -36,6 +36,6 @@ def _times_drawn(count: int, resamples: int, seed: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=16)
-def _deviates(freedom: int, resamples: int, seed: int) -> np.ndarray:
+def _deviates(freedom: float, resamples: int, seed: int) -> np.ndarray:
     """A number of Student's distribution for each resample."""
-    return np.random.default_rng((seed, freedom)).standard_t(freedom, resamples)
+    return np.random.default_rng((seed, 1)).standard_t(freedom, resamples)

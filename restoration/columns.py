@@ -26,11 +26,23 @@ BASELINES = {
     "bm3d_blind": "BM3D, blind",
 }  # between input and losses
 UNTRAINED = (INPUT, *BASELINES)  # have no seed, whatever their records say
+PIXELWISE = ("l2", "l1", "l1_to_l2", "l2_to_l1", "mix", "mix_dense", "mix_code", "mix_unit0.055")
+PIXELWISE += tuple(f"mix_a{alpha}" for alpha in (0.01, 0.1, 0.5, 0.7, 0.8, 0.9))  # L1 makes a tenth of the gradient
+STRUCTURAL = ("ssim1", "ssim3", "ssim5", "ssim9", "ssim_dense", "ms_ssim", "ms_ssim_dense", "ms_ssim_l2")
+STRUCTURAL += ("mix_unit0.84", "mix_a0.99")  # a hundredth
 
 
 def title_of(name: str) -> str:
     """As tables show it; the degraded input is "Input" where a table has no better word for it."""
     return {INPUT: "Input", **BASELINES, **LOSSES}.get(name, name)
+
+
+def kind_of(loss: str) -> str:
+    """Losses of a kind differ about as much from seed to seed; one that is in neither list is a kind of its own.
+
+    Structural losses hardly see brightness and colours, which differ most.
+    """
+    return "pixelwise" if loss in PIXELWISE else "structural" if loss in STRUCTURAL else loss
 
 
 def columns_in_order(names: set[str]) -> list[str]:

@@ -85,8 +85,8 @@ class Ledger:
         tiles = " Tiles of one photograph are not photographs: intervals do not tell how photographs differ."
         return (
             f"Measured: mean over {self.unit}s and seeds [95 % bootstrap interval over both; what another seed changes "
-            "is taken from all losses that were trained several times]. Better means: the interval excludes 0 and "
-            f"Wilcoxon's signed-rank test over {self.unit}s agrees with p < 0.05 after Holm's correction for "
+            "is taken from losses of its kind that were trained several times]. Better means: the interval excludes 0 "
+            f"and Wilcoxon's signed-rank test over {self.unit}s agrees with p < 0.05 after Holm's correction for "
             f"{self.tests} comparisons; p is shown corrected."
             f"{alone if any(row.dagger for row in self.rows) else ''}"
             f"{tiles if self.unit == 'tile' else ''} Every figure: claims.csv. "

@@ -1,23 +1,35 @@
 """Records, sorted for comparisons, and the comparisons; `statistics` says what they are worth."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 
 from restoration.artefacts import ARTEFACTS
 from restoration.bootstrap import RESAMPLES, mean_interval
-from restoration.columns import UNTRAINED
+from restoration.columns import UNTRAINED, kind_of
 from restoration.errors import UserError
 from restoration.runs import COLUMNS
 from restoration.statistics import Condition, Difference, signed_ranks
 
 SAME = 1e-6  # relative difference of one image's values that were computed twice
 SAME_LEVELS = 0.01  # the same of artefact measures, which are roots of what may be near nothing
+
+
+class Spread(NamedTuple):
+    """How far another seed moves a mean over photographs.
+
+    Attributes:
+        variance: of such means.
+        freedom: degrees of freedom with which it is known.
+    """
+
+    variance: float
+    freedom: int
 
 
 class Scores:
@@ -81,36 +93,49 @@ class Scores:
             seed: of the resampling.
         """
         values, seeds, left_out = self.differences(at, first, second)
-        _, freedom = self.spread(at) if seeds else (0.0, 0)
+        _, freedom = self.error(at, [first, second], max(seeds, 1))
         if not len(values):
             nan = np.nan
             return Difference(at, first, second, nan, nan, nan, nan, nan, 0, seeds, freedom, left_out)
-        trained = sum(loss not in UNTRAINED for loss in (first, second))
-        low, high = self.interval(at, values, trained, resamples=resamples, seed=seed)
+        low, high = self.interval(at, values, [first, second], resamples=resamples, seed=seed)
         p, one_sided = signed_ranks(values.mean(axis=1))
         value, images = float(values.mean()), len(values)
         return Difference(at, first, second, value, low, high, p, one_sided, images, seeds, freedom, left_out)
 
     def interval(
-        self, at: Condition, values: np.ndarray, trained: int, *, resamples: int = RESAMPLES, seed: int = 0
+        self, at: Condition, values: np.ndarray, losses: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0
     ) -> tuple[float, float]:
-        """Of the mean of (images, seeds) that so many trained losses, 0 to 2, take part in."""
-        deviation, freedom = self.spread(at)
-        error = deviation * math.sqrt(trained / values.shape[1])
+        """Of the mean of (images, seeds) that come of one loss or are the difference of two."""
+        error, freedom = self.error(at, losses, values.shape[1])
         return mean_interval(values, error=error, freedom=freedom, resamples=resamples, seed=seed)
 
-    def spread(self, at: Condition) -> tuple[float, int]:
-        """How far another seed moves a loss's mean over photographs: the standard deviation, its degrees of freedom.
+    def error(self, at: Condition, losses: Sequence[str], seeds: int) -> tuple[float, float]:
+        """The standard error that the choice of so many seeds gives the difference of losses, its degrees of freedom.
 
-        Of all losses that have several seeds, in all variants; 0 and 0 where none has.
+        0 and 0 where no loss is trained, or none has several seeds. Variances of different kinds add as Welch and
+        Satterthwaite have it.
         """
-        return self._spreads.get(replace(at, variant=""), (0.0, 0))
+        variances: dict[Spread, float] = {}
+        for loss in losses:
+            if loss not in UNTRAINED and (spread := self.spread(at, loss)):
+                variances[spread] = variances.get(spread, 0.0) + spread.variance / seeds
+        if not sum(variances.values()):
+            return 0.0, min((spread.freedom for spread in variances), default=0)
+        total = sum(variances.values())
+        return math.sqrt(total), total**2 / sum(part**2 / spread.freedom for spread, part in variances.items())
+
+    def spread(self, at: Condition, loss: str) -> Spread | None:
+        """How far another seed moves this loss's mean over photographs: as far as all losses of its kind that have
+        several seeds, in all variants; where none has, as far as the kind that moves most; None where there is none.
+        """
+        kinds = self._spreads.get(replace(at, variant=""), {})
+        return kinds.get(kind_of(loss)) or max(kinds.values(), default=None)
 
     @cached_property
-    def _spreads(self) -> dict[Condition, tuple[float, int]]:
-        """By conditions without a variant."""
+    def _spreads(self) -> dict[Condition, dict[str, Spread]]:
+        """By conditions without a variant, and kinds."""
         seeds = self.records["seed"].to_numpy()
-        pooled: dict[Condition, tuple[float, int]] = {}
+        means: dict[Condition, dict[str, list[np.ndarray]]] = {}
         for at, loss in sorted(self._rows):
             rows = self._rows[at, loss]
             if loss in UNTRAINED or (seeds[rows] == seeds[rows[0]]).all():
@@ -118,11 +143,9 @@ class Scores:
             values = self.table(at, loss).to_numpy(float)
             finite = values[np.isfinite(values).all(axis=1)]
             if len(finite):
-                anywhere = replace(at, variant="")
-                squares, freedom = pooled.get(anywhere, (0.0, 0))
-                means = finite.mean(axis=0)
-                pooled[anywhere] = squares + float(np.sum((means - means.mean()) ** 2)), freedom + len(means) - 1
-        return {at: (math.sqrt(squares / freedom), freedom) for at, (squares, freedom) in pooled.items()}
+                kinds = means.setdefault(replace(at, variant=""), {})
+                kinds.setdefault(kind_of(loss), []).append(finite.mean(axis=0))
+        return {at: {kind: _pooled(losses) for kind, losses in kinds.items()} for at, kinds in means.items()}
 
     def differences(self, at: Condition, first: str, second: str) -> tuple[np.ndarray, int, int]:
         """First − second, (images, seeds); how many seeds they have in common; how many images are left out."""
@@ -144,6 +167,12 @@ class Scores:
         finite = (np.isfinite(a) & np.isfinite(b)).all(axis=1)
         trained = 0 if first in UNTRAINED and second in UNTRAINED else a.shape[1]
         return a[finite] - b[finite], trained, int((~finite).sum())
+
+
+def _pooled(means: Sequence[np.ndarray]) -> Spread:
+    """Of several losses' means over photographs, (seeds,) each."""
+    freedom = sum(len(each) - 1 for each in means)
+    return Spread(sum(float(np.sum((each - each.mean()) ** 2)) for each in means) / freedom, freedom)
 
 
 def _table(rows: pd.DataFrame, at: Condition, loss: str) -> pd.DataFrame:

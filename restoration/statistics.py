@@ -5,11 +5,12 @@ A difference is first − second, photograph by photograph and seed by seed, on 
 small one, the PSNR of a perfect one) is left out and counted.
 
 Interval: 95 %, percentiles of the mean over resampled photographs, moved by what another choice of seeds would change.
-How far a seed moves a loss's mean is taken from all losses that were trained several times for the same task, test set
-and metric, in whichever variant, as one variance for all of them: a few seeds of the two losses alone say too little of
-it. Hence a loss that was trained once has an interval that knows of other seeds, too, if others were trained several
-times; else it is over photographs alone and says so. How often intervals hold the truth, and equal losses are called
-different: tests/test_statistics.py simulates it.
+How far a seed moves a loss's mean is taken from all losses of its kind (`columns.kind_of`) that were trained several
+times for the same task, test set and metric, in whichever variant, as one variance for all of them: a few seeds of one
+loss say too little of it. Where no loss of its kind was, the kind that seeds move furthest stands in. Hence a loss that
+was trained once has an interval that knows of other seeds, too, if others were trained several times; else it is over
+photographs alone and says so. How often intervals hold the truth, and equal losses are called different:
+tests/test_statistics.py simulates it.
 Test: Wilcoxon's signed ranks, two-sided, on each photograph's mean over seeds. It asks whether these trained networks
 differ on photographs like these, so a loss is called better only where test and interval agree, in direction too: the
 mean of few large differences may be opposite to most photographs. Holm's correction counts all comparisons that are
@@ -62,7 +63,7 @@ class Difference:
     rank_biserial: float
     images: int
     seeds: int
-    freedom: int
+    freedom: float
     left_out: int
     p_holm: float = np.nan
 

@@ -26,6 +26,34 @@ def test_what_is_said_to_be_found_is_in_the_studys_texts():
         assert figure in texts, figure
 
 
+def headline() -> list[dict[str, float]]:
+    """The values of each row of the study's short tables by their columns, with the row's name under "metric"."""
+    rows, columns = [], []
+    for line in (ROOT / "results/studies/photos-long/headline.md").read_text().splitlines():
+        name, *cells = [cell.strip(" *") for cell in line.strip("|").split("|")]
+        if not name and cells:
+            columns = cells
+        elif cells and ":" in name and "---" not in name:
+            values = {column: float(cell) for column, cell in zip(columns, cells, strict=True) if cell != "–"}
+            rows.append({"metric": name.split(": ")[1], **values})
+    return rows
+
+
+def test_what_is_found_in_short_is_in_the_tables():
+    psnr = [row for row in headline() if row["metric"] == "PSNR (dB)"]
+    assert len(psnr) == 6
+    three = [[row[loss] for loss in ("L2", "L1", "Mix")] for row in psnr]
+    apart = max(max(values) - min(values) for values in three)
+    lost = [round(row["L1"] - row[loss], 2) for row in psnr for loss in ("SSIM5", "MS-SSIM")]
+    similar = [row for row in headline() if row["metric"] in ("SSIM", "MS-SSIM")]
+    mix = [row["Mix"] == max(value for name, value in row.items() if name != "metric") for row in similar]
+    words = " ".join(README.split("**In short:**")[1].split("| trained |")[0].split())
+    assert round(apart, 2) <= 0.2
+    assert "within 0.2 dB in every task" in words
+    assert f"cost {min(lost):.1f} to {max(lost):.1f} dB" in words
+    assert f"in {sum(mix)} of the {len(mix)} rows" in words
+
+
 def test_linked_files_exist():
     links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
     assert links

@@ -77,19 +77,23 @@ def test_an_effect_is_found_and_none_is_found_at_the_stated_rate(trials):
 @pytest.mark.parametrize("seeds", [1, 3])
 @pytest.mark.parametrize("shift", [0.03, 0.3])
 def test_trainings_that_shift_all_images_are_called_different_at_the_stated_rate(seeds, shift):
-    """Of 20 equal comparisons one, whether a loss was trained once or three times, if three losses were."""
+    """Of 20 equal comparisons one, whether a loss was trained once or three times, if three of its kind were; also
+    where structural losses, which another seed moves ten times as far, stand beside or take part."""
     rng = np.random.default_rng(8)
     places = [replace(PLACE, test_set=f"{trial}") for trial in range(300)]
     records = []
     for at in places:
-        records.append(records_of(simulated(rng, effect=0.0, images=20, seeds=seeds, shift=shift), at))
-        means = rng.normal(30, shift, (1, 3, 3)) + rng.normal(0, 0.07, (20, 3, 3))
-        others = {loss: means[..., index] for index, loss in enumerate(("l2", "ssim5", "ms_ssim"))}
+        values = simulated(rng, effect=0.0, images=20, seeds=seeds, shift=shift)
+        values["ms_ssim"] = values["l1"] + rng.normal(0, 10 * shift, (1, seeds))
+        records.append(records_of(values, at))
+        shifts = {"l2": shift, "l1_to_l2": shift, "l2_to_l1": shift, "ssim5": 10 * shift, "ssim9": 10 * shift}
+        others = {loss: rng.normal(30, its, (1, 3)) + rng.normal(0, 0.07, (20, 3)) for loss, its in shifts.items()}
         records.append(records_of(others, replace(at, variant="cpu-third")))
     scores = Scores(pd.concat(records))
-    found = [scores.compare(at, "mix", "l1", resamples=1000, seed=trial) for trial, at in enumerate(places)]
-    assert np.mean([replace(each, p_holm=each.p).better is not None for each in found]) <= 0.088  # 0.05 + 3 errors
-    assert np.mean([each.low <= 0 <= each.high for each in found]) >= 0.912
+    for other in ("l1", "ms_ssim"):
+        found = [scores.compare(at, "mix", other, resamples=1000, seed=trial) for trial, at in enumerate(places)]
+        assert np.mean([replace(each, p_holm=each.p).better is not None for each in found]) <= 0.088  # 0.05 + 3 errors
+        assert np.mean([each.low <= 0 <= each.high for each in found]) >= 0.912
 
 
 def test_the_interval_is_that_of_drawing_images_one_by_one_and_a_deviate():
@@ -100,7 +104,7 @@ def test_the_interval_is_that_of_drawing_images_one_by_one_and_a_deviate():
     assert (low, high) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.03)
 
 
-def test_the_spread_of_seeds_is_pooled_over_losses_and_variants():
+def test_the_spread_of_seeds_is_pooled_over_losses_of_a_kind_and_variants():
     third = replace(PLACE, variant="cpu-third")
     records = pd.concat(
         [
@@ -108,14 +112,35 @@ def test_the_spread_of_seeds_is_pooled_over_losses_and_variants():
             records_of({"l2": np.array([[1.0, 1.0, 4.0]] * 2), "mix": np.full((2, 1), 7.0)}, third),
             records_of({"l2": np.array([[0.0, 90.0]] * 2)}, replace(PLACE, metric="ssim")),
             records_of({"l2": np.array([[nan, 1.0], [1.0, 2.0]])}, replace(PLACE, metric="fsim")),
+            records_of({"ms_ssim": np.array([[0.0, 20.0]] * 2), "mine": np.array([[0.0, 0.2]] * 2)}, third),
         ]
     )
     scores = Scores(records)
-    deviation, freedom = scores.spread(PLACE)
-    assert (deviation, freedom) == (pytest.approx(((1 + 1 + 1 + 1 + 4) / 3) ** 0.5), 3)
-    assert scores.spread(third) == (deviation, freedom)
-    assert scores.spread(replace(PLACE, metric="fsim")) == (pytest.approx(0.5**0.5), 1)
-    assert scores.spread(replace(PLACE, task="jpeg")) == (0, 0)
+    pixelwise = (pytest.approx((1 + 1 + 1 + 1 + 4) / 3), 3)
+    for loss in ("l1", "l2", "mix", "mix_a0.5"):
+        assert scores.spread(PLACE, loss) == scores.spread(third, loss) == pixelwise
+    assert scores.spread(PLACE, "ssim9") == (200, 1)
+    assert scores.spread(PLACE, "mine") == (pytest.approx(0.02), 1)  # no kind but its own
+    assert scores.spread(PLACE, "yours") == (200, 1)  # of unknown kind: as far as any
+    fsim = replace(PLACE, metric="fsim")
+    assert scores.spread(fsim, "l2") == scores.spread(fsim, "ssim5") == (0.5, 1)
+    assert scores.spread(replace(PLACE, task="jpeg"), "l1") is None
+
+
+def test_errors_of_two_kinds_add_and_their_degrees_of_freedom_as_satterthwaite_has_it():
+    pixelwise = {"l1": np.tile([0.0, 2.0, 1.0], (9, 1)), "l2": np.tile([0.0, 2.0, 1.0], (9, 1))}  # σ² = 1, 4 degrees
+    scores = Scores(records_of({**pixelwise, "ms_ssim": np.tile([0.0, 6.0, 3.0], (9, 1))}))  # σ² = 9, 2 degrees
+    assert scores.error(PLACE, ["l1", "ms_ssim"], 3) == pytest.approx(
+        ((1 / 3 + 9 / 3) ** 0.5, 10**2 / (1 / 4 + 81 / 2))
+    )
+    assert scores.error(PLACE, ["l1", "l2"], 1) == pytest.approx((2**0.5, 4))
+    assert scores.error(PLACE, ["l1", "bm3d"], 1) == pytest.approx((1, 4))
+    assert scores.error(PLACE, ["input", "bm3d"], 1) == (0, 0)
+
+
+def test_seeds_that_change_nothing_are_known_to():
+    scores = Scores(records_of({"l1": np.tile([1.0, 1.0], (9, 1))}))
+    assert scores.error(PLACE, ["l1", "l2"], 1) == (0, 1)
 
 
 def test_a_loss_meets_the_error_of_its_own_seeds_and_of_the_others():
