@@ -126,13 +126,14 @@ class AlphaStudy:
         return [first, *(it for it, found in others.items() if found.low <= 0 <= found.high)]
 
     def near_best(self) -> tuple[Setting, Setting]:
-        """The ends of the range around the best setting in which every PSNR is within 0.1 dB of it."""
+        """The ends of the range around the best setting whose PSNR is within 0.1 dB of it or not told from it."""
         line, best = self.along_the_axis(), self.best()
-        limit = self.mean(best, "psnr") - NEAR
+        behind = [self.difference(it, best.loss, "psnr") for it in line]
+        near = [found.value >= -NEAR or found.high >= 0 for found in behind]
         low = high = line.index(best)
-        while low > 0 and self.mean(line[low - 1], "psnr") >= limit:
+        while low > 0 and near[low - 1]:
             low -= 1
-        while high < len(line) - 1 and self.mean(line[high + 1], "psnr") >= limit:
+        while high < len(line) - 1 and near[high + 1]:
             high += 1
         return line[low], line[high]
 
@@ -147,7 +148,7 @@ def alpha_table(study: AlphaStudy) -> Table:
     rows = []
     for it in study.ordered():
         cells = [
-            Cell(f"{it.unit_alpha:.3g}"),
+            Cell(_plain(it.unit_alpha, 3)),
             Cell("–" if math.isnan(it.share) else f"{it.share:.0%}".replace("%", " %")),
         ]
         for metric in metrics:
@@ -194,21 +195,21 @@ def alpha_overview(studies: Sequence[AlphaStudy]) -> Table:
         best, (low, high) = study.best(), study.near_best()
         nearest = study.nearest()
         by_key = {it.key: it for it in study.settings}
-        cells = [Cell(f"{best.unit_alpha:.2g}", f"({study.mean(best, 'psnr'):.2f} dB)")]
+        cells = [Cell(_plain(best.unit_alpha), f"({study.mean(best, 'psnr'):.2f} dB)")]
         for name in readings:
             it = by_key.get(name)
             cells.append(Cell("–") if it is None else _behind(study, it, best, nearest))
-        ends = f"{low.unit_alpha:.2g} – {high.unit_alpha:.2g}"
-        cells.append(Cell(ends, f"(8 bit: {low.levels_alpha:.2g} – {high.levels_alpha:.2g})"))
+        ends = f"{_plain(low.unit_alpha)} – {_plain(high.unit_alpha)}"
+        cells.append(Cell(ends, f"(8 bit: {_plain(low.levels_alpha)} – {_plain(high.levels_alpha)})"))
         rows.append((f"{study.at.task} on {study.at.test_set}", cells))
     return Table(
         "Which reading of α is nearest to the best PSNR",
-        ["best α", *(f"{SHORT[name]} (dB)" for name in readings), f"within {NEAR} dB of the best"],
+        ["best α", *(f"{SHORT[name]} (dB)" for name in readings), f"within {NEAR} dB, or not told"],
         rows,
         [
             "α: with L1 in the unit range; 8 bit: with L1 in 8-bit levels. Below each difference to the best: its 95 % "
             "interval. Highlighted: the nearest reading, and those that the interval does not tell from it. Ranges "
-            "hold what was trained, neighbour by neighbour",
+            "hold what was trained, neighbour by neighbour, and is near the best or not told from it by the interval",
             f"from {'; '.join(dict.fromkeys(study.basis() for study in studies))}",
         ],
     )
@@ -224,15 +225,20 @@ def alpha_answer(studies: Sequence[AlphaStudy]) -> str:
     low = max((low for low, _ in ends), key=lambda it: it.log_odds)
     high = min((high for _, high in ends), key=lambda it: it.log_odds)
     flat = (
-        f"α from {low.unit_alpha:.2g} to {high.unit_alpha:.2g} with L1 in the unit range, {low.levels_alpha:.2g} to "
-        f"{high.levels_alpha:.2g} with L1 in 8-bit levels, stays"
+        f"α from {_plain(low.unit_alpha)} to {_plain(high.unit_alpha)} with L1 in the unit range, "
+        f"{_plain(low.levels_alpha)} to {_plain(high.levels_alpha)} with L1 in 8-bit levels, is"
         if low.log_odds <= high.log_odds
-        else "no α that was tried stays"
+        else "no α that was tried is"
     )
     return (
         f"Nearest to the best PSNR, of {len(studies)} pairs of task and test set: {counted}.{unsure} "
-        f"In all of them {flat} within {NEAR} dB of the best."
+        f"In all of them {flat} within {NEAR} dB of the best, or not told from it."
     )
+
+
+def _plain(value: float, digits: int = 2) -> str:
+    """To so many significant digits, without an exponent."""
+    return np.format_float_positional(value, precision=digits, fractional=False, trim="-")
 
 
 def _counted(settings: Iterable[Setting]) -> str:

@@ -21,19 +21,24 @@ PSNR = {  # and the setting
     "mix_unit0.84": (28.00, 0.84, 1.0),
     "mix_code": (30.05, 0.025, 1.0),
     "mix_a0.01": (29.00, 0.01, 255.0),
-    "mix_a0.5": (29.95, 0.5, 255.0),
+    "mix_a0.5": (29.96, 0.5, 255.0),
     "mix_a0.25": (29.99, 0.25, 255.0),
     "mix_a0.95": (30.01, 0.95, 255.0),
     "mix_a0.99": (29.80, 0.99, 255.0),
 }
 
 
-def study(values: dict[str, float] | None = None, *, share: float = 0.25) -> AlphaStudy:
-    """Eight photographs, each setting a constant."""
+def study(values: dict[str, float] | None = None, *, share: float = 0.25, noise: float = 0.0) -> AlphaStudy:
+    """Eight photographs, each setting a constant and the noise, of which every setting has its own."""
     psnr = {loss: value for loss, (value, *_) in PSNR.items()} | (values or {})
-    photographs = np.linspace(-1, 1, 8)[:, None]
-    scores = Scores(records_of({loss: photographs + value for loss, value in psnr.items()}))
+    rng, photographs = np.random.default_rng(0), np.linspace(-1, 1, 8)[:, None]
+    scores = Scores(records_of({loss: photographs + value + noise * _centred(rng) for loss, value in psnr.items()}))
     return AlphaStudy(scores, PLACE, [Setting(loss, *PSNR[loss][1:], share) for loss in psnr])
+
+
+def _centred(rng: np.random.Generator) -> np.ndarray:
+    values = rng.normal(0, 1, (8, 1))
+    return values - values.mean()
 
 
 @pytest.mark.parametrize(("alpha", "scale"), [(0.84, 255.0), (0.025, 1.0), (0.3, 7.0)])
@@ -80,12 +85,14 @@ def test_the_best_is_the_largest_number_not_the_last_in_the_alphabet():
     assert [name[:5] for name, cells in rows.items() if cells[2].best] == ["0.025"]
 
 
-def test_the_optimum_is_as_wide_as_neighbours_stay_within_a_tenth_of_a_decibel():
+def test_the_optimum_is_as_wide_as_neighbours_are_within_a_tenth_of_a_decibel_or_not_told_apart():
     alone = study()
     assert alone.best().loss == "mix_code"
     assert [it.loss for it in alone.near_best()] == ["mix_a0.25", "mix_a0.95"]
     dip = study({"mix_a0.5": 29.9})  # what lies beyond a dip does not count
     assert [it.loss for it in dip.near_best()] == ["mix", "mix_a0.95"]
+    dip = study({"mix_a0.5": 29.9}, noise=0.3)  # nor is it one where the interval does not tell it from the best
+    assert [it.loss for it in dip.near_best()] == ["mix_a0.25", "mix_a0.99"]
 
 
 def test_the_answer_is_counted_from_the_figures():
@@ -98,7 +105,7 @@ def test_the_answer_is_counted_from_the_figures():
     low, high = Setting("", 0.84, 255.0), Setting("", 0.84, 255.0)
     assert [it.loss for it in paper.near_best()] == ["mix", "mix"]
     assert f"α from {low.unit_alpha:.2g} to {high.unit_alpha:.2g} with L1 in the unit range, 0.84 to 0.84" in answer
-    assert "no α that was tried stays within 0.1 dB of the best" in alpha_answer([code, far])
+    assert "no α that was tried is within 0.1 dB of the best" in alpha_answer([code, far])
     assert "Not told" not in answer
     unread = study()
     sweep = AlphaStudy(unread.scores, PLACE, [it for it in unread.settings if not it.named])
