@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from restoration.archive import unpack
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
@@ -52,6 +54,15 @@ def test_what_is_found_in_short_is_in_the_tables():
     assert "within 0.2 dB in every task" in words
     assert f"cost {min(lost):.1f} to {max(lost):.1f} dB" in words
     assert f"in {sum(mix)} of the {len(mix)} rows" in words
+
+
+def test_how_far_seeds_move_the_psnr_is_what_the_records_have(tmp_path):
+    scores = unpack(ROOT / "results/studies/photos-long/records", tmp_path).scores
+    psnr = [at for at in scores.conditions() if at.metric == "psnr" and at.variant == "long"]
+    assert len(psnr) == 6
+    for loss, words in (("l1", "L2, L1 and Mix by"), ("ms_ssim", "SSIM5 and MS-SSIM by")):
+        moved = [spread.variance**0.5 for at in psnr if (spread := scores.spread(at, loss))]
+        assert f"{words} {min(moved):.2f} to {max(moved):.2f} dB" in " ".join(README.split())
 
 
 def test_linked_files_exist():
