@@ -69,9 +69,10 @@ def save_curves(diagrams: Sequence[Curves], path: Path) -> None:
             axes.plot(series.x, series.y, marker=".", label=series.name)
         heights = cycle((0.02, 0.3))  # so that no name meets its neighbour's
         for height_of_name, (place, name) in zip(heights, sorted(curves.marks), strict=False):
-            axes.axvline(place, color="0.6", linewidth=0.8, linestyle="--")
-            at = (place, height_of_name)
-            axes.annotate(name, at, xycoords=("data", "axes fraction"), rotation=90, fontsize=7, color="0.4")
+            axes.axvline(place, color="0.6", linewidth=0.8, linestyle="--", zorder=1)
+            across, behind = axes.get_xaxis_transform(), {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            style = {"rotation": 90, "fontsize": 7, "color": "0.4", "ha": "center", "bbox": behind, "zorder": 1}
+            axes.text(place, height_of_name, name, transform=across, **style)
         axes.set_title(curves.title, fontsize=9)
         axes.set_xlabel(curves.x_label, fontsize=8)
         axes.set_ylabel(curves.y_label, fontsize=8)
