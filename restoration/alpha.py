@@ -204,12 +204,12 @@ def alpha_overview(studies: Sequence[AlphaStudy]) -> Table:
         rows.append((f"{study.at.task} on {study.at.test_set}", cells))
     return Table(
         "Which reading of α is nearest to the best PSNR",
-        ["best α", *(f"{SHORT[name]} (dB)" for name in readings), f"within {NEAR} dB, or not told"],
+        ["best α", *(f"{SHORT[name]} (dB)" for name in readings), f"within {NEAR} dB, or not told apart"],
         rows,
         [
             "α: with L1 in the unit range; 8 bit: with L1 in 8-bit levels. Below each difference to the best: its 95 % "
-            "interval. Highlighted: the nearest reading, and those that the interval does not tell from it. Ranges "
-            "hold what was trained, neighbour by neighbour, and is near the best or not told from it by the interval",
+            "interval. Highlighted: the nearest reading, and those that the interval does not tell from it. Last: from "
+            "the best on, neighbours that are as near to it or not told from it by the interval",
             f"from {'; '.join(dict.fromkeys(study.basis() for study in studies))}",
         ],
     )

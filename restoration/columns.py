@@ -1,4 +1,4 @@
-"""What stands in a table's columns: the degraded input, baselines without training, losses; their titles and order."""
+"""What stands in a table's columns: the degraded input, baselines without training, losses; titles, order, kinds."""
 
 from restoration.evaluate import INPUT
 
@@ -26,10 +26,11 @@ BASELINES = {
     "bm3d_blind": "BM3D, blind",
 }  # between input and losses
 UNTRAINED = (INPUT, *BASELINES)  # have no seed, whatever their records say
+# Of Mix, L1's share of the gradient decides the kind: a tenth or more, or about a hundredth.
 PIXELWISE = ("l2", "l1", "l1_to_l2", "l2_to_l1", "mix", "mix_dense", "mix_code", "mix_unit0.055")
-PIXELWISE += tuple(f"mix_a{alpha}" for alpha in (0.01, 0.1, 0.5, 0.7, 0.8, 0.9))  # L1 makes a tenth of the gradient
+PIXELWISE += tuple(f"mix_a{alpha}" for alpha in (0.01, 0.1, 0.5, 0.7, 0.8, 0.9))
 STRUCTURAL = ("ssim1", "ssim3", "ssim5", "ssim9", "ssim_dense", "ms_ssim", "ms_ssim_dense", "ms_ssim_l2")
-STRUCTURAL += ("mix_unit0.84", "mix_a0.99")  # a hundredth
+STRUCTURAL += ("mix_unit0.84", "mix_a0.99")
 
 
 def title_of(name: str) -> str:

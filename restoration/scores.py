@@ -119,9 +119,9 @@ class Scores:
         for loss in losses:
             if loss not in UNTRAINED and (spread := self.spread(at, loss)):
                 variances[spread] = variances.get(spread, 0.0) + spread.variance / seeds
-        if not sum(variances.values()):
-            return 0.0, min((spread.freedom for spread in variances), default=0)
         total = sum(variances.values())
+        if not total:
+            return 0.0, min((spread.freedom for spread in variances), default=0)
         return math.sqrt(total), total**2 / sum(part**2 / spread.freedom for spread, part in variances.items())
 
     def spread(self, at: Condition, loss: str) -> Spread | None:
