@@ -8,7 +8,10 @@ from rich.table import Table as ConsoleTable
 from rich.text import Text
 
 LATEX = {
-    **{sign: f"\\{sign}" for sign in "&%#_$"},
+    **{sign: f"\\{sign}" for sign in "&%#_${}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
     "−": "$-$",
     "±": r"$\pm$",
     "×": r"$\times$",

@@ -3,15 +3,19 @@
 from pathlib import Path
 
 import hydra
+import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
 from rich.progress import Progress
 
 from restoration.baselines import baselines_for, score_baselines
 from restoration.datasets.pack import pack_set
 from restoration.errors import UserError
+from restoration.protocol import Protocol
 from restoration.runs import Run, find_runs
-from scripts.cli import chosen_device, clear_errors, plain_console
+from scripts.cli import chosen_device, clear_errors, explained, plain_console
 from scripts.train import score_runs, scoring, show_tables
 from scripts.trained import config_of, trained_network
 
@@ -24,26 +28,38 @@ def main(config: DictConfig) -> None:
         runs = find_runs(Path(config.runs), **asked)
         if not runs:
             raise UserError(_nothing_found(Path(config.runs), asked))
-        device = chosen_device(config.device)
-        protocol = instantiate(config.protocol)
+        device, protocol = chosen_device(config.device), instantiate(config.protocol)
+        failures = {}
         for alike in scored_together(runs):
-            for run in alike:
-                console.print(f"scoring {run.folder}")
-            trained = config_of(alike[0])
-            photos = pack_set(instantiate(trained.data), Path(config.packs))
-            models = {run: trained_network(run, device) for run in alike}
-            task = instantiate(trained.task)
-            score_runs(models, task, photos, protocol, device)
-            if config.baselines:
-                steps = score_baselines(
-                    alike[0], task, photos, scoring(task, photos, protocol), protocol=protocol, device=device
-                )
-                total = len(baselines_for(task)) * sum(len(test) for test in photos.test.values())
-                with Progress(console=console, transient=True) as progress:
-                    bar = progress.add_task("baselines", total=total)
-                    for done in steps:
-                        progress.update(bar, advance=1, description=done)
+            try:
+                score_alike(alike, config, protocol, device, console)
+            except (UserError, InstantiationException) as error:  # the other groups do not depend on it
+                failures |= dict.fromkeys(alike, explained(error))
         show_tables(runs, config, console)
+        if failures:
+            raise UserError(
+                f"{len(failures)} of {len(runs)} runs were not scored, or not to the end; the tables hold what there is:\n"
+                + "\n".join(f"  {run.folder}: {why}" for run, why in failures.items())
+            )
+
+
+def score_alike(
+    runs: list[Run], config: DictConfig, protocol: Protocol, device: torch.device, console: Console
+) -> None:
+    """Scores networks of the same task and data, and the baselines where `config` asks for them."""
+    for run in runs:
+        console.print(f"scoring {run.folder}", soft_wrap=True)
+    trained = config_of(runs[0])
+    photos, task = pack_set(instantiate(trained.data), Path(config.packs)), instantiate(trained.task)
+    score_runs({run: trained_network(run, device) for run in runs}, task, photos, protocol, device)
+    if not config.baselines:
+        return
+    steps = score_baselines(runs[0], task, photos, scoring(task, photos, protocol), protocol=protocol, device=device)
+    total = len(baselines_for(task)) * sum(len(test) for test in photos.test.values())
+    with Progress(console=console, transient=True) as progress:
+        bar = progress.add_task("baselines", total=total)
+        for done in steps:
+            progress.update(bar, advance=1, description=done)
 
 
 def scored_together(runs: list[Run]) -> list[list[Run]]:

@@ -45,15 +45,13 @@ def main(config: DictConfig) -> None:
         else:
             study = read_study(Path(config.runs), **config.only)
         found = findings(study, folder, published=read_published(Path(config.published)))
-        pictures, crops, why = pictured(study, Path(config.packs), config.photographs)
-        sections = [
-            replace(section, blocks=[*section.blocks, *crops]) if section.title == SIGMA else section
-            for section in found.sections
-        ]
+        packs, count = Path(config.packs), config.photographs
+        of_sigma = pictured(study.part("sigma"), packs, min(count, 1), tests=1)
+        sections = [with_crops(section, *of_sigma) if section.title == SIGMA else section for section in found.sections]
         page = report.Report(
             title=f"Loss functions for image restoration: {study.data}, {study.variant}",
             introduction=introduction(study, found.not_trained),
-            sections=[*sections, photographs(pictures, why)],
+            sections=[*sections, photographs(*pictured(study.part(), packs, count))],
             provenance=found.provenance,
         )
         report.write_report(folder / "index.html", page)
@@ -74,14 +72,24 @@ def introduction(study: Study, not_trained: Sequence[str]) -> list[str]:
     return lines
 
 
-def pictured(study: Study, packs: Path, count: int) -> tuple[list[report.Picture], list[report.Block], str]:
-    """Photographs to flip through, crops by σ, and why there is none where there is none: the rest does without."""
+def pictured(
+    runs: Sequence[Run], packs: Path, count: int, *, tests: int | None = None
+) -> tuple[list[report.Picture], str]:
+    """What `drawn` gives, and why that is nothing where it is nothing: the rest of the page does without."""
     if not count:
-        return [], [], "None was asked for."
+        return [], "None was asked for."
     try:
-        return list(drawn(study.part(), packs, count)), list(crops_by_sigma(study, packs)), NO_WEIGHTS
+        return list(drawn(runs, packs, count, tests=tests)), NO_WEIGHTS
     except (UserError, InstantiationException) as error:
-        return [], [], explained(error)
+        return [], explained(error)
+
+
+def with_crops(section: report.Section, pictures: Sequence[report.Picture], why: str) -> report.Section:
+    """A section with the windows in which the versions differ most below its blocks, or why they are not there."""
+    if not pictures:
+        return replace(section, paragraphs=[*section.paragraphs, f"No crops. {why}"])
+    crops = list(strips(pictures))
+    return replace(section, blocks=[*section.blocks, *([report.Fold("Crops", crops)] if crops else [])])
 
 
 def photographs(pictures: Sequence[report.Picture], why: str) -> report.Section:
@@ -89,12 +97,6 @@ def photographs(pictures: Sequence[report.Picture], why: str) -> report.Section:
     if not pictures:
         return report.Section("Photographs", [why])
     return report.Section("Photographs", blocks=[report.Viewer("Flip between losses", pictures), *strips(pictures)])
-
-
-def crops_by_sigma(study: Study, packs: Path) -> Iterable[report.Block]:
-    """The windows in which the versions differ most, of the first photograph of each task."""
-    crops = list(strips(list(drawn(study.part("sigma"), packs, 1, tests=1))))
-    return [report.Fold("Crops", crops)] if crops else []
 
 
 def drawn(runs: Sequence[Run], packs: Path, count: int, *, tests: int | None = None) -> Iterable[report.Picture]:

@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -218,6 +219,18 @@ def test_a_full_disk_stops_with_a_message_and_keeps_what_was_there(command, tmp_
 
 def test_evaluation_without_runs_says_what_there_is(command, tmp_path):
     refused(command("eval", "only.task=sr"), "no trained run matches task=sr", "make train")
+
+
+def test_evaluation_goes_on_without_the_photographs_that_are_gone(command, photo_folder, tmp_path):
+    shutil.copytree(photo_folder / "test", tmp_path / "gone")
+    assert run(command("train", "task=sr", f"data.test={tmp_path}/gone", "data.name=another")).returncode == 0
+    assert run(command("train", "task=sr")).returncode == 0
+    shutil.rmtree(tmp_path / "gone")
+    shutil.rmtree(tmp_path / "tables")
+    scored = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("per_image.csv")}
+    refused(command("eval"), "1 of 2 runs were not scored,", f"{tmp_path}/runs/another/quick/sr/mix/seed0: ", "gone")
+    assert [path.parents[4].name for path, then in scored.items() if path.stat().st_mtime_ns > then] == ["tiny"]
+    assert {path.parents[1].name for path in tmp_path.rglob("sr-*.md")} == {"another", "tiny"}
 
 
 @pytest.mark.parametrize("loss", ["smooth_l1", "gmsd"])

@@ -3,19 +3,21 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from restoration import report
 from restoration.archive import archive, unpack
 from restoration.errors import UserError
+from restoration.figures import TRUTH
 from restoration.files import write_text
 from restoration.published import read_published
 from restoration.rendering import Table
 from restoration.runs import find_runs
 from restoration.study import read_study
 from scripts.findings import Findings, findings
-from scripts.report import introduction, photographs, pictured
+from scripts.report import introduction, photographs, pictured, with_crops
 from scripts.sections import SIGMA
 from tests.studies import PATCHES, SETTINGS, gain, write_study
 
@@ -172,7 +174,22 @@ def test_parts_that_were_not_trained_are_left_out_and_named(tmp_path):
     (line,) = [text for text in introduction(study, found.not_trained) if text.startswith("Not trained")]
     assert "three seeds, loss switching, the α of Mix, AdamW, dense losses, the residual network" in line
     assert "make study EXPERIMENT=paper BUDGET=cpu," in line
-    assert photographs(*pictured(study, tmp_path, 0)[::2]).paragraphs[0] == "None was asked for."
+    assert photographs(*pictured(study.part(), tmp_path, 0)).paragraphs[0] == "None was asked for."
+
+
+def test_crops_that_cannot_be_drawn_do_not_keep_the_photographs_away(root, tmp_path, monkeypatch):
+    picture = report.Picture("sr", "one", dict.fromkeys(["Input", TRUTH], np.zeros((4, 4, 3), np.uint8)))
+
+    def drawn(runs, *_, **__):
+        if runs[0].variant == "cpu-sigma":
+            raise UserError("photos/ is gone")
+        return [picture]
+
+    monkeypatch.setattr("scripts.report.drawn", drawn)
+    study = read_study(root)
+    assert pictured(study.part(), tmp_path, 1)[0] == [picture]
+    (line,) = with_crops(report.Section(SIGMA), *pictured(study.part("sigma"), tmp_path, 1)).paragraphs
+    assert line == "No crops. photos/ is gone"
 
 
 def test_another_studys_texts_do_not_stay_beside_a_report(root, tmp_path):

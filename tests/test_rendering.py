@@ -35,6 +35,11 @@ def test_the_terminal_shows_every_text_as_it_is():
         assert text in shown.getvalue()
 
 
+def test_a_name_of_any_signs_is_text_in_latex():
+    rows = latex(Table("", ("A",), [(r"{a}^2~\b", [Cell("1")])])).splitlines()
+    assert rows[5] == r"\{a\}\textasciicircum{}2\textasciitilde{}\textbackslash{}b & 1 \\"
+
+
 def test_cells_cannot_break_a_table():
     assert markdown_table(["a", "b"], [["x|y", "1"]]) == "| a | b |\n|---|---:|\n| x\\|y | 1 |\n"
 
