@@ -1,5 +1,6 @@
 """In which unit and direction differences of a metric are shown."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -12,7 +13,10 @@ RANK = "rank"  # of a loss among others, averaged over metrics: 1 is best
 
 @dataclass(frozen=True)
 class Scale:
-    """How differences of a metric are shown: times `times`, with `digits` decimals or else three significant digits."""
+    """How differences of a metric are shown: times `times`, with `digits` decimals or else three significant digits.
+
+    What `digits` decimals would show as 0 has as many as its first significant digit takes, but at most twice as many.
+    """
 
     unit: str
     higher_is_better: bool
@@ -21,8 +25,18 @@ class Scale:
 
     def shown(self, value: float, *, sign: str = "") -> str:
         """The value with a true minus; `sign="+"` marks positive ones too."""
-        form = f"{sign}.3g" if self.digits is None else f"{sign}.{self.digits}f"
-        return format(value * self.times + 0.0, form).replace("-", "−")
+        value = value * self.times
+        if self.digits is None:
+            return _signed(value, f"{sign}.3g")
+        digits = self.digits
+        if 0 < abs(value) < 0.5 * 10**-digits:
+            digits = min(-math.floor(math.log10(abs(value))), 2 * digits)
+        return _signed(round(value, digits), f"{sign}.{digits}f")
+
+
+def _signed(value: float, form: str) -> str:
+    """With a true minus, which 0 does not have."""
+    return format(value + 0.0, form).replace("-", "−")
 
 
 def title_of_metric(metric: str) -> str:

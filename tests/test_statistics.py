@@ -351,3 +351,22 @@ def test_most_photographs_against_the_mean_leave_it_open():
 def test_a_metric_of_unknown_direction_is_refused():
     with pytest.raises(UserError, match="nobody said whether more or less 'beauty' is better"):
         scale_of("beauty")
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "shown"),
+    [
+        ("ms_ssim", 0.00123, "+0.0012"),
+        ("ms_ssim", 0.00006, "+0.0001"),
+        ("ms_ssim", -0.0000312, "−0.00003"),
+        ("ms_ssim", 1e-12, "+0.00000000"),
+        ("ms_ssim", -1e-12, "+0.00000000"),
+        ("ms_ssim", 0.0, "+0.0000"),
+        ("psnr", 0.004, "+0.004"),
+        ("psnr", -12.3, "−12.30"),
+        ("l2", 0.0000002, "+0.0002"),
+        ("grating", 0.00001234, "+1.23e−05"),
+    ],
+)
+def test_a_difference_is_not_shown_as_0_but_where_it_is_nothing(metric, value, shown):
+    assert scale_of(metric).shown(value, sign="+") == shown
