@@ -1,6 +1,5 @@
 """In which unit and direction differences of a metric are shown."""
 
-import math
 import re
 from dataclasses import dataclass
 
@@ -30,7 +29,7 @@ class Scale:
             return _signed(value, f"{sign}.3g")
         digits = self.digits
         if 0 < abs(value) < 0.5 * 10**-digits:
-            digits = min(-math.floor(math.log10(abs(value))), 2 * digits)
+            digits = min(-int(f"{value:.0e}".partition("e")[2]), 2 * digits)
         return _signed(round(value, digits), f"{sign}.{digits}f")
 
 

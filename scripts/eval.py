@@ -38,7 +38,7 @@ def main(config: DictConfig) -> None:
         show_tables(runs, config, console)
         if failures:
             raise UserError(
-                f"{len(failures)} of {len(runs)} runs were not scored, or not to the end; the tables hold what there is:\n"
+                f"{len(failures)} of {len(runs)} runs were not scored, or in part; the tables hold what there is:\n"
                 + "\n".join(f"  {run.folder}: {why}" for run, why in failures.items())
             )
 
