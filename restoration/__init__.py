@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from restoration.shipped import load as load
-    from restoration.shipped import restore as restore
+    from restoration.pretrained import load as load
+    from restoration.pretrained import restore as restore
 
 __all__ = ["load", "restore"]
 
@@ -13,6 +13,6 @@ def __getattr__(name: str) -> Any:
     """`load` and `restore`, imported when asked for: PyTorch takes two seconds, and not every module needs it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from restoration import shipped
+    from restoration import pretrained
 
-    return getattr(shipped, name)
+    return getattr(pretrained, name)

@@ -23,10 +23,10 @@ from PIL import Image, ImageOps
 
 from restoration.datasets.folder import photographs_in
 from restoration.datasets.pack import in_parallel, pack
-from restoration.patches import PatchSampler
-from restoration.photographs import PackedPhotos
-from restoration.runs import hardware
+from restoration.datasets.photos import PackedPhotos
+from restoration.study.runs import hardware
 from restoration.tasks import Demosaic
+from restoration.training.patches import PatchSampler
 from scripts.cli import clear_errors
 from scripts.measure import in_fresh_process, peak_megabytes, timed_in_turn, write_benchmark
 

@@ -22,11 +22,11 @@ from torch import Tensor, nn
 
 from restoration.datasets.decode import decode
 from restoration.datasets.folder import photographs_in
-from restoration.evaluate import degraded_photo, evaluate, restore, scores_of
-from restoration.metrics import MEASURES, QUICK
-from restoration.photographs import PackedPhotos
-from restoration.protocol import Protocol
-from restoration.runs import hardware
+from restoration.datasets.photos import PackedPhotos
+from restoration.scoring.evaluate import degraded_photo, evaluate, restore, scores_of
+from restoration.scoring.metrics import MEASURES, QUICK
+from restoration.scoring.protocol import Protocol
+from restoration.study.runs import hardware
 from restoration.tasks import Task
 from scripts.cli import chosen_device, clear_errors
 from scripts.measure import in_fresh_process, peak_megabytes, timed, timed_in_turn, write_benchmark

@@ -22,10 +22,10 @@ from omegaconf import DictConfig
 from rich.progress import track
 
 from restoration.datasets.pack import pack, pack_set
-from restoration.evaluate import evaluate
-from restoration.photographs import PackedPhotos
-from restoration.protocol import Protocol
-from restoration.runs import hardware
+from restoration.datasets.photos import PackedPhotos
+from restoration.scoring.evaluate import evaluate
+from restoration.scoring.protocol import Protocol
+from restoration.study.runs import hardware
 from scripts.bench_data import LARGE, made
 from scripts.cli import chosen_bf16, chosen_device, clear_errors
 from scripts.measure import in_fresh_process, loop_seconds, peak_megabytes, timed, write_benchmark

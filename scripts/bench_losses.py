@@ -16,8 +16,8 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from restoration import losses
-from restoration.runs import hardware
+from restoration.losses import paper as losses
+from restoration.study.runs import hardware
 from scripts.cli import chosen_device, clear_errors
 from scripts.measure import timed_in_turn, write_benchmark
 

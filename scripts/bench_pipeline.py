@@ -5,8 +5,8 @@ degrade the crop; kornia's Mix; float32. Between the two, one difference at a ti
 channels_last, torch.jit.trace and torch.compile changed its time by less than a tenth.
 
 A turn of the usual pipeline starts its workers, trains until the batches that they had prepared are used up, and is
-timed from there; they end with the turn, so that none works while another way is timed. Ours is `restoration.train`,
-with its checks and logging.
+timed from there; they end with the turn, so that none works while another way is timed. Ours is
+`restoration.training.train`, with its checks and logging.
 """
 
 import os
@@ -32,9 +32,9 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 from restoration.datasets.decode import decode
 from restoration.datasets.folder import photographs_in
 from restoration.datasets.pack import PackedSet, in_parallel, pack
-from restoration.patches import PATCH
-from restoration.runs import hardware
+from restoration.study.runs import hardware
 from restoration.tasks import Task
+from restoration.training.patches import PATCH
 from scripts.bench_data import LARGE, made
 from scripts.cli import chosen_bf16, chosen_device, clear_errors
 from scripts.measure import loop_seconds, timed, write_benchmark

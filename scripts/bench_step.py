@@ -21,11 +21,11 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from restoration.budget import Budget
 from restoration.datasets.pack import PackedSet, pack_set
-from restoration.patches import AT_ONCE, PATCH, PatchSampler
-from restoration.runs import hardware
-from restoration.train import train
+from restoration.study.runs import hardware
+from restoration.training.budget import Budget
+from restoration.training.patches import AT_ONCE, PATCH, PatchSampler
+from restoration.training.train import train
 from scripts.cli import chosen_bf16, chosen_device, clear_errors
 from scripts.experiment import composed, of_training
 from scripts.measure import LoopClock, timed, timed_in_turn, write_benchmark

@@ -11,9 +11,9 @@ import torch
 from hydra.errors import InstantiationException
 from rich.console import Console
 
-from restoration.distributed import Elsewhere
 from restoration.errors import UserError
-from restoration.train import Interrupted
+from restoration.training.distributed import Elsewhere
+from restoration.training.train import Interrupted
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
 

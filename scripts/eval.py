@@ -10,11 +10,11 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import Progress
 
-from restoration.baselines import baselines_for, score_baselines
 from restoration.datasets.pack import pack_set
 from restoration.errors import UserError
-from restoration.protocol import Protocol
-from restoration.runs import Run, find_runs
+from restoration.scoring.baselines import baselines_for, score_baselines
+from restoration.scoring.protocol import Protocol
+from restoration.study.runs import Run, find_runs
 from scripts.cli import chosen_device, clear_errors, explained, plain_console
 from scripts.train import score_runs, scoring, show_tables
 from scripts.trained import config_of, trained_network

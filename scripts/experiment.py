@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from restoration.errors import UserError
-from restoration.runs import Run
+from restoration.study.runs import Run
 from scripts.train import run_of
 
 OmegaConf.register_new_resolver("third", lambda number: max(1, number // 3), replace=True)

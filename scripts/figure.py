@@ -10,13 +10,13 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from restoration.columns import in_order, title_of
 from restoration.datasets.pack import pack_set
+from restoration.datasets.photos import PackedPhotos
 from restoration.errors import UserError
-from restoration.evaluate import degraded_photo, restore
-from restoration.figures import TRUTH, as_saved, hardest_window, save_crops
-from restoration.photographs import PackedPhotos
-from restoration.runs import Run, find_runs, of_first_seed
+from restoration.scoring.evaluate import degraded_photo, restore
+from restoration.study.columns import in_order, title_of
+from restoration.study.figures import TRUTH, as_saved, hardest_window, save_crops
+from restoration.study.runs import Run, find_runs, of_first_seed
 from scripts.cli import clear_errors
 from scripts.trained import config_of, trained_network
 

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from restoration import report
-from restoration.comparisons import compare_all
-from restoration.figures import save_curves
 from restoration.files import write_text
-from restoration.study import Study
-from restoration.tables import write_tables
+from restoration.study import report
+from restoration.study.comparisons import compare_all
+from restoration.study.figures import save_curves
+from restoration.study.study import Study
+from restoration.study.tables import write_tables
 from scripts import sections
 
 SOMETIMES = [  # texts that only some studies have
@@ -38,7 +38,7 @@ def findings(study: Study, folder: Path, *, published: pd.DataFrame | None = Non
     """Writes all texts into `folder`.
 
     Args:
-        published: what the paper states, from `restoration.published`.
+        published: what the paper states, from `restoration.study.published`.
     """
     tables = sections.tables_of(study)
     variants = [study.variant_of(name) for name in ("", "third") if study.part(name)]

@@ -17,12 +17,12 @@ import torch
 from rich.table import Table
 from torch import Tensor, nn
 
-from restoration.budget import Budget
-from restoration.evaluate import Validation
 from restoration.files import write_text
-from restoration.patches import PatchSampler
-from restoration.rendering import markdown_table
-from restoration.train import train
+from restoration.scoring.evaluate import Validation
+from restoration.study.rendering import markdown_table
+from restoration.training.budget import Budget
+from restoration.training.patches import PatchSampler
+from restoration.training.train import train
 from scripts.cli import plain_console
 
 Result = TypeVar("Result")

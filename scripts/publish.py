@@ -12,12 +12,12 @@ import hydra
 import torch
 from omegaconf import DictConfig
 
-from restoration.archive import archive, lacking, unpack
 from restoration.errors import UserError
-from restoration.published import read_published
-from restoration.runs import of_first_seed
-from restoration.shipping import half_weights, ship
-from restoration.study import read_study
+from restoration.study.archive import archive, lacking, unpack
+from restoration.study.published import read_published
+from restoration.study.runs import of_first_seed
+from restoration.study.shipping import half_weights, ship
+from restoration.study.study import read_study
 from scripts.cli import clear_errors, plain_console
 from scripts.figure import draw, first_test_set, named_data
 from scripts.findings import findings

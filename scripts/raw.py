@@ -16,13 +16,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 
-from restoration.columns import in_order, title_of
-from restoration.comparisons import compare_all, comparison_tables
 from restoration.errors import UserError
-from restoration.figures import save_crops
 from restoration.files import write_text
-from restoration.raw import read_sensor
-from restoration.raw_study import (
+from restoration.sensor import read_sensor
+from restoration.sensor_noise import estimated_noise
+from restoration.study.columns import in_order, title_of
+from restoration.study.comparisons import compare_all, comparison_tables
+from restoration.study.figures import save_crops
+from restoration.study.raw_study import (
     as_it_is,
     bm3d_once,
     crops,
@@ -32,12 +33,11 @@ from restoration.raw_study import (
     tile_records,
     with_reference,
 )
-from restoration.raw_tables import RawStudy, raw_folder, write_raw
-from restoration.rendering import markdown, show
-from restoration.runs import Run, find_runs, read_provenance
-from restoration.scores import Scores
-from restoration.sensor_noise import estimated_noise
-from restoration.tables import table_of, write_tables
+from restoration.study.raw_tables import RawStudy, raw_folder, write_raw
+from restoration.study.rendering import markdown, show
+from restoration.study.runs import Run, find_runs, read_provenance
+from restoration.study.scores import Scores
+from restoration.study.tables import table_of, write_tables
 from restoration.tasks import Demosaic
 from scripts.cli import chosen_device, clear_errors, plain_console
 from scripts.trained import config_of, trained_network

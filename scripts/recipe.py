@@ -10,10 +10,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from restoration.files import write_text
-from restoration.metrics import METRICS, QUICK
-from restoration.rendering import Cell, Table, markdown, show
-from restoration.runs import Run, read_provenance
-from restoration.scalars import curve, read_scalars
+from restoration.scoring.metrics import METRICS, QUICK
+from restoration.study.rendering import Cell, Table, markdown, show
+from restoration.study.runs import Run, read_provenance
+from restoration.study.scalars import curve, read_scalars
 from scripts.cli import clear_errors, plain_console
 from scripts.experiment import composed
 from scripts.train import train_and_score

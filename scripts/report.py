@@ -16,16 +16,16 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import Tensor
 
-from restoration import report
-from restoration.archive import unpack
-from restoration.columns import in_order, title_of
 from restoration.datasets.pack import pack_set
 from restoration.errors import UserError
-from restoration.evaluate import degraded_photo, restore
-from restoration.figures import TRUTH, pixels_of
-from restoration.published import read_published
-from restoration.runs import Run, of_first_seed
-from restoration.study import Study, read_study
+from restoration.scoring.evaluate import degraded_photo, restore
+from restoration.study import report
+from restoration.study.archive import unpack
+from restoration.study.columns import in_order, title_of
+from restoration.study.figures import TRUTH, pixels_of
+from restoration.study.published import read_published
+from restoration.study.runs import Run, of_first_seed
+from restoration.study.study import Study, read_study
 from scripts.cli import clear_errors, explained, plain_console
 from scripts.findings import findings
 from scripts.sections import SIGMA

@@ -14,9 +14,9 @@ from torch import nn
 
 from restoration import load
 from restoration.errors import UserError
-from restoration.own_files import restore_file, restored_name
-from restoration.runs import run_of
-from restoration.shipped import TASKS
+from restoration.pretrained import TASKS
+from restoration.restoring import restore_file, restored_name
+from restoration.study.runs import run_of
 from restoration.tasks import Task
 from scripts.cli import chosen_device, clear_errors, explained, plain_console
 from scripts.trained import task_of, trained_network

@@ -6,21 +6,21 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from restoration import alpha as mixtures
-from restoration import report
-from restoration.artefact_tables import artefact_table
-from restoration.claims import build_ledger, build_raw_ledger
-from restoration.comparisons import comparison_frame, comparison_tables, mean_ranks, rank_tables
-from restoration.curves import as_table, diagram, with_close_ups
-from restoration.ledger import verdicts
-from restoration.metrics import METRICS, QUICK
-from restoration.published import beside_published
-from restoration.rendering import Table, latex, markdown
-from restoration.runs import Run, of_first_seed, task_order
-from restoration.scalars import SHARE, curve, read_scalars
-from restoration.statistics import Condition, Difference
-from restoration.study import Study
-from restoration.tables import ResultTable, build_tables, headline, table_of
+from restoration.scoring.metrics import METRICS, QUICK
+from restoration.study import alpha as mixtures
+from restoration.study import report
+from restoration.study.artefact_tables import artefact_table
+from restoration.study.claims import build_ledger, build_raw_ledger
+from restoration.study.comparisons import comparison_frame, comparison_tables, mean_ranks, rank_tables
+from restoration.study.curves import as_table, diagram, with_close_ups
+from restoration.study.ledger import verdicts
+from restoration.study.published import beside_published
+from restoration.study.rendering import Table, latex, markdown
+from restoration.study.runs import Run, of_first_seed, task_order
+from restoration.study.scalars import SHARE, curve, read_scalars
+from restoration.study.statistics import Condition, Difference
+from restoration.study.study import Study
+from restoration.study.tables import ResultTable, build_tables, headline, table_of
 from scripts.trained import config_of, task_of
 
 SIGMA = "SSIM and its σ"  # of which the report shows crops, too

@@ -21,8 +21,8 @@ from rich.console import Console
 from restoration.datasets.pack import pack_set
 from restoration.errors import UserError
 from restoration.files import write_text
-from restoration.runs import Run
-from restoration.train import Interrupted
+from restoration.study.runs import Run
+from restoration.training.train import Interrupted
 from scripts.cli import clear_errors, explained, plain_console
 from scripts.experiment import Planned, of_training, planned
 from scripts.job import FAILURE, LOG

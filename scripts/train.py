@@ -16,20 +16,20 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from restoration.checkpoint import save_weights
 from restoration.datasets.pack import PackedSet, pack_recorded, pack_set
-from restoration.distributed import ALONE, World, joined
 from restoration.errors import UserError
-from restoration.evaluate import INPUT, Validation, evaluate
 from restoration.files import write_text
-from restoration.metrics import MEASURES
-from restoration.patches import PatchSampler
-from restoration.protocol import Protocol
-from restoration.rendering import show
-from restoration.runs import Run, find_runs, read_provenance, read_scoring, write_provenance, write_scores
-from restoration.tables import build_tables, table_of, write_tables
+from restoration.scoring.evaluate import INPUT, Validation, evaluate
+from restoration.scoring.metrics import MEASURES
+from restoration.scoring.protocol import Protocol
+from restoration.study.rendering import show
+from restoration.study.runs import Run, find_runs, read_provenance, read_scoring, write_provenance, write_scores
+from restoration.study.tables import build_tables, table_of, write_tables
 from restoration.tasks import Task
-from restoration.train import train
+from restoration.training.checkpoint import save_weights
+from restoration.training.distributed import ALONE, World, joined
+from restoration.training.patches import PatchSampler
+from restoration.training.train import train
 from scripts.cli import chosen_bf16, chosen_device, clear_errors, end_at_once, plain_console
 from scripts.trained import config_of, task_of
 

@@ -4,9 +4,9 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from restoration.checkpoint import load_weights
-from restoration.runs import Run
+from restoration.study.runs import Run
 from restoration.tasks import Task
+from restoration.training.checkpoint import load_weights
 
 
 def config_of(run: Run) -> DictConfig | ListConfig:

@@ -9,7 +9,7 @@ import skimage.data
 import torch
 from PIL import Image
 
-from restoration.photographs import PackedPhotos
+from restoration.datasets.photos import PackedPhotos
 from tests.server import Server
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests.test_train import StopAfter, run, weights
 
-from restoration.budget import Budget
-from restoration.distributed import World, joined
 from restoration.losses import L1Loss, MixLoss
-from restoration.network import RestorationCNN
-from restoration.train import Interrupted
+from restoration.networks.cnn import RestorationCNN
+from restoration.training.budget import Budget
+from restoration.training.distributed import World, joined
+from restoration.training.train import Interrupted
 from scripts.cli import clear_errors, end_at_once
 from tests.conftest import crop
-from tests.test_train import StopAfter, run, weights
 
 
 def messages(world: World, folder: Path) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from restoration.runs import COLUMNS
-from restoration.statistics import Condition
+from restoration.study.runs import COLUMNS
+from restoration.study.statistics import Condition
 
 PROVENANCE = {
     "commit": "abc",

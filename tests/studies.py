@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from restoration.alpha import Setting
-from restoration.evaluate import INPUT
 from restoration.files import write_text
-from restoration.metrics import MEASURES, QUICK
-from restoration.runs import COLUMNS, Run, baseline_run
-from restoration.scalars import COLUMNS as SCALARS
-from restoration.scales import scale_of
+from restoration.scoring.evaluate import INPUT
+from restoration.scoring.metrics import MEASURES, QUICK
+from restoration.study.alpha import Setting
+from restoration.study.runs import COLUMNS, Run, baseline_run
+from restoration.study.scalars import COLUMNS as SCALARS
+from restoration.study.scales import scale_of
 
 TASKS = {
     "demosaic": {"_target_": "restoration.tasks.Demosaic", "a": 0.005, "b": 0.0001},

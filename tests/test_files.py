@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
-from restoration.checkpoint import load_checkpoint, save_checkpoint
 from restoration.errors import UserError
 from restoration.files import replacing, write_csv, write_text
+from restoration.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 @contextlib.contextmanager

@@ -10,9 +10,9 @@ import tifffile
 import torch
 
 from restoration.errors import UserError
-from restoration.evaluate import scores_of
-from restoration.protocol import Protocol
-from restoration.raw import (
+from restoration.scoring.evaluate import scores_of
+from restoration.scoring.protocol import Protocol
+from restoration.sensor import (
     Sensor,
     binned,
     decoded,
@@ -240,7 +240,7 @@ def test_colours_are_those_of_libraws_table_where_the_file_has_no_matrix(tmp_pat
     write_dng(tmp_path / "a.dng", scene(60, 80))
     embedded = read_sensor(tmp_path / "a.dng").to_srgb
     library = SimpleNamespace(imread=lambda path: NoMatrix(rawpy.imread(path)), LibRawError=rawpy.LibRawError)
-    monkeypatch.setattr("restoration.raw.raw_library", lambda: library)
+    monkeypatch.setattr("restoration.sensor.raw_library", lambda: library)
     derived = read_sensor(tmp_path / "a.dng").to_srgb
     assert derived.sum(dim=1).tolist() == pytest.approx([1, 1, 1], abs=1e-6)  # white stays white
     assert torch.allclose(derived, embedded, atol=1e-3)  # made by LibRaw of the same ColorMatrix

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from restoration.archive import unpack
+from restoration.study.archive import unpack
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -20,15 +20,15 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save, save_file
 
 import restoration
-from restoration import shipped
+from restoration import pretrained as shipped
 from restoration.errors import UserError
-from restoration.evaluate import TILE
 from restoration.files import write_text
-from restoration.network import RestorationCNN
-from restoration.own_files import read_input, restore_file, restored_name
-from restoration.raw import displayed, network_input, read_sensor
-from restoration.runs import Run
-from restoration.shipping import ship
+from restoration.networks.cnn import RestorationCNN
+from restoration.restoring import read_input, restore_file, restored_name
+from restoration.scoring.evaluate import TILE
+from restoration.sensor import displayed, network_input, read_sensor
+from restoration.study.runs import Run
+from restoration.study.shipping import ship
 from restoration.tasks import JPEG, Demosaic, SuperResolution
 from scripts import restore as script
 from tests.photographs import PROPHOTO
@@ -253,7 +253,7 @@ def test_names_with_brackets_are_told_as_they_are(shelf, tmp_path, monkeypatch, 
 def test_a_network_of_ones_own_restores(tmp_path, photo, monkeypatch, capsys):
     run, network = finished_run(tmp_path, "sr"), made_network(7)
     task = "{_target_: restoration.tasks.SuperResolution, scale: 3}"
-    write_text(run.folder / "config.yaml", f"task: {task}\nmodel: {{_target_: restoration.network.RestorationCNN}}\n")
+    write_text(run.folder / "config.yaml", f"task: {task}\nmodel: {{_target_: restoration.networks.RestorationCNN}}\n")
     save_file(network.state_dict(), run.folder / "model.safetensors")
     Image.fromarray(photo).save(tmp_path / "small.png")
     monkeypatch.setattr(sys, "argv", ["restore", "--network", str(run.folder), str(tmp_path / "small.png")])
@@ -362,7 +362,7 @@ def test_a_network_of_ones_own_has_its_task_and_loss(named, monkeypatch, capsys)
 def test_damaged_weights_are_named(tmp_path, photo, monkeypatch):
     run = finished_run(tmp_path, "sr")
     task = "{_target_: restoration.tasks.SuperResolution}"
-    write_text(run.folder / "config.yaml", f"task: {task}\nmodel: {{_target_: restoration.network.RestorationCNN}}\n")
+    write_text(run.folder / "config.yaml", f"task: {task}\nmodel: {{_target_: restoration.networks.RestorationCNN}}\n")
     Image.fromarray(photo).save(tmp_path / "small.png")
     monkeypatch.setattr(sys, "argv", ["restore", "--network", str(run.folder), str(tmp_path / "small.png")])
     for content in (b"no weights", save({"weight": torch.zeros(3)})):
@@ -413,7 +413,7 @@ def test_a_wheel_holds_the_shipped_networks_and_every_module(tmp_path):
     assert {str(path.relative_to(ROOT)) for path in kept} < names
 
     zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
-    code = "from restoration import shipped; print(shipped.FOLDER, len(shipped.shipped()))"
+    code = "from restoration import pretrained; print(pretrained.FOLDER, len(pretrained.shipped()))"
     result = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

@@ -23,8 +23,8 @@ from rich.progress import Progress
 from restoration.datasets import PhotoSet
 from restoration.datasets.decode import BadPhoto, decode
 from restoration.datasets.packed_file import opened_or_made, write
+from restoration.datasets.photos import PackedPhotos
 from restoration.errors import UserError
-from restoration.photographs import PackedPhotos
 
 FORMAT = "photographs 1"  # changes whenever the same inputs would give other bytes
 GROUP_BYTES, GROUP_FILES = 2**20, 16

@@ -15,9 +15,9 @@ from typing import BinaryIO
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from restoration.datasets.photos import PackedPhotos
 from restoration.errors import UserError
 from restoration.files import NO_ROOM, alone_in, replacing
-from restoration.photographs import PackedPhotos
 
 HEADER_BYTES = 512
 SYNC_BYTES = 2**23  # so much goes to the disk at a time, while the next photographs are decoded

@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from restoration.datasets.pack import in_parallel
+from restoration.datasets.photos import PackedPhotos
 from restoration.files import replacing, write_text
-from restoration.photographs import PackedPhotos
 
 THUMBNAIL = 160  # longer side on the page, pixels
 SMALL, PER_ROW, TITLE_HEIGHT = 96, 20, 32  # on the contact sheet

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from restoration.photographs import PackedPhotos, Places
+from restoration.datasets.photos import PackedPhotos, Places
 from restoration.tasks.demosaic import Demosaic
 from restoration.tasks.jpeg import JPEG
 from restoration.tasks.super_resolution import SuperResolution

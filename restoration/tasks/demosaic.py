@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from restoration.photographs import PackedPhotos, Places
+from restoration.datasets.photos import PackedPhotos, Places
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from restoration.photographs import PackedPhotos, Places
+from restoration.datasets.photos import PackedPhotos, Places
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from restoration.photographs import PackedPhotos, Places
+from restoration.datasets.photos import PackedPhotos, Places
 
 FILTERS = ("bicubic", "bilinear", "lanczos", "area")
 

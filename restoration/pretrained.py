@@ -1,0 +1,98 @@
+"""The trained networks that come with the package: one for each task and loss, of half-precision weights.
+
+What each task's network takes, and nothing else, since it learnt nothing else; all are (3, H, W) in [0, 1]:
+demosaic    a noisy Bayer mosaic RGGB, bilinearly interpolated: `Demosaic().degrade` of a photograph,
+            `raw.network_input` of a raw file
+sr          a photograph that is already enlarged: `SuperResolution().enlarged` of a small one
+jpeg        a decoded JPEG file of low quality
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from restoration.errors import UserError
+from restoration.networks.cnn import RestorationCNN
+from restoration.scoring.evaluate import restore as restored_in_tiles
+from restoration.tasks import JPEG, Demosaic, SuperResolution
+
+INSIDE = Path(__file__).parent / "weights"  # where a wheel has them
+FOLDER = INSIDE if INSIDE.is_dir() else Path(__file__).parents[1] / "results" / "weights"
+
+TASKS = {"demosaic": Demosaic(), "sr": SuperResolution(), "jpeg": JPEG()}  # what they were trained for
+
+
+def shipped(folder: Path = FOLDER) -> list[tuple[str, str]]:
+    """Task and loss of every network that is shipped."""
+    names = sorted(path.stem.partition("-") for path in folder.glob("*-*.safetensors"))
+    return [(task, loss) for task, _, loss in names]
+
+
+def weights_file(folder: Path, task: str, loss: str) -> Path:
+    return folder / f"{task}-{loss}.safetensors"
+
+
+def load(task: str, loss: str) -> nn.Module:
+    """A shipped network, (N, 3, H, W) -> (N, 3, H, W), in float32 on the CPU; its output is not clamped.
+
+    Raises:
+        UserError: none is shipped for this task and loss.
+    """
+    there = shipped(FOLDER)
+    if (task, loss) not in there:
+        names = "\n".join(f"  {task}: {', '.join(own)}" for task, own in _by_task(there).items()) or "  none"
+        raise UserError(
+            f"no network is shipped for the task {task!r} with the loss {loss!r}; there are\n{names}\n"
+            "Train it (make train), and name its folder: make restore NETWORK="
+        )
+    return read_network(weights_file(FOLDER, task, loss))
+
+
+def read_network(path: Path) -> RestorationCNN:
+    """The network of a file that `shipping.ship` wrote, in float32, to be used, not trained on."""
+    with torch.device("meta"):  # no start is drawn, so that the caller's random numbers stay as they are
+        network = RestorationCNN(identity_start=False)
+    network.load_state_dict({name: weight.float() for name, weight in load_file(path).items()}, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def restore(image: Tensor, task: str, loss: str) -> Tensor:
+    """Restores one image, (3, H, W), or several, (N, 3, H, W), in [0, 1] -> the same shape, clamped to [0, 1].
+
+    Of any size: it goes through in tiles, with the result of the whole. It is computed in float32, where the image is.
+
+    Args:
+        image: what the task's network takes, see the head of this module.
+
+    Raises:
+        UserError: no network is shipped for this task and loss.
+        ValueError: no floating-point tensor, of another shape or range.
+    """
+    network = load(task, loss)
+    _check(image)
+    network.to(image.device).to(memory_format=torch.channels_last)
+    images = image.float() if image.ndim == 4 else image.float()[None]
+    restored = torch.stack([restored_in_tiles(network, one) for one in images]).clamp_(0, 1)
+    return restored.view(image.shape).to(image.dtype)
+
+
+def _check(image: Tensor) -> None:
+    if not isinstance(image, Tensor) or not image.is_floating_point():
+        found = f"a tensor of {image.dtype}" if isinstance(image, Tensor) else f"a {type(image).__name__}"
+        raise ValueError(
+            f"image is a floating-point tensor in [0, 1], got {found}; "
+            "of (H, W, 3) uint8 pixels, make it by torch.from_numpy(pixels).permute(2, 0, 1) / 255"
+        )
+    if image.ndim not in (3, 4) or image.shape[-3] != 3 or 0 in image.shape:
+        raise ValueError(f"image has the shape (3, H, W) or (N, 3, H, W), got {tuple(image.shape)}")
+    low, high = image.aminmax()
+    if not (low >= 0 and high <= 1):
+        raise ValueError(
+            f"image has values from 0 to 1, got {low:g} to {high:g}; divide 8-bit values by 255, clamp others"
+        )
+
+
+def _by_task(names: list[tuple[str, str]]) -> dict[str, list[str]]:
+    return {task: [loss for other, loss in names if other == task] for task, _ in names}

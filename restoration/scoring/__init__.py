@@ -1,0 +1,1 @@
+"""How restored photographs are compared with the truth: protocol, metrics, artefact measures, baselines."""

@@ -1,0 +1,1 @@
+"""What a study found: runs, statistics, claims, tables, figures, the report."""

@@ -1,0 +1,239 @@
+"""What a run leaves in its folder, written and read.
+
+<runs>/<data>/<variant>/<task>/<loss>/seed<k>/
+    checkpoint.pt       to resume
+    per_image.csv       a row for each test photograph and metric, of the network and of its degraded input
+    scoring.json        how those values were measured: protocol, degradation, hash of every test set
+    provenance.json     commit, versions, hardware, photographs, patches seen, time
+    events.out.*        TensorBoard
+    model.safetensors   the weights
+    config.yaml         the resolved configuration, written last: a folder that has it is complete
+
+<runs>/<data>/baselines-<hash of scoring.json>/<task>/<baseline>/seed0/ has per_image.csv and scoring.json: what no
+network takes part in, scored once for all runs whose scoring.json is the same.
+"""
+
+import csv
+import glob
+import hashlib
+import json
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from restoration.datasets.pack import PackedSet
+from restoration.errors import UserError
+from restoration.files import write_text
+from restoration.scoring.evaluate import Score
+from restoration.training.budget import Budget
+
+TASKS = ("demosaic", "sr", "jpeg")  # in the paper's order
+COLUMNS = ["data", "variant", "test_set", "task", "loss", "seed", "image", "metric", "value"]
+VERSIONS = ("torch", "numpy", "pillow", "piq")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Names of a run; its folder is made of them."""
+
+    root: Path
+    data: str
+    variant: str
+    task: str
+    loss: str
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name in (self.data, self.variant, self.task, self.loss):
+            if "/" in name or name in ("", ".", ".."):
+                raise UserError(f"{name!r} cannot name a folder of a run; give data.name or variant a plain name")
+
+    @property
+    def folder(self) -> Path:
+        return self.root / self.data / self.variant / self.task / self.loss / f"seed{self.seed}"
+
+    def is_complete(self) -> bool:
+        return (self.folder / "config.yaml").exists()
+
+
+def run_of(folder: Path) -> Run | None:
+    """The run whose folder this is by its name, <root>/<data>/<variant>/<task>/<loss>/seed<k>; else None."""
+    number = re.fullmatch(r"seed(\d+)", folder.name)
+    if not number or len(folder.parents) < 5:
+        return None
+    data, variant, task, loss = folder.parts[-5:-1]
+    return Run(folder.parents[4], data, variant, task, loss, int(number[1]))
+
+
+def find_runs(
+    root: Path,
+    *,
+    data: str | None = None,
+    variant: str | None = None,
+    task: str | None = None,
+    loss: str | None = None,
+) -> list[Run]:
+    """The complete runs below `root`, restricted to the names that are given; the paper's tasks in its order."""
+    names = [glob.escape(name) if name else "*" for name in (data, variant, task, loss)]
+    configs = root.glob("/".join([*names, "seed*", "config.yaml"]))
+    runs = [run for config in configs if (run := run_of(config.parent))]
+    return sorted(runs, key=lambda run: (run.data, run.variant, task_order(run.task), run.loss, run.seed))
+
+
+def of_first_seed(runs: Iterable[Run]) -> list[Run]:
+    """Of each variant, task and loss the run with the lowest seed."""
+    firsts: dict[tuple[str, ...], Run] = {}
+    for run in sorted(runs, key=lambda run: run.seed):
+        firsts.setdefault((run.data, run.variant, run.task, run.loss), run)
+    return list(firsts.values())
+
+
+def task_order(task: str) -> tuple[int, str]:
+    """By which tasks are sorted as the paper has them, others after."""
+    return (TASKS.index(task) if task in TASKS else len(TASKS), task)
+
+
+def write_scores(run: Run, scores: Mapping[str, Iterable[Score]], scoring: dict[str, Any]) -> None:
+    """Writes the scores of each test set as the run's per_image.csv, and how they were measured as its scoring.json."""
+    text = StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for test_set, records in scores.items():
+        for record in records:
+            rows.writerow(
+                [
+                    run.data,
+                    run.variant,
+                    test_set,
+                    run.task,
+                    record.loss,
+                    run.seed,
+                    record.image,
+                    record.metric,
+                    record.value,
+                ]
+            )
+    write_text(run.folder / "per_image.csv", text.getvalue())
+    write_text(run.folder / "scoring.json", json.dumps(scoring, indent=2) + "\n")
+
+
+def read_scores(runs: Iterable[Run]) -> pd.DataFrame:
+    """The per-image records of complete runs, one after the other."""
+    return pd.concat([read_records(run.folder / "per_image.csv") for run in runs], ignore_index=True)
+
+
+def read_records(path: Path) -> pd.DataFrame:
+    """A table whose columns are names, but for the numbers in it: a test set may be called NA, a data set 2024."""
+    numbers = {"seed": int, "patches": int, "value": float}
+    names = pd.read_csv(path, nrows=0).columns
+    kinds = {name: numbers.get(name, str) for name in names}
+    return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={"value": ["", "nan"]})
+
+
+def read_own_scores(run: Run) -> dict[str, list[Score]]:
+    """What `write_scores` wrote of a run, to the last bit; empty where it has not written yet."""
+    path = run.folder / "per_image.csv"
+    scores: dict[str, list[Score]] = {}
+    if path.exists():
+        for row in csv.DictReader(StringIO(path.read_text())):
+            score = Score(row["loss"], row["image"], row["metric"], float(row["value"]))
+            scores.setdefault(row["test_set"], []).append(score)
+    return scores
+
+
+def baseline_run(like: Run, baseline: str, scoring: dict[str, Any]) -> Run:
+    """Where a baseline's scores are kept, for `like` and all runs that are scored in the same way."""
+    digest = hashlib.sha256(json.dumps(scoring, sort_keys=True).encode()).hexdigest()
+    return replace(like, variant=f"baselines-{digest[:12]}", loss=baseline, seed=0)
+
+
+def baselines_beside(run: Run) -> list[Run]:
+    """The baselines that have been scored as this run was, if only in part."""
+    tasks = baseline_run(run, "any", read_scoring(run)).folder.parents[1]
+    return [
+        baseline_run(run, path.parts[-3], read_scoring(run)) for path in sorted(tasks.glob("*/seed0/per_image.csv"))
+    ]
+
+
+def read_baselines(run: Run, scores: pd.DataFrame) -> list[pd.DataFrame]:
+    """The records of those baselines, on the test sets all of whose photographs they have been scored on.
+
+    Args:
+        scores: of the run.
+    """
+    wanted = scores.groupby("test_set")["image"].agg(set)
+    return [
+        records
+        for baseline in baselines_beside(run)
+        for test_set, records in read_scores([baseline]).groupby("test_set")
+        if test_set in wanted.index and wanted[test_set] == set(records["image"])
+    ]
+
+
+def read_scoring(run: Run) -> dict[str, Any]:
+    return json.loads((run.folder / "scoring.json").read_text())
+
+
+def write_provenance(
+    run: Run,
+    photos: PackedSet,
+    budget: Budget,
+    *,
+    seconds: float,
+    device: torch.device,
+    bf16: bool,
+    processes: int,
+) -> None:
+    """Writes where the weights come from as the run's provenance.json."""
+    seen = budget.steps * budget.batch
+    facts = {
+        "commit": _commit(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
+        "hardware": hardware(device),
+        "processes": processes,
+        "precision": "bf16" if bf16 else "fp32",
+        "photographs": {"train": len(photos.train), "val": len(photos.val)},
+        "training_photographs_hash": photos.train.key,
+        "patches_seen": seen,
+        "batch": budget.batch,
+        "seconds": round(seconds, 1),
+        "patches_per_second": round(seen / seconds, 1),
+    }
+    write_text(run.folder / "provenance.json", json.dumps(facts, indent=2) + "\n")
+
+
+def read_provenance(run: Run) -> dict[str, Any]:
+    return json.loads((run.folder / "provenance.json").read_text())
+
+
+def hardware(device: torch.device) -> str:
+    """The processor that computes, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    names = [line.split(":")[1].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _commit() -> str:
+    """The commit of the working tree, marked where it has changes; "unknown" outside a repository."""
+    command = ["git", "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

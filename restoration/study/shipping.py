@@ -1,0 +1,121 @@
+"""A finished run -> the weights that come with the package, and what half precision changes."""
+
+import copy
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from restoration.errors import UserError
+from restoration.files import replacing
+from restoration.networks.cnn import RestorationCNN
+from restoration.pretrained import TASKS, weights_file
+from restoration.scoring.evaluate import noise_of, restore
+from restoration.study.figures import as_saved
+from restoration.study.runs import Run, read_provenance
+from restoration.tasks import Task
+
+LICENCE = "MIT, as the code; the photographs that trained it are not part of it and have licences of their own"
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """How a restored picture, saved with 8 bits, changes when the weights are rounded to half precision.
+
+    Attributes:
+        levels: the largest change of a value, of 255.
+        share: of the values, those that change.
+    """
+
+    levels: int
+    share: float
+
+    def __str__(self) -> str:
+        return f"at most {self.levels} of 255 levels, in {100 * self.share:.2f} % of a picture's values"
+
+
+def half_weights(run: Run, network: nn.Module, task: Task, folder: Path) -> dict[str, Tensor]:
+    """The weights that `ship` will write into `folder`, in half precision; writes nothing.
+
+    Raises:
+        UserError: it is not the paper's network, which is all that `shipped.load` builds, or of another degradation;
+            half precision cannot hold it; or the folder has the network of another study.
+    """
+    if type(network) is not RestorationCNN or network.residual:
+        raise UserError(f"{run.folder} does not hold the paper's network; only that one is shipped")
+    if run.task not in TASKS or repr(task) != repr(TASKS[run.task]):
+        shipped = TASKS.get(run.task, "tasks of the paper")
+        raise UserError(f"{run.folder} was trained for {task}; only networks for {shipped} are shipped")
+    path = weights_file(folder, run.task, run.loss)
+    if path.exists() and (there := _study_of(path)) != (run.data, run.variant):
+        raise UserError(
+            f"{path} is the network of another study, {', '.join(there)}; this one is of {run.data}, {run.variant}: "
+            "keep them apart (make publish ARGS=weights=FOLDER), or move that file away"
+        )
+    weights = {name: weight.detach().cpu().half().contiguous() for name, weight in network.state_dict().items()}
+    if not all(weight.isfinite().all() for weight in weights.values()):
+        raise UserError(f"{run.folder} has weights that half precision cannot hold; train it again")
+    return weights
+
+
+def ship(run: Run, network: nn.Module, task: Task, folder: Path, *, photo: Tensor) -> Rounding:
+    """Writes a run's network as <task>-<loss>.safetensors, float16, with its origin as the file's metadata.
+
+    Args:
+        network: the run's, trained; it stays as it is.
+        task: the degradation that it was trained on: the paper's, which is all that `shipped.TASKS` prepares.
+        folder: `shipped.FOLDER`, to give it to users of the package.
+        photo: (3, H, W) in [0, 1], on which the rounding is measured.
+
+    Raises:
+        UserError: as `half_weights`.
+    """
+    weights = half_weights(run, network, task, folder)
+    rounding = _rounding(network, weights, task.degrade(photo, noise_of(run.task)))
+    seen = read_provenance(run)
+    origin = {
+        "task": run.task,
+        "loss": run.loss,
+        "data": run.data,
+        "variant": run.variant,
+        "seed": str(run.seed),
+        "degradation": repr(task),
+        "patches_seen": str(seen["patches_seen"]),
+        "training_precision": seen["precision"],
+        "training_photographs_hash": seen["training_photographs_hash"],
+        "commit": seen["commit"],
+        "half_precision_changes": str(rounding),
+        "licence": LICENCE,
+    }
+    with replacing(weights_file(folder, run.task, run.loss)) as temporary:
+        temporary.write_bytes(_file(weights, origin))
+    return rounding
+
+
+def _study_of(path: Path) -> tuple[str, str]:
+    """Data and variant of the runs that a shipped network is one of."""
+    with safe_open(path, "pt") as file:
+        origin = file.metadata() or {}
+    return origin.get("data", "unknown"), origin.get("variant", "unknown")
+
+
+def _rounding(network: nn.Module, weights: dict[str, Tensor], degraded: Tensor) -> Rounding:
+    rounded = copy.deepcopy(network)
+    rounded.load_state_dict(weights)
+    device = next(network.parameters()).device
+    before, after = (as_saved(restore(model, degraded.to(device))) for model in (network, rounded))
+    changes = (before - after).abs() * 255
+    return Rounding(round(changes.max().item()), (changes > 0.5).float().mean().item())
+
+
+def _file(weights: dict[str, Tensor], origin: dict[str, str]) -> bytes:
+    """A safetensors file that is the same whenever it is made; the library itself shuffles the metadata."""
+    content = save(weights, origin)
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = {**json.loads(content[8:end]), "__metadata__": dict(sorted(origin.items()))}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text = text.ljust(len(text) + -len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[end:]

@@ -1,0 +1,78 @@
+"""Packed photographs -> random training batches, by index arithmetic on the training device.
+
+Many batches are one gather: no worker processes, no Python per patch.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from restoration.datasets.photos import PackedPhotos, Places
+from restoration.tasks import Task
+
+PATCH = 31  # the paper's patch size in pixels
+AT_ONCE = 64  # patches that are drawn together: calls cost more than the patches of a small batch
+
+
+@dataclass
+class PatchSampler:
+    """Batches of (degraded, target) patches: each photograph equally likely, each position in it equally likely.
+
+    Attributes:
+        clean: the photographs.
+        recorded: what the task packed of them, for a task that degrades whole photographs once; else `clean`.
+        generator: the source of positions and noise, on the device of the photographs.
+    """
+
+    task: Task
+    clean: PackedPhotos
+    recorded: PackedPhotos
+    batch: int
+    generator: torch.Generator
+    _left: list[tuple[Tensor, Tensor]] = field(default_factory=list, init=False)  # batches drawn ahead, the next last
+    _before: Tensor = field(init=False)  # the generator's state before they were drawn
+
+    def sample(self) -> tuple[Tensor, Tensor]:
+        """Degraded and target, each (batch, 3, 31, 31) float32 in [0, 1]."""
+        if not self._left:
+            self._before = self.generator.get_state()
+            places = self.places(self._batches * self.batch)
+            pair = self.task.patches(self.clean, self.recorded, places, PATCH, self.generator)
+            batches = zip(*(images.contiguous().split(self.batch) for images in pair), strict=True)
+            self._left = list(batches)[::-1]
+        return self._left.pop()
+
+    def state(self) -> dict[str, Any]:
+        """Where the stream of batches is, for `load`."""
+        if self._left:
+            return {"generator": self._before, "taken": self._batches - len(self._left)}
+        return {"generator": self.generator.get_state(), "taken": 0}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Goes to a place in the stream."""
+        self.generator.set_state(state["generator"])
+        self._left = []
+        for _ in range(state["taken"]):
+            self.sample()
+
+    def begin(self, seed: int) -> None:
+        """Starts another stream."""
+        self.generator.manual_seed(seed)
+        self._left = []
+
+    @property
+    def _batches(self) -> int:
+        """How many are drawn together."""
+        return max(1, AT_ONCE // self.batch)
+
+    def places(self, count: int) -> Places:
+        """Where so many patches are, drawn at random."""
+        device = self.clean.pixels.device
+        draws = torch.randint(2**40, (3, count), generator=self.generator, device=device)
+        photo = draws[0] % len(self.clean)
+        margin = self.task.margin
+        room = self.clean.sizes[photo] - PATCH - 2 * margin + 1
+        top, left = margin + draws[1:] % room.T
+        return photo, top, left

@@ -1,0 +1,223 @@
+"""BSDS500 and Kodak from a server, and archives that mean harm."""
+
+import csv
+import gzip
+import hashlib
+import io
+import shutil
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from restoration.datasets import PhotoSet
+from restoration.datasets.decode import decode
+from restoration.datasets.download import Downloads
+from restoration.datasets.open_sets import open_set
+from restoration.errors import UserError
+from tests.server import Server
+
+ROOT = Path(__file__).parents[2]
+KODAK = ROOT / ".." / "shared" / "photos" / "kodak24"
+ROLES = {"train": 200, "val": 100, "test": 200}
+
+
+def jpeg(number: int) -> bytes:
+    encoded = io.BytesIO()
+    Image.fromarray(np.full((50, 60, 3), number % 256, np.uint8)).save(encoded, "JPEG")
+    return encoded.getvalue()
+
+
+def archive(*extra: tarfile.TarInfo, roles: dict[str, int] = ROLES) -> bytes:
+    """BSDS500's layout with small pictures, after `extra` members."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as files:
+        for member in extra:
+            files.addfile(member)
+        for role, count in roles.items():
+            for number in range(count):
+                member = tarfile.TarInfo(f"BSR/BSDS500/data/images/{role}/{number:06}.jpg")
+                picture = jpeg(number)
+                member.size = len(picture)
+                files.addfile(member, io.BytesIO(picture))
+            files.addfile(tarfile.TarInfo(f"BSR/BSDS500/data/images/{role}/Thumbs.db"))
+    return packed.getvalue()
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "kodak24").mkdir()
+    shutil.copy(ROOT / "data" / "kodak24" / "pixels.csv", tmp_path / "kodak24")
+    return {"bsds500": str(tmp_path / "bsds500"), "kodak24": str(tmp_path / "kodak24")}
+
+
+def made(server: Server, places: dict[str, str], *tests: str) -> PhotoSet:
+    return open_set(
+        "open",
+        tests or ("bsds500",),
+        **places,
+        downloads=Downloads(pause=0.01, timeout=5, attempts=2),
+        bsds500_url=f"{server.url}/BSR_bsds500.tgz",
+        kodak24_url=f"{server.url}/kodak",
+    )
+
+
+def everything(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_bsds500_has_its_roles(server, places):
+    server.files["/BSR_bsds500.tgz"] = archive()
+    photos = made(server, places)
+    assert (photos.name, len(photos.train), len(photos.val)) == ("open", 292, 8)
+    assert len(photos.test["bsds500"]) == 200
+    trained = {path.parent.name for path in (*photos.train, *photos.val)}
+    assert (trained, {path.parent.name for path in photos.test["bsds500"]}) == ({"train", "val"}, {"test"})
+    assert photos.test["bsds500"][7].read_bytes() == jpeg(7)
+    assert made(server, places) == photos
+    assert len(server.ranges["/BSR_bsds500.tgz"]) == 1
+
+
+def test_a_photograph_that_was_lost_is_taken_from_the_archive_again(server, places):
+    server.files["/BSR_bsds500.tgz"] = archive()
+    photos = made(server, places)
+    photos.train[0].unlink()
+    assert made(server, places) == photos
+    assert len(server.ranges["/BSR_bsds500.tgz"]) == 1
+
+
+def test_a_stray_file_does_not_cost_the_archive(server, places, tmp_path):
+    server.files["/BSR_bsds500.tgz"] = archive()
+    photos = made(server, places)
+    shutil.copy(photos.train[0], photos.train[0].with_name("copy.jpg"))
+    with pytest.raises(UserError, match=r"photographs holds .*201.*take away what is none of its files"):
+        made(server, places)
+    photos.train[0].with_name("copy.jpg").unlink()
+    assert made(server, places) == photos
+    assert len(server.ranges["/BSR_bsds500.tgz"]) == 1
+
+
+@pytest.mark.parametrize("bad", ["cut", "other", "text", "incomplete"])
+def test_archives_that_are_not_bsds500_are_refused(server, places, bad):
+    whole = archive()
+    server.files["/BSR_bsds500.tgz"] = {
+        "cut": whole[: len(whole) // 2],
+        "other": archive(roles={}),
+        "text": b"\x1f\x8b these are no files",
+        "incomplete": archive(roles={"train": 200, "val": 100, "test": 199}),
+    }[bad]
+    with pytest.raises(UserError, match="not the archive of BSDS500"):
+        made(server, places)
+    server.files["/BSR_bsds500.tgz"] = whole
+    assert len(made(server, places).train) == 292
+
+
+def evil_members() -> list[tarfile.TarInfo]:
+    """Files, links and devices that would land outside, if a name of theirs were believed."""
+    members = [
+        tarfile.TarInfo(name)
+        for name in (
+            "../../../escaped.jpg",
+            "/tmp/escaped.jpg",
+            "BSR/BSDS500/data/images/train/../../../../../escaped.jpg",
+            "BSR/BSDS500/data/images/train/.hidden.jpg",
+        )
+    ]
+    for kind, target in ((tarfile.SYMTYPE, "/etc/passwd"), (tarfile.LNKTYPE, "/etc/passwd"), (tarfile.CHRTYPE, "")):
+        member = tarfile.TarInfo(f"BSR/BSDS500/data/images/train/link{int(kind)}.jpg")
+        member.type, member.linkname = kind, target
+        members.append(member)
+    folder_link = tarfile.TarInfo("BSR/BSDS500/data/images/train")
+    folder_link.type, folder_link.linkname = tarfile.SYMTYPE, "../../../../../.."
+    return [*members, folder_link]
+
+
+def test_archives_cannot_write_elsewhere(server, places, tmp_path):
+    server.files["/BSR_bsds500.tgz"] = archive(*evil_members())
+    made(server, places)
+    found = everything(tmp_path)
+    assert not any("escaped" in name or "link" in name or "hidden" in name for name in found)
+    assert not (tmp_path.parent / "escaped.jpg").exists()
+    assert not Path("/tmp/escaped.jpg").exists()
+    assert not any(path.is_symlink() for path in tmp_path.rglob("*"))
+    assert {name for name in found if name.startswith("bsds500/photographs/")} == {
+        f"bsds500/photographs/{role}/{number:06}.jpg" for role, count in ROLES.items() for number in range(count)
+    }
+
+
+def test_archives_cannot_fill_the_disk(server, places, tmp_path):
+    huge = tarfile.TarInfo("BSR/BSDS500/data/images/train/huge.jpg")
+    huge.size = 2**31  # claimed; the next header would be two gigabytes away
+    server.files["/BSR_bsds500.tgz"] = gzip.compress(huge.tobuf() + bytes(2**20))
+    with pytest.raises(UserError, match="unpacks to more than 1 GB"):
+        made(server, places)
+    assert not list((tmp_path / "bsds500").rglob("*.jpg"))
+
+
+def test_names_of_a_gigabyte_are_not_read(server, places):
+    name = tarfile.TarInfo("././@LongLink")
+    name.type, name.size = tarfile.GNUTYPE_LONGNAME, 2**30
+    server.files["/BSR_bsds500.tgz"] = gzip.compress(name.tobuf() + bytes(2**25))
+    with pytest.raises(UserError, match="it holds a piece of 1073741824 bytes"):
+        made(server, places)
+
+
+def test_other_test_sets_are_refused(server, places):
+    with pytest.raises(UserError, match="list of bsds500 and kodak24, got"):
+        made(server, places, "set5")
+
+
+@pytest.fixture
+def kodak(server: Server, places: dict[str, str]) -> Server:
+    """A server with BSDS500 and 24 small pictures under Kodak's names, whose pixels the list knows."""
+    server.files["/BSR_bsds500.tgz"] = archive()
+    rows = ["file,width,height,sha256"]
+    for number in range(1, 25):
+        pixels = np.random.default_rng(number).integers(0, 256, (50, 60, 3), dtype=np.uint8)
+        encoded = io.BytesIO()
+        Image.fromarray(pixels).save(encoded, "PNG")
+        server.files[f"/kodak/kodim{number:02}.png"] = encoded.getvalue()
+        rows.append(f"kodim{number:02}.png,60,50,{hashlib.sha256(pixels.data).hexdigest()}")
+    (Path(places["kodak24"]) / "pixels.csv").write_text("\n".join(rows) + "\n")
+    return server
+
+
+@pytest.mark.skipif(not KODAK.exists(), reason="needs the Kodak photographs of ../shared/photos")
+def test_the_committed_list_knows_kodaks_pixels():
+    with open(ROOT / "data" / "kodak24" / "pixels.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == [f"kodim{number:02}.png" for number in range(1, 25)]
+    for row in rows:
+        pixels = decode(KODAK / row["file"].replace(".png", ".webp"))
+        assert hashlib.sha256(pixels.data).hexdigest() == row["sha256"]
+        assert pixels.shape == (int(row["height"]), int(row["width"]), 3)
+
+
+def test_kodaks_photographs_are_known_by_their_pixels(kodak, places):
+    photos = made(kodak, places, "kodak24")
+    assert set(photos.test) == {"kodak24"}
+    assert [path.name for path in photos.test["kodak24"]] == [f"kodim{number:02}.png" for number in range(1, 25)]
+    photos.test["kodak24"][3].unlink()
+    kodak.files["/kodak/kodim04.png"] = kodak.files["/kodak/kodim05.png"]
+    with pytest.raises(UserError, match=r"kodim04\.png: shows other pixels than Kodak's photograph"):
+        made(kodak, places, "kodak24")
+    assert not photos.test["kodak24"][3].exists()
+
+
+def test_what_lies_under_kodaks_names_is_looked_at(kodak, places):
+    folder = Path(places["kodak24"]) / "photographs"
+    folder.mkdir()
+    for number in range(1, 25):
+        (folder / f"kodim{number:02}.png").write_text("these are not pixels")
+    photos = made(kodak, places, "kodak24")
+    with Image.open(photos.test["kodak24"][0]) as image:
+        assert image.size == (60, 50)
+
+
+def test_the_first_kodak_photograph_of_a_set_is_checked_too(kodak, places):
+    kodak.files["/kodak/kodim01.png"] = kodak.files["/kodak/kodim02.png"]
+    with pytest.raises(UserError, match=r"1 of 24 .*\n.*kodim01\.png: shows other pixels than Kodak's photograph"):
+        made(kodak, places, "bsds500", "kodak24")
+    assert len(list((Path(places["kodak24"]) / "photographs").glob("*.png"))) == 23

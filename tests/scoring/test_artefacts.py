@@ -1,0 +1,336 @@
+"""Artefact measures: each finds what it is named for, in levels, and little else; formulas against float64 loops."""
+
+import math
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from scipy.signal import fftconvolve
+from torch import Tensor
+
+from restoration.scoring import artefacts
+from restoration.scoring.artefacts import (
+    ARTEFACTS,
+    block_step,
+    colour_shift,
+    edge_residual,
+    flat_residual,
+    grating,
+    luminance_shift,
+)
+from restoration.scoring.protocol import Protocol
+from restoration.tasks import JPEG, SuperResolution
+
+MEASURES = {name: measure for name, (_, measure) in ARTEFACTS.items()}
+prepare = Protocol().prepare
+
+
+def tensor(photo: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.array(photo)).permute(2, 0, 1).float() / 255
+
+
+@pytest.fixture(scope="module", params=["astronaut", "coffee"])
+def target(request) -> Tensor:
+    return tensor(getattr(skimage.data, request.param)())
+
+
+def grey(height: int, width: int) -> Tensor:
+    return torch.full((1, 3, height, width), 0.5)
+
+
+def noise(shape: tuple[int, ...], sigma: float = 0) -> Tensor:
+    """Of standard deviation 1, white or smoothed by a Gaussian."""
+    values = np.random.default_rng(0).standard_normal(shape)
+    if sigma:
+        values = np.stack([fftconvolve(plane, kernel(sigma), mode="same") for plane in values])
+    return torch.from_numpy(values / values.std()).float()
+
+
+def kernel(sigma: float) -> np.ndarray:
+    offset = np.arange(-round(3 * sigma), round(3 * sigma) + 1)
+    weights = np.exp(-(offset**2) / (2 * sigma**2))
+    return np.outer(weights, weights) / weights.sum() ** 2
+
+
+def blurred(image: Tensor, sigma: float) -> Tensor:
+    radius = round(3 * sigma)
+    padded = np.pad(image.numpy(), ((0, 0), (radius, radius), (radius, radius)), mode="edge")
+    return torch.from_numpy(np.stack([fftconvolve(plane, kernel(sigma), mode="valid") for plane in padded])).float()
+
+
+def blocks(shape: tuple[int, ...], origin: int = 0) -> Tensor:
+    """A chequerboard of +-1/2 on a lattice of 8 pixels: every step is 1."""
+    rows, columns = (((torch.arange(length) - origin) // 8) % 2 for length in shape[1:])
+    return (rows[:, None] ^ columns).float().expand(shape) - 0.5
+
+
+def edge_noise(image: Tensor) -> Tensor:
+    """White noise in the surroundings of strong edges only."""
+    levels = image.double().numpy() * 255
+    strong = np.mean([np.sum(np.square(np.gradient(plane)), axis=0) for plane in levels], axis=0) > 20**2
+    near = fftconvolve(strong.astype(float), np.ones((21, 21)), mode="same") > 0.5
+    return noise(image.shape) * torch.from_numpy(near)
+
+
+def texture(shape: tuple[int, ...]) -> Tensor:
+    """Fine detail of a photograph of gravel, of standard deviation 1."""
+    plane = torch.from_numpy(skimage.data.gravel()).float()[None].repeat(1, 2, 2)[:, : shape[1], : shape[2]]
+    detail = plane - blurred(plane, 1)
+    return (detail / detail.std()).expand(shape)
+
+
+def planted(image: Tensor) -> dict[str, Tensor]:
+    """What is added per level, by name; the first six are what the measures of these names are for."""
+    odd_column = (-1.0) ** torch.arange(image.shape[2])
+    return {
+        "flat_residual": noise(image.shape, sigma=3),
+        "edge_residual": edge_noise(image),
+        "grating": odd_column.expand(image.shape),
+        "block_step": blocks(image.shape),
+        "luminance_shift": torch.ones(image.shape),
+        "colour_shift": torch.tensor([0, 0, 1.772])[:, None, None].expand(image.shape),
+        "noise": noise(image.shape),
+        "texture": texture(image.shape),
+    }
+
+
+KIN = {  # what has, by its nature, the other's waves too
+    ("flat_residual", "block_step"),
+    ("edge_residual", "flat_residual"),
+    ("edge_residual", "block_step"),
+    ("edge_residual", "grating"),
+    ("edge_residual", "noise"),
+    ("edge_residual", "texture"),
+    ("colour_shift", "luminance_shift"),  # where a bright colour is clipped
+    ("luminance_shift", "colour_shift"),  # blue is 11 % of luma
+}
+
+
+def measured(measure, image: Tensor, target: Tensor) -> float:
+    return measure(prepare(image), prepare(target)).item()
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_equal_images_give_nothing(target, name):
+    assert measured(MEASURES[name], target, target) == 0
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_what_is_planted_is_found_in_proportion(target, name):
+    """From 2 to 8 levels, and beneath white noise."""
+    pattern = planted(target)[name] / 255
+    two, four, eight = (measured(MEASURES[name], target + amount * pattern, target) for amount in (2, 4, 8))
+    assert 0.45 < two / 2 < 1.2  # less than 1 where a band of the spectrum is asked for, or black is clipped
+    assert two / 2 == pytest.approx(four / 4, rel=0.2)
+    assert eight / 8 == pytest.approx(four / 4, rel=0.2)
+    if name != "edge_residual":  # which noise adds to
+        white = 3 / 255 * noise(target.shape).flip(2)
+        assert measured(MEASURES[name], target + 4 * pattern + white, target) == pytest.approx(four, rel=0.1)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_other_artefacts_are_not_taken_for_it(target, name):
+    patterns = {other: pattern * 3 / 255 for other, pattern in planted(target).items()}
+    own = measured(MEASURES[name], target + patterns[name], target)
+    for other, pattern in patterns.items():
+        if other != name and (name, other) not in KIN:
+            assert abs(measured(MEASURES[name], target + pattern, target)) < own / 3, other
+
+
+@pytest.mark.parametrize("level", [2, 4, 8])
+def test_noise_is_no_pattern(target, level):
+    image = target + level / 255 * noise(target.shape)
+    assert measured(grating, image, target) == 0
+    assert abs(measured(block_step, image, target)) < 0.15 * level
+
+
+@pytest.mark.parametrize("sigma", [1.0, 2.0])
+def test_blur_is_no_artefact(target, sigma):
+    image = blurred(target, sigma)
+    assert measured(flat_residual, image, target) < 0.35
+    assert measured(grating, image, target) < 0.02
+    assert abs(measured(block_step, image, target)) < 0.4  # these photographs were JPEG files themselves
+    assert measured(luminance_shift, image, target) < 0.05
+    assert measured(colour_shift, image, target) < 0.05
+
+
+def test_noise_at_edges_is_told_from_noise_elsewhere(target):
+    around = edge_noise(target)
+    elsewhere = noise(target.shape) * (around == 0)
+    assert measured(edge_residual, target + around * 4 / 255, target) > 3
+    assert measured(edge_residual, target + elsewhere * 4 / 255, target) < 0.5
+
+
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "rocket"])
+def test_real_jpeg_blocks_are_found(name):
+    photo = tensor(getattr(skimage.data, name)())
+    generator = torch.Generator()
+    ten, twenty_five, ninety = (JPEG(quality=quality).degrade(photo, generator) for quality in (10, 25, 90))
+    steps = [measured(block_step, image, photo) for image in (ten, twenty_five, ninety)]
+    assert steps[0] > 1.5
+    assert steps[0] > steps[1] > 2 * abs(steps[2])
+    smoothed = blurred(ten, 1.5)
+    assert measured(block_step, smoothed, photo) < 0.4 * steps[0]
+    moved = JPEG(quality=10).degrade(photo.roll((3, 3), dims=(1, 2)), generator).roll((-3, -3), dims=(1, 2))
+    assert measured(block_step, moved, photo) < 0.2
+
+
+def test_a_grating_of_real_super_resolution_is_found(target):
+    """Bilinear enlargement has none; one of four positions that is off by a level has sqrt(3) / 4."""
+    enlarged = SuperResolution().degrade(target, torch.Generator())
+    assert measured(grating, enlarged, target) < 0.02
+    enlarged[:, ::2, 1::2] += 4 / 255
+    assert measured(grating, enlarged, target) == pytest.approx(math.sqrt(3), rel=0.1)
+
+
+def test_gratings_of_each_direction_add_their_power():
+    rows, columns = (-1.0) ** torch.arange(70)[:, None], (-1.0) ** torch.arange(90)
+    patterns = [3 * columns.expand(70, 90), 4 * rows.expand(70, 90), 12 * rows * columns]
+    for pattern, amplitude in [*zip(patterns, (3, 4, 12), strict=True), (torch.stack(patterns).sum(dim=0), 13)]:
+        assert grating(grey(70, 90) + pattern / 255, grey(70, 90)).item() == pytest.approx(amplitude, rel=1e-5)
+
+
+@pytest.mark.parametrize("period", [2.5, 3, 4, 5, 8, 16])
+def test_other_periods_are_no_grating(period):
+    wave = torch.cos(2 * math.pi / period * torch.arange(96))
+    assert grating(grey(96, 96) + 5 / 255 * wave, grey(96, 96)) < 0.01
+
+
+def test_block_steps_by_hand():
+    target = grey(32, 32)
+    assert block_step(target + 5 / 255 * blocks((3, 32, 32)), target).item() == pytest.approx(5, rel=1e-5)
+    upright = torch.tensor([0.0, 6.0]).repeat_interleave(8).repeat(2) / 255
+    half = pytest.approx(6 / 2**0.5, rel=1e-5)  # no steps in the other direction
+    assert block_step(target + upright, target).item() == half
+    # on another lattice: 4 of the 28 other lines are steps
+    elsewhere = pytest.approx(-7 * (4 / 28) ** 0.5, rel=1e-5)
+    assert block_step(target + 7 / 255 * blocks((3, 32, 32), 3), target).item() == elsewhere
+
+
+def test_shifts_by_hand():
+    shift = torch.tensor([[4.0, 4, 4], [0, 0, 10], [-10, 0, 0], [3, -1, 5]])[:, :, None, None] / 255
+    restored = grey(5, 7) + shift
+    luma = [4, 1.14, 2.99, 0.299 * 3 - 0.587 + 0.114 * 5]
+    assert luminance_shift(restored, grey(5, 7)).tolist() == pytest.approx(luma, rel=1e-4)
+    cb_cr = [(0, 0), (5, -1.14 / 1.402), (2.99 / 1.772, -5), ((5 - luma[3]) / 1.772, (3 - luma[3]) / 1.402)]
+    assert colour_shift(restored, grey(5, 7)).tolist() == pytest.approx(
+        [math.hypot(*c) for c in cb_cr], rel=1e-4, abs=1e-4
+    )
+    half = torch.zeros(1, 3, 4, 4)
+    half[..., :2] = 1
+    assert luminance_shift(half, half.flip(3)) < 1e-4  # as much brighter here as darker there
+
+
+@pytest.mark.parametrize("period", [6, 12, 20, 32, 60])
+def test_a_wave_keeps_what_two_gaussians_leave_of_it(period):
+    wave = torch.sin(2 * math.pi / period * torch.arange(480)).expand(1, 3, 60, 480)
+    fine, coarse = (math.exp(-2 * (math.pi * sigma / period) ** 2) for sigma in (2, 8))
+    found = flat_residual(grey(60, 480) + 8 / 255 * wave, grey(60, 480)).item()
+    assert found == pytest.approx(8 / math.sqrt(2) * (fine - coarse), rel=0.05, abs=0.02)
+
+
+def test_white_noise_keeps_what_the_docstrings_say():
+    target = grey(300, 300)
+    target[..., 150:] = 0.9
+    restored = target + 5 / 255 * noise((1, 3, 300, 300))[0]
+    assert flat_residual(restored, target).item() == pytest.approx(0.13 * 5, rel=0.08)
+    assert edge_residual(restored, target).item() == pytest.approx(0.96 * 5, rel=0.04)
+
+
+def test_too_little_to_look_at_is_not_a_number():
+    rough = torch.rand((1, 3, 160, 160), generator=torch.Generator().manual_seed(0))
+    for side, enough in ((20, False), (60, True)):
+        rough[..., :side, :side] = 0.5
+        assert artefacts._flat(artefacts._gradient_energy(rough)).sum() > 0
+        for measure in (flat_residual, edge_residual, block_step):
+            assert measure(rough / 2, rough).isfinite() == enough, measure
+    assert edge_residual(grey(64, 64) + 0.1, grey(64, 64)).isnan().all()  # flat, and no edge
+    assert grating(grey(31, 64), grey(31, 64)).isnan().all()
+    assert not grating(grey(32, 32), grey(32, 32)).isnan()
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_an_image_has_its_value_in_any_company(target, name):
+    images = torch.cat([prepare(target + amount / 255 * noise(target.shape)) for amount in (1, 5)])
+    together = MEASURES[name](images, prepare(target))
+    alone = [MEASURES[name](image[None], prepare(target)).item() for image in images]
+    assert together.tolist() == alone
+
+
+def weighted_mean(plane: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian means of the pixels of `mask`, by loops over them; not a number elsewhere."""
+    radius = round(3 * sigma)
+    means = np.full(plane.shape, np.nan)
+    for row, column in zip(*np.nonzero(mask), strict=True):
+        top, left = max(row - radius, 0), max(column - radius, 0)
+        window = (slice(top, row + radius + 1), slice(left, column + radius + 1))
+        rows, columns = np.mgrid[window][:, : plane.shape[0] - top, : plane.shape[1] - left]
+        weights = np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / (2 * sigma**2)) * mask[window]
+        means[row, column] = (weights * plane[window]).sum() / weights.sum()
+    return means
+
+
+@pytest.fixture(scope="module")
+def by_loops() -> tuple[Tensor, Tensor, np.ndarray, np.ndarray, np.ndarray]:
+    """A JPEG, its photograph, the residual in levels, and the masks of what is flat and what is beside an edge."""
+    target = prepare(tensor(skimage.data.coffee()[20:101, 40:140]))
+    restored = prepare(JPEG(quality=10).degrade(target[0], torch.Generator()))
+    y = target[0].double().numpy() * 255
+    energy = np.mean([np.sum(np.square(np.gradient(plane)), axis=0) for plane in y], axis=0)
+    flat = np.sqrt(weighted_mean(energy, np.ones(energy.shape), 2)) < 3
+    strong = np.argwhere(np.sqrt(energy) > 20)
+    beside = np.zeros_like(flat)
+    for row, column in strong:
+        beside[max(row - 10, 0) : row + 11, max(column - 10, 0) : column + 11] = True
+    return restored, target, restored[0].double().numpy() * 255 - y, flat, beside & flat
+
+
+def test_regions_equal_loops(by_loops):
+    _, target, _, flat, beside = by_loops
+    assert 0.1 < flat.mean() < 0.9
+    assert 0.02 < beside.mean() < 0.7 * flat.mean()
+    energy = artefacts._gradient_energy(target)
+    assert np.array_equal(artefacts._flat(energy).numpy(), flat)
+
+
+def test_region_measures_equal_loops(by_loops):
+    restored, target, residual, flat, beside = by_loops
+    fine, coarse = ([weighted_mean(plane, flat, sigma) for plane in residual] for sigma in (2, 8))
+    splotches = np.subtract(fine, coarse)[:, flat]
+    assert flat_residual(restored, target).item() == pytest.approx(np.sqrt(np.mean(splotches**2)), rel=1e-5)
+    kept = (residual - np.array(fine))[:, beside]
+    assert edge_residual(restored, target).item() == pytest.approx(np.sqrt(np.mean(kept**2)), rel=1e-5)
+
+
+def test_block_step_equals_loops(by_loops):
+    restored, target, residual, flat, _ = by_loops
+    height, width = flat.shape
+    changes = {(axis, on): [] for axis in (0, 1) for on in (True, False)}
+    for row in range(height):
+        for column in range(width):
+            for axis, (next_row, next_column) in enumerate([(row + 1, column), (row, column + 1)]):
+                if next_row < height and next_column < width and flat[row, column] and flat[next_row, next_column]:
+                    change = (residual[:, next_row, next_column] - residual[:, row, column]) ** 2
+                    changes[axis, (next_row, next_column)[axis] % 8 == 0].append(change.mean())
+    expected = np.mean([np.mean(changes[axis, True]) - np.mean(changes[axis, False]) for axis in (0, 1)])
+    assert block_step(restored, target).item() == pytest.approx(math.copysign(abs(expected) ** 0.5, expected), rel=1e-4)
+
+
+def test_grating_equals_sums_of_cosines(by_loops):
+    restored, target, residual, _, _ = by_loops
+    residual = residual + 0.7 * (-1.0) ** np.arange(100)
+    position = np.arange(32)
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * position / 32)
+    total = 0.0
+    for across, down in ((1, 0), (0, 1), (1, 1)):
+        power = {}
+        for bin_ in (16, 14, 13):
+            wave = np.exp(-2j * np.pi * bin_ / 32 * (down * position[:, None] + across * position))
+            weights = np.outer(hann, hann) * wave / hann.sum() ** 2
+            tiles = [residual[:, row : row + 32, left : left + 32] for row in (0, 32) for left in (0, 32, 64)]
+            power[bin_] = np.stack([np.abs((tile * weights).sum(axis=(1, 2))) ** 2 for tile in tiles])
+        excess = power[16] - (power[14] + power[13]) / 2
+        total += np.maximum(excess.mean(axis=0) - 3 * excess.std(axis=0) / len(excess) ** 0.5, 0).mean()
+    restored = restored + 0.7 / 255 * (-1.0) ** torch.arange(100)
+    assert grating(restored, target).item() == pytest.approx(math.sqrt(total), rel=1e-4)

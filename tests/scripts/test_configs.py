@@ -1,0 +1,159 @@
+"""Every YAML composes and builds what it says; imports run one way."""
+
+import ast
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra
+import pytest
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from hydra.plugins.launcher import Launcher
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from restoration.datasets import PhotoSet
+from restoration.datasets.download import Downloads
+from restoration.errors import UserError
+from restoration.training.budget import Budget
+
+ROOT = Path(__file__).parents[2]
+GROUPS = {
+    group.name: sorted(file.stem for file in group.glob("*.yaml"))
+    for group in (ROOT / "configs").iterdir()
+    if group.is_dir()
+}
+
+
+def composed(*overrides: str, name: str = "train") -> DictConfig:
+    with hydra.initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        config = hydra.compose(name, list(overrides), return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    return config
+
+
+@pytest.mark.parametrize("loss", GROUPS["loss"])
+def test_losses(loss):
+    module = instantiate(composed(f"loss={loss}").loss)
+    restored, target = torch.rand(2, 2, 3, 31, 31).unbind()
+    restored.requires_grad_()
+    module(restored, target).backward()
+    assert restored.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("task", GROUPS["task"])
+def test_tasks(task):
+    image = torch.rand(3, 50, 60)
+    assert instantiate(composed(f"task={task}").task).degrade(image, torch.Generator()).shape == image.shape
+
+
+@pytest.mark.parametrize("budget", GROUPS["budget"])
+def test_budgets(budget):
+    config = composed(f"budget={budget}")
+    assert isinstance(instantiate(config.budget), Budget)
+    assert config.variant == budget
+
+
+@pytest.mark.parametrize("model", GROUPS["model"])
+@pytest.mark.parametrize("optimizer", GROUPS["optimizer"])
+def test_models_and_optimizers(model, optimizer):
+    config = composed(f"model={model}", f"optimizer={optimizer}")
+    network = instantiate(config.model)
+    assert isinstance(instantiate(config.optimizer)(network.parameters()), torch.optim.Optimizer)
+    assert network(torch.rand(1, 3, 31, 31)).shape == (1, 3, 31, 31)
+
+
+@pytest.mark.parametrize("data", ["fivek", "bsds500", "kodak24"])
+def test_data_sets_to_download(data, monkeypatch, tmp_path):
+    """They build, know their lists and begin to fetch, which is forbidden here."""
+
+    def forbidden(self: Downloads, work: object, items: Sequence[object], *, title: str) -> None:
+        raise UserError(f"{len(items)} {title}")
+
+    monkeypatch.setattr(Downloads, "each", forbidden)
+    for path in (ROOT / "data").rglob("*.*"):
+        (tmp_path / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix in (".csv", ".txt"):
+            shutil.copy(path, tmp_path / path.relative_to(ROOT))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InstantiationException) as caught:
+        instantiate(composed(f"data={data}").data)
+    expected = "748 photographs of FiveK" if data == "fivek" else "1 archives of BSDS500"
+    assert str(caught.value.__cause__) == expected
+
+
+@pytest.mark.parametrize("data", ["folder", "sample"])
+def test_data_sets(data, photo_folder, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    options = {"folder": [f"data.train={photo_folder}/train", f"data.test={photo_folder}/test"]}.get(data, [])
+    photos = instantiate(composed(f"data={data}", *options).data)
+    assert isinstance(photos, PhotoSet)
+    assert photos.train
+    assert photos.val
+    assert all(photos.test.values())
+
+
+def test_every_data_set_is_tested():
+    assert set(GROUPS["data"]) == {"fivek", "bsds500", "kodak24", "folder", "sample"}
+
+
+@pytest.mark.parametrize("launcher", sorted(file.stem for file in (ROOT / "configs/hydra/launcher").glob("*.yaml")))
+def test_launchers(launcher):
+    config = composed(f"hydra/launcher={launcher}")
+    assert isinstance(instantiate(config.hydra.launcher), Launcher)
+    assert config.hydra.sweep.subdir == "quick/demosaic/mix/seed0"
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in (ROOT / "configs").glob("*.yaml")))
+def test_top_levels(name):
+    assert composed(name=name)
+
+
+def test_mix_ships_the_papers_alpha_in_8_bit_units():
+    loss = instantiate(composed("loss=mix").loss)
+    assert (loss.alpha, loss.l1_scale) == (0.84, 255.0)
+    code = instantiate(composed("loss=mix_code").loss)
+    assert (code.alpha, code.l1_scale) == (0.025, 1.0)
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "restoration").rglob("*.py")), ids=lambda path: path.stem)
+def test_the_library_knows_no_configuration(path):
+    roots = {name.split(".")[0] for name in imported(path)}
+    assert not roots & {"hydra", "omegaconf", "scripts", "configs", "tests"}
+
+
+def test_a_loss_does_not_grade_itself():
+    def reached(module: str) -> set[str]:
+        """Modules of the library that importing `module` brings along."""
+        seen, queue = set(), [module]
+        while queue:
+            name = queue.pop()
+            path = ROOT / Path(*name.split("."))
+            file = path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__init__.py"
+            if name in seen or not name.startswith("restoration") or not file.exists():
+                continue
+            seen.add(name)
+            queue += imported(file)
+        return seen
+
+    assert "restoration.scoring.metrics" not in reached("restoration.losses.paper")
+    assert "restoration.losses.paper" not in reached("restoration.scoring.metrics")
+    assert not reached("restoration.losses.paper") & reached(
+        "restoration.scoring.metrics"
+    )  # nor do they share a Gaussian
+    assert "restoration.losses.paper" not in reached(
+        "restoration.scoring.evaluate"
+    )  # the walk does find more than one step:
+    assert "restoration.datasets.photos" in reached("restoration.scoring.evaluate")

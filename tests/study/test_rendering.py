@@ -1,0 +1,60 @@
+"""A table says the same in every form."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from restoration.study.rendering import Cell, Table, latex, markdown, markdown_table, show
+
+
+def test_tables_are_written_as_markdown_and_latex():
+    cells = [Cell("30.1", "+0.2\n[−0.1, 0.5]", best=True), Cell("–")]
+    table = Table("α_1: 5 %", ("A&B", "L1"), [("a_b", cells)], ("100 % noted",))
+    assert markdown(table) == (
+        "**α_1: 5 %**\n\n|  | A&B | L1 |\n|---|---:|---:|\n| a_b | **30.1** +0.2 [−0.1, 0.5] | – |\n\n- 100 % noted\n"
+    )
+    assert latex(table).splitlines() == [
+        "% α_1: 5 %",
+        "% 100 % noted",
+        r"\begin{tabular}{lrr}",
+        r"\toprule",
+        r" & A\&B & L1 \\",
+        r"\midrule",
+        r"a\_b & \textbf{30.1} +0.2 [$-$0.1, 0.5] & -- \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+
+
+def test_the_terminal_shows_every_text_as_it_is():
+    shown = StringIO()
+    cells = [Cell("30.1", "+0.2\n[−0.1, 0.5]", best=True), Cell("[red]1")]
+    show(Table("[b]title", ("A", "B"), [("[i]name", cells)], ("[u]noted",)), Console(width=100, file=shown))
+    for text in ("[b]title", "[i]name", "30.1 +0.2 [−0.1, 0.5]", "[red]1", "[u]noted"):
+        assert text in shown.getvalue()
+
+
+def test_a_name_of_any_signs_is_text_in_latex():
+    rows = latex(Table("", ("A",), [(r"{a}^2~\b", [Cell("1")])])).splitlines()
+    assert rows[5] == r"\{a\}\textasciicircum{}2\textasciitilde{}\textbackslash{}b & 1 \\"
+
+
+def test_cells_cannot_break_a_table():
+    assert markdown_table(["a", "b"], [["x|y", "1"]]) == "| a | b |\n|---|---:|\n| x\\|y | 1 |\n"
+
+
+@pytest.mark.parametrize(("width", "grids"), [(400, 1), (80, 6), (20, 12)])
+def test_every_digit_is_shown_on_a_terminal_of_any_width(width, grids):
+    columns = [f"{number}th" for number in range(12)]
+    rows = [
+        (f"photograph {row}", [Cell(f"{row}{number:02}.125", "[0.12, 0.25]") for number in range(12)]) for row in (1, 2)
+    ]
+    stream = StringIO()
+    show(Table("", columns, rows), Console(file=stream, width=width))
+    shown = stream.getvalue()
+    assert max(map(len, shown.splitlines())) <= width
+    assert shown.count("┏") == grids
+    assert "…" not in shown
+    if width > 20:  # else in pieces
+        assert all(f"{cell.text} [0.12, 0.25]" in shown for _, cells in rows for cell in cells)
