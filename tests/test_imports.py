@@ -1,0 +1,56 @@
+"""Imports point one way: a package imports from its own layer and from those below."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+LIBRARY = Path(__file__).parents[1] / "restoration"
+LAYERS = (
+    {"errors", "files"},
+    {"datasets", "losses", "networks", "tasks"},
+    {"pretrained", "restoring", "scoring", "sensor", "sensor_noise", "training"},
+    {"study"},
+    {"__init__", "cli"},
+)
+LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
+PENDING = {("scoring", "study"), ("losses", "training")}  # being untangled
+
+
+def imports() -> dict[str, set[str]]:
+    """The packages and modules of `restoration` that each of them imports."""
+    found: dict[str, set[str]] = {}
+    for path in LIBRARY.rglob("*.py"):
+        package = path.relative_to(LIBRARY).with_suffix("").parts[0]
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path}: relative import"
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            assert not any(name.split(".")[0] in ("scripts", "tests") for name in names), path
+            ours = {name.split(".")[1] for name in names if name.startswith("restoration.")}
+            found.setdefault(package, set()).update(ours & set(LAYER))
+    return found
+
+
+IMPORTS = imports()
+
+
+@pytest.mark.parametrize("package", sorted(IMPORTS))
+def test_layers(package):
+    assert not {name for name in IMPORTS[package] if LAYER[name] > LAYER[package] and (package, name) not in PENDING}
+
+
+def test_losses_and_metrics_share_no_code():
+    """A loss must not grade itself."""
+    assert IMPORTS["losses"] - {"losses"} - {name for _, name in PENDING} == set()
+    reached, queue = set(), ["scoring"]
+    while queue:
+        package = queue.pop()
+        if package not in reached:
+            reached.add(package)
+            queue += [name for name in IMPORTS[package] if (package, name) not in PENDING]
+    assert "datasets" in reached
+    assert "losses" not in reached
