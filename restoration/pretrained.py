@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from restoration.errors import UserError
 from restoration.networks.cnn import RestorationCNN
-from restoration.scoring.evaluate import restore as restored_in_tiles
+from restoration.networks.inference import restore_image
 from restoration.tasks import JPEG, Demosaic, SuperResolution
 
 INSIDE = Path(__file__).parent / "weights"  # where a wheel has them
@@ -74,7 +74,7 @@ def restore(image: Tensor, task: str, loss: str) -> Tensor:
     _check(image)
     network.to(image.device).to(memory_format=torch.channels_last)
     images = image.float() if image.ndim == 4 else image.float()[None]
-    restored = torch.stack([restored_in_tiles(network, one) for one in images]).clamp_(0, 1)
+    restored = torch.stack([restore_image(network, one) for one in images]).clamp_(0, 1)
     return restored.view(image.shape).to(image.dtype)
 
 

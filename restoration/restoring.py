@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from restoration.datasets.decode import SUFFIXES, BadPhoto, decode
 from restoration.errors import UserError
 from restoration.files import replacing
-from restoration.scoring.evaluate import restore
+from restoration.networks.inference import restore_image
 from restoration.sensor import displayed, network_input, read_sensor
 from restoration.tasks import JPEG, Demosaic, SuperResolution, Task
 
@@ -35,7 +35,7 @@ def restore_file(path: Path, task: Task, network: nn.Module, target: Path, *, de
     """
     _refuse_existing(target)
     degraded, shown = read_input(path, task)
-    image = shown(restore(network, degraded.to(device)).cpu())
+    image = shown(restore_image(network, degraded.to(device)).cpu())
     pixels = image.clamp_(0, 1).mul_(255).round_().byte().permute(1, 2, 0).numpy()
     profile = None if isinstance(task, Demosaic) else _rgb_profile(path)
     with replacing(target) as temporary:

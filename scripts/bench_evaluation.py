@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from restoration.datasets.decode import decode
 from restoration.datasets.folder import photographs_in
 from restoration.datasets.photos import PackedPhotos
-from restoration.scoring.evaluate import degraded_photo, evaluate, restore, scores_of
+from restoration.networks.inference import restore_image
+from restoration.scoring.evaluate import degraded_photo, evaluate, scores_of
 from restoration.scoring.metrics import MEASURES, QUICK
 from restoration.scoring.protocol import Protocol
 from restoration.study.runs import hardware
@@ -82,7 +83,7 @@ def alone(picture: np.ndarray) -> PackedPhotos:
 
 def forward_times(model: nn.Module, degraded: Tensor) -> dict[str, float]:
     """Median seconds of one network's forward pass by the size of its tiles."""
-    ways = {name: partial(restore, model, degraded, tile=tile) for name, tile in TILES.items()}
+    ways = {name: partial(restore_image, model, degraded, tile=tile) for name, tile in TILES.items()}
     times = timed_in_turn(ways, seconds=0, least=5, device=degraded.device)
     return {name: statistics.median(values) for name, values in times.items()}
 
@@ -94,7 +95,7 @@ def photo_times(
     degraded, target = degraded_photo(task, photo, 0, device)
     images = [degraded]
     ways: dict[str, Callable[[], object]] = {
-        FORWARD: lambda: images.extend([restore(model, degraded, tile=tile) for model in models.values()]),
+        FORWARD: lambda: images.extend([restore_image(model, degraded, tile=tile) for model in models.values()]),
         EVALUATION: lambda: list(evaluate(models, task, photo, protocol=Protocol(), device=device, metrics=QUICK)),
         OURS: lambda: scores_of(images, Protocol().prepare(target), Protocol(), metrics=QUICK),
         PIQ: lambda: piq_scores(images, target),

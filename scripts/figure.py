@@ -13,7 +13,8 @@ from omegaconf import DictConfig
 from restoration.datasets.pack import pack_set
 from restoration.datasets.photos import PackedPhotos
 from restoration.errors import UserError
-from restoration.scoring.evaluate import degraded_photo, restore
+from restoration.networks.inference import restore_image
+from restoration.scoring.evaluate import degraded_photo
 from restoration.study.columns import in_order, title_of
 from restoration.study.figures import TRUTH, as_saved, hardest_window, save_crops
 from restoration.study.runs import Run, find_runs, of_first_seed
@@ -52,7 +53,7 @@ def draw(runs: list[Run], packs: Path, path: Path, *, drawn_on: str | None = Non
         window = (..., *hardest_window(degraded, target))
         crops = {"input": as_saved(degraded)[window]}
         for loss, run in its_runs.items():
-            crops[title_of(loss)] = as_saved(restore(trained_network(run, cpu), degraded))[window]
+            crops[title_of(loss)] = as_saved(restore_image(trained_network(run, cpu), degraded))[window]
         rows[task_name] = {**crops, TRUTH: target[window]}
     save_crops(rows, ["input", *(title_of(loss) for loss in losses), TRUTH], path)
 

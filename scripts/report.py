@@ -18,7 +18,8 @@ from torch import Tensor
 
 from restoration.datasets.pack import pack_set
 from restoration.errors import UserError
-from restoration.scoring.evaluate import degraded_photo, restore
+from restoration.networks.inference import restore_image
+from restoration.scoring.evaluate import degraded_photo
 from restoration.study import report
 from restoration.study.archive import unpack
 from restoration.study.columns import in_order, title_of
@@ -116,7 +117,7 @@ def drawn(runs: Sequence[Run], packs: Path, count: int, *, tests: int | None = N
         for test, photos in islice(pack_set(instantiate(trained.data), packs).test.items(), tests):
             for index in range(min(count, len(photos))):
                 degraded, target = degraded_photo(task, photos, index, device)
-                restored = {title: restore(model, degraded) for title, model in models.items()}
+                restored = {title: restore_image(model, degraded) for title, model in models.items()}
                 versions = {task.input_name: degraded, **restored, TRUTH: target}
                 centres = {title: centre(image) for title, image in versions.items()}
                 name = f"{test}: {photos.names[index]}" + (", centre" if centres[TRUTH].shape != target.shape else "")

@@ -24,8 +24,8 @@ from restoration import pretrained as shipped
 from restoration.errors import UserError
 from restoration.files import write_text
 from restoration.networks.cnn import RestorationCNN
+from restoration.networks.inference import TILE
 from restoration.restoring import read_input, restore_file, restored_name
-from restoration.scoring.evaluate import TILE
 from restoration.sensor import displayed, network_input, read_sensor
 from restoration.study.runs import Run
 from restoration.study.shipping import ship

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from restoration.datasets.photos import PackedPhotos
+from restoration.networks.inference import restore_image
 from restoration.scoring.metrics import MEASURES, QUICK, score
 from restoration.scoring.protocol import Protocol
 from restoration.tasks import Task
 
 INPUT = "input"  # stands for a loss in the records of the degraded input itself
-TILE = 256  # pixels; the fastest on a CPU, where the network's 64 features of a larger tile leave the cache
 AT_ONCE = 8_000_000  # pixels of restored photographs that are scored together
 
 
@@ -26,29 +26,6 @@ class Score:
     image: str
     metric: str
     value: float
-
-
-@torch.inference_mode()
-def restore(model: nn.Module, degraded: Tensor, *, tile: int = TILE) -> Tensor:
-    """(3, H, W) degraded -> (3, H, W) restored, in float32.
-
-    Larger images go through in tiles with as much overlap as the network sees, `model.receptive_radius`, so that memory
-    stays bounded and the result equals that of the whole image; a network that does not say it takes the whole at once.
-    """
-    height, width = degraded.shape[1:]
-    radius = getattr(model, "receptive_radius", None)
-    if radius is None:
-        radius, tile = 0, max(height, width)
-    restored = torch.empty_like(degraded)
-    for top in range(0, height, tile):
-        for left in range(0, width, tile):
-            first_row, first_column = max(top - radius, 0), max(left - radius, 0)
-            window = degraded[:, first_row : top + tile + radius, first_column : left + tile + radius]
-            output = model(window[None].contiguous(memory_format=torch.channels_last))[0]
-            inner = restored[:, top : top + tile, left : left + tile]
-            row, column = top - first_row, left - first_column
-            inner.copy_(output[:, row : row + inner.shape[1], column : column + inner.shape[2]])
-    return restored
 
 
 def degraded_photo(task: Task, photos: PackedPhotos, index: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -80,7 +57,7 @@ def evaluate(
     for index, name in enumerate(photos.names):
         degraded, target = degraded_photo(task, photos, index, device)
         target = protocol.prepare(target)
-        images = chain([degraded], (restore(model, degraded) for model in models.values()))
+        images = chain([degraded], (restore_image(model, degraded) for model in models.values()))
         all_values = scores_of(images, target, protocol, metrics=metrics)
         yield [
             Score(loss, name, metric, value)
@@ -120,7 +97,7 @@ class Validation:
     def scores(self, model: nn.Module) -> dict[str, float]:
         """The mean of the quick metrics over the photographs."""
         values = [
-            scores_of([restore(model, degraded)], self.protocol.prepare(target), self.protocol, metrics=QUICK)[0]
+            scores_of([restore_image(model, degraded)], self.protocol.prepare(target), self.protocol, metrics=QUICK)[0]
             for degraded, target in self.pairs
         ]
         return {metric: sum(value[metric] for value in values) / len(values) for metric in QUICK}
@@ -129,5 +106,5 @@ class Validation:
         """Degraded, restored and true centre of the first photographs, side by side, (3, side, 3 side) in [0, 1]."""
         for degraded, target in self.pairs[:count]:
             top, left = ((length - min(length, side)) // 2 for length in target.shape[1:])
-            images = (degraded, restore(model, degraded).clamp(0, 1), target)
+            images = (degraded, restore_image(model, degraded).clamp(0, 1), target)
             yield torch.cat([image[:, top : top + side, left : left + side] for image in images], dim=2)

@@ -42,8 +42,9 @@ from torch import Tensor, nn
 
 from restoration.errors import UserError
 from restoration.files import replacing
+from restoration.networks.inference import restore_image
 from restoration.scoring.baselines import DENOISING, bm3d, denoised, menon
-from restoration.scoring.evaluate import INPUT, noise_of, restore, scores_of
+from restoration.scoring.evaluate import INPUT, noise_of, scores_of
 from restoration.scoring.metrics import METRICS
 from restoration.scoring.protocol import Protocol
 from restoration.sensor import Sensor, binned, displayed, mosaic, noisy
@@ -146,7 +147,7 @@ def restorations(
     degraded = interpolated(observation.values[None])
     yield (INPUT, 0), _rounded(degraded)
     for key, network in networks.items():
-        yield key, _rounded(restore(network, degraded.to(device)).cpu())
+        yield key, _rounded(restore_image(network, degraded.to(device)).cpu())
     if denoise is not None:
         yield ("menon", 0), _rounded(menon(observation.values.numpy()))
         yield ("bm3d", 0), _rounded(menon(observation.denoised(denoise).numpy()))

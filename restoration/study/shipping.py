@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from restoration.errors import UserError
 from restoration.files import replacing
 from restoration.networks.cnn import RestorationCNN
+from restoration.networks.inference import restore_image
 from restoration.pretrained import TASKS, weights_file
-from restoration.scoring.evaluate import noise_of, restore
+from restoration.scoring.evaluate import noise_of
 from restoration.study.figures import as_saved
 from restoration.study.runs import Run, read_provenance
 from restoration.tasks import Task
@@ -106,7 +107,7 @@ def _rounding(network: nn.Module, weights: dict[str, Tensor], degraded: Tensor) 
     rounded = copy.deepcopy(network)
     rounded.load_state_dict(weights)
     device = next(network.parameters()).device
-    before, after = (as_saved(restore(model, degraded.to(device))) for model in (network, rounded))
+    before, after = (as_saved(restore_image(model, degraded.to(device))) for model in (network, rounded))
     changes = (before - after).abs() * 255
     return Rounding(round(changes.max().item()), (changes > 0.5).float().mean().item())
 

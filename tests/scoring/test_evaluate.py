@@ -13,9 +13,10 @@ import torchmetrics.functional.image as torchmetrics_image
 
 from restoration.datasets.pack import PackedSet
 from restoration.networks.cnn import RestorationCNN
+from restoration.networks.inference import restore_image
 from restoration.scoring import evaluate as evaluation
 from restoration.scoring import metrics
-from restoration.scoring.evaluate import INPUT, Validation, evaluate, restore, scores_of
+from restoration.scoring.evaluate import INPUT, Validation, evaluate, scores_of
 from restoration.scoring.metrics import MEASURES, QUICK, score
 from restoration.scoring.protocol import Protocol
 from restoration.study.runs import Run, read_scores
@@ -37,39 +38,6 @@ def pair() -> tuple[torch.Tensor, torch.Tensor]:
 def network() -> RestorationCNN:
     torch.manual_seed(0)
     return RestorationCNN(identity_start=False)
-
-
-@pytest.mark.parametrize("tile", [40, 100, 299, 512])
-def test_tiles_equal_the_whole(network, pair, tile):
-    degraded, _ = pair
-    with torch.inference_mode():
-        whole = network(degraded[None])[0]
-    assert torch.allclose(restore(network, degraded, tile=tile), whole, atol=1e-6)
-
-
-def test_a_network_that_does_not_say_how_far_it_sees_takes_the_whole_image(pair):
-    degraded, _ = pair
-    network = torch.nn.Conv2d(3, 3, 41, padding=20)
-    with torch.inference_mode():
-        whole = network(degraded[None])[0]
-    assert torch.allclose(restore(network, degraded, tile=32), whole, atol=1e-6)
-
-
-def test_an_output_pixel_sees_what_the_network_says(network):
-    image = torch.zeros(1, 3, 41, 41, requires_grad=True)
-    network(image)[0, :, 20, 20].sum().backward()
-    rows = image.grad.abs().sum(dim=(0, 1, 3)).nonzero().flatten()
-    assert (rows.min(), rows.max()) == (20 - network.receptive_radius, 20 + network.receptive_radius)
-
-
-def test_network_has_the_papers_size_and_starts_as_asked(pair):
-    network = RestorationCNN()
-    kernels = [weight.numel() for weight in network.parameters() if weight.ndim == 4]
-    assert kernels == [64 * 3 * 9 * 9, 64 * 64 * 5 * 5, 3 * 64 * 5 * 5]  # 122.8 k, and about 0.3 k biases and slopes
-    assert sum(weight.numel() for weight in network.parameters()) == 123_011
-    degraded, _ = pair
-    assert torch.equal(restore(network, degraded), degraded)
-    assert not torch.equal(restore(RestorationCNN(identity_start=False), degraded), degraded)
 
 
 def prepared(image: torch.Tensor) -> torch.Tensor:
@@ -236,7 +204,7 @@ def test_metrics_on_a_gpu_equal_those_on_the_cpu(pair):
 
 def test_few_large_images_at_once_score_alike(pair, network, monkeypatch):
     degraded, target = pair
-    images = [degraded, target, restore(network, degraded)]
+    images = [degraded, target, restore_image(network, degraded)]
     together = scores_of(images, prepared(target), Protocol(), metrics=QUICK)
     monkeypatch.setattr(evaluation, "AT_ONCE", 1000)
     assert scores_of(iter(images), prepared(target), Protocol(), metrics=QUICK) == [
