@@ -1,0 +1,198 @@
+"""What metrics, tasks, columns and parts of a study are called, and in which order and unit they are shown.
+
+Imports no other module of this package, so that everything may use it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+INPUT = "input"  # the column of the degraded input itself
+QUICK = (
+    "l2",
+    "psnr",
+    "l1",
+    "ssim",
+    "ms_ssim",
+)  # the metrics that validation uses; the others cost several times as much
+DECIDING = ("psnr", "ms_ssim")  # the metrics that decide a claim
+SQUARED, AMPLITUDE = 0.023, 0.012  # 0.1 dB as a share of a squared error, and of an amplitude
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A row of a table.
+
+    Attributes:
+        unit: behind the title and behind differences; may be empty.
+        digits: decimals of a shown value; None: three significant digits.
+        shown_times: factor between the stored and the shown value.
+        margin: the largest difference that counts as equal: a share of the remaining error, or, where `absolute`, a
+            value in the metric's unit.
+    """
+
+    title: str
+    unit: str = ""
+    higher_is_better: bool
+    digits: int | None = 4
+    shown_times: float = 1.0
+    margin: float = SQUARED
+    absolute: bool = False
+
+    @property
+    def label(self) -> str:
+        """Title and unit, as in "PSNR (dB)"."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    def shown(self, value: float) -> str:
+        """A value as a table shows it; "–" for a missing one."""
+        return "–" if value != value else self._formatted(value, self.digits, "")
+
+    def shown_difference(self, value: float, *, sign: bool = False) -> str:
+        """A difference with a true minus; one that would round to 0 keeps its first significant digit.
+
+        Args:
+            sign: mark positive differences with +.
+        """
+        scaled, digits = value * self.shown_times, self.digits
+        if digits is not None and 0 < abs(scaled) < 0.5 * 10**-digits:
+            digits = min(-int(f"{scaled:.0e}".partition("e")[2]), 2 * digits)
+        return self._formatted(value, digits, "+" if sign else "")
+
+    def margin_at(self, reference: float) -> float:
+        """The largest difference that counts as equal, in the metric's own unit, beside a mean value of `reference`."""
+        if self.absolute:
+            return self.margin
+        return self.margin * abs(1 - reference if self.higher_is_better else reference)
+
+    def _formatted(self, value: float, digits: int | None, sign: str) -> str:
+        scaled = value * self.shown_times
+        text = (
+            format(scaled, f"{sign}.3g") if digits is None else format(round(scaled, digits) + 0.0, f"{sign}.{digits}f")
+        )
+        return text.replace("-", "−")
+
+
+def _artefact(title: str) -> Metric:
+    return Metric(title=title, unit="levels", higher_is_better=False, digits=None, margin=AMPLITUDE)
+
+
+METRICS = {
+    "l2": Metric(title="1000 L2", higher_is_better=False, digits=3, shown_times=1000),
+    "psnr": Metric(title="PSNR", unit="dB", higher_is_better=True, digits=2, margin=0.1, absolute=True),
+    "l1": Metric(title="1000 L1", higher_is_better=False, digits=2, shown_times=1000, margin=AMPLITUDE),
+    "ssim": Metric(title="SSIM", higher_is_better=True),
+    "ms_ssim": Metric(title="MS-SSIM", higher_is_better=True),
+    "iw_ssim": Metric(title="IW-SSIM", higher_is_better=True),
+    "gmsd": Metric(title="GMSD", higher_is_better=False),
+    "fsim": Metric(title="FSIM", higher_is_better=True),
+    "fsimc": Metric(title="FSIMc", higher_is_better=True),
+    "psnr_y": Metric(title="PSNR-Y", unit="dB", higher_is_better=True, digits=2, margin=0.1, absolute=True),
+    "ssim_y": Metric(title="SSIM-Y", higher_is_better=True),
+}
+PAPER_METRICS = ("l2", "psnr", "l1", "ssim", "ms_ssim", "iw_ssim", "gmsd", "fsim", "fsimc")  # of the paper's Table 1
+METRICS_NOTE = (
+    "IW-SSIM, GMSD, FSIM: as piq 0.8, on luma; PSNR-Y, SSIM-Y: on luma from 16 to 235 as MATLAB's rgb2ycbcr, peak 255"
+)
+ARTEFACTS = {
+    "flat_residual": _artefact("Splotches"),
+    "edge_residual": _artefact("Noise at edges"),
+    "grating": _artefact("Grating"),
+    "block_step": _artefact("Block step"),
+    "luminance_shift": _artefact("Luminance shift"),
+    "colour_shift": _artefact("Colour shift"),
+}
+ARTEFACT_TASKS = {"grating": ("sr",), "block_step": ("jpeg",)}  # the tasks whose degradation leaves such traces
+TASKS = {
+    "demosaic": "Demosaicking + denoising",
+    "sr": "Super-resolution ×2",
+    "jpeg": "JPEG deblocking",
+}  # in the paper's order
+INPUT_TITLES = {"demosaic": "Noisy", "sr": "Bilinear", "jpeg": "JPEG"}
+PARTS = {
+    "main": "Main training",
+    "seeds": "Several seeds",
+    "switching": "Switching losses",
+    "sigma": "The σ of SSIM",
+    "alpha": "The α of Mix",
+    "adamw": "Another optimiser: AdamW",
+    "dense": "Losses at every pixel of a patch",
+    "residual": "A network that predicts the residual",
+    "raw": "Real raw photographs",
+}
+BASELINES = {
+    "bicubic": "Bicubic",
+    "malvar": "Malvar",
+    "menon": "Menon",
+    "bm3d": "BM3D",
+    "bm3d_blind": "BM3D, blind",
+}
+UNTRAINED = (INPUT, *BASELINES)  # columns without a training and without a seed, in order
+LOSS_ORDER = (
+    "l2",
+    "l1",
+    "ssim1",
+    "ssim3",
+    "ssim5",
+    "ssim9",
+    "ms_ssim",
+    "mix",
+    "ms_ssim_l2",
+    "ssim_dense",
+    "ms_ssim_dense",
+    "mix_dense",
+    "l1_to_l2",
+    "l2_to_l1",
+)  # as in the paper; other losses follow by name
+
+
+def metric(name: str) -> Metric:
+    """The facts of a metric or artefact measure.
+
+    Raises:
+        KeyError: the name is unknown; the message lists the known ones.
+    """
+    known = {**METRICS, **ARTEFACTS}
+    if name not in known:
+        raise KeyError(f"unknown metric {name!r}; known: {', '.join(known)}")
+    return known[name]
+
+
+def is_measured(artefact: str, task: str) -> bool:
+    """Whether a task's degradation leaves the traces that an artefact measure looks for; true for every metric."""
+    return task in ARTEFACT_TASKS.get(artefact, (task,))
+
+
+def task_title(task: str) -> str:
+    return TASKS.get(task, task)
+
+
+def input_title(task: str) -> str:
+    """The column title of a task's degraded input."""
+    return INPUT_TITLES.get(task, "Input")
+
+
+def part_title(part: str) -> str:
+    return PARTS.get(part, part)
+
+
+def ordered_tasks(tasks: Iterable[str]) -> list[str]:
+    """The paper's tasks in its order, then others by name."""
+    return _ordered(tasks, tuple(TASKS))
+
+
+def ordered_parts(parts: Iterable[str]) -> list[str]:
+    return _ordered(parts, tuple(PARTS))
+
+
+def ordered_metrics(metrics: Iterable[str]) -> list[str]:
+    return _ordered(metrics, (*METRICS, *ARTEFACTS))
+
+
+def ordered_columns(columns: Iterable[str]) -> list[str]:
+    """The degraded input, baselines, the paper's losses in its order, then others by name."""
+    return _ordered(columns, (*UNTRAINED, *LOSS_ORDER))
+
+
+def _ordered(names: Iterable[str], order: tuple[str, ...]) -> list[str]:
+    place = {name: number for number, name in enumerate(order)}
+    return sorted(set(names), key=lambda name: (place.get(name, len(order)), name))
