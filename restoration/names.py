@@ -126,6 +126,7 @@ BASELINES = {
     "bm3d": "BM3D",
     "bm3d_blind": "BM3D, blind",
 }
+TERM_FAMILIES = {"l2": "pixelwise", "l1": "pixelwise", "ms_ssim": "structural"}  # of a mixture's terms
 UNTRAINED = (INPUT, *BASELINES)  # columns without a training and without a seed, in order
 LOSS_ORDER = (
     "l2",

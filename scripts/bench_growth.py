@@ -30,6 +30,7 @@ from scripts.bench_data import LARGE, made
 from scripts.cli import chosen_bf16, chosen_device, clear_errors
 from scripts.measure import in_fresh_process, loop_seconds, peak_megabytes, timed, write_benchmark
 from scripts.train import training_sampler
+from scripts.trained import built_loss
 
 SUPERLINEAR = 1.1  # neighbours that are measured on a noisy machine differ by a few hundredths
 WARM_UP = 0.05  # megapixels
@@ -130,7 +131,7 @@ def training_seconds(config: DictConfig, *, steps: int, intervals: int) -> list[
     device = chosen_device("cpu")
     sampler = training_sampler(config, pack_set(instantiate(config.data), Path(config.packs)), device)
     model = instantiate(config.model).to(memory_format=torch.channels_last)
-    parts = (model, instantiate(config.loss), instantiate(config.optimizer)(model.parameters()), sampler)
+    parts = (model, built_loss(config), instantiate(config.optimizer)(model.parameters()), sampler)
     return loop_seconds(*parts, bf16=chosen_bf16(config.precision, device), steps=steps, intervals=intervals)
 
 

@@ -39,6 +39,7 @@ from scripts.bench_data import LARGE, made
 from scripts.cli import chosen_bf16, chosen_device, clear_errors
 from scripts.measure import loop_seconds, timed, write_benchmark
 from scripts.train import training_sampler
+from scripts.trained import built_loss
 
 ALIGNED = 16  # pixels: a block of 4:2:0 JPEG; no degradation of a patch sees further than the next block
 PREFETCHED = 2  # batches a worker, DataLoader's default
@@ -110,7 +111,7 @@ def ways(config: DictConfig, files: dict[str, list[Path]], device: torch.device)
         return lambda: statistics.mean(loop_seconds(*parts, bf16=bf16, steps=config.steps, intervals=rounds))
 
     return {
-        OURS: ours(instantiate(config.loss), 5),  # a turn as long as the others'
+        OURS: ours(built_loss(config), 5),  # a turn as long as the others'
         "ours with kornia's Mix": ours(kornia.losses.MS_SSIMLoss(), 1),
         **{name: partial(usual_turn, config, way, files[way.suffix], device, bf16) for name, way in usual.items()},
     }
@@ -121,7 +122,7 @@ def usual_turn(config: DictConfig, way: Usual, files: list[Path], device: torch.
     model = instantiate(config.model).to(device)
     if way.fast:
         model = model.to(memory_format=torch.channels_last)
-    loss = (instantiate(config.loss) if way.ours else kornia.losses.MS_SSIMLoss()).to(device)
+    loss = (built_loss(config) if way.ours else kornia.losses.MS_SSIMLoss()).to(device)
     optimizer = torch.optim.Adam(model.parameters())
     crops = Crops(files, instantiate(config.task))
     batch, ahead = config.budget.batch, way.workers * PREFETCHED

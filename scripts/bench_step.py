@@ -30,6 +30,7 @@ from scripts.cli import chosen_bf16, chosen_device, clear_errors
 from scripts.experiment import composed, of_training
 from scripts.measure import LoopClock, timed, timed_in_turn, write_benchmark
 from scripts.train import training_sampler
+from scripts.trained import built_loss
 
 ROUND = 50  # steps: each round of them logs once
 STEP_TITLES = (
@@ -166,7 +167,7 @@ def step_cells(config: DictConfig, photos: PackedSet, device: torch.device, bf16
     batch = config.budget.batch
     sampler, supply = (training_sampler(config, photos, device) for _ in range(2))
     sampler = Observed(sampler.task, sampler.clean, sampler.recorded, batch, sampler.generator)
-    loss = instantiate(config.loss).to(device)
+    loss = built_loss(config).to(device)
     model = instantiate(config.model).to(device, memory_format=torch.channels_last)
     alone = NetworkAlone(config, device, batch, bf16=bf16)
     degraded, target = supply.sample()

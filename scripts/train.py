@@ -31,7 +31,7 @@ from restoration.training.distributed import ALONE, World, joined
 from restoration.training.patches import PatchSampler
 from restoration.training.train import train
 from scripts.cli import chosen_bf16, chosen_device, clear_errors, end_at_once, plain_console
-from scripts.trained import config_of, task_of
+from scripts.trained import built_loss, config_of, task_of
 
 IDENTITY = ("task", "loss", "model", "optimizer", "budget")  # with the seed, what makes two trainings the same one
 
@@ -53,7 +53,7 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
     with world.in_turn():  # files are packed once, and what is wrong with the configuration is said once
         device = chosen_device(config.device)
         bf16 = chosen_bf16(config.precision, device)
-        task, loss, budget = instantiate(config.task), instantiate(config.loss), instantiate(config.budget)
+        task, loss, budget = instantiate(config.task), built_loss(config), instantiate(config.budget)
         photo_set = instantiate(config.data)
         photos = pack_set(photo_set, Path(config.packs))
         sampler = training_sampler(config, photos, device, world)
@@ -89,7 +89,16 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
     if run.is_complete() and read_scoring(run) == scoring(task, photos, protocol):
         return run  # nothing that its scores depend on has changed
     if not run.is_complete():
-        write_provenance(run, photos, budget, seconds=seconds, device=device, bf16=bf16, processes=world.size)
+        write_provenance(
+            run,
+            photos,
+            budget,
+            seconds=seconds,
+            device=device,
+            bf16=bf16,
+            processes=world.size,
+            study=study_facts(config),
+        )
     score_runs({run: model}, task, photos, protocol, device)
     save_weights(run.folder / "model.safetensors", model)
     write_text(run.folder / "config.yaml", resolved)
@@ -99,7 +108,30 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
 def run_of(config: DictConfig, data: str) -> Run:
     """The run that `config` composes, on a data set of this name."""
     names = config.names
-    return Run(Path(config.runs), str(data), str(config.variant), names.task, names.loss, config.seed)
+    return Run(
+        Path(config.runs),
+        str(data),
+        str(config.variant),
+        names.task,
+        names.loss,
+        config.seed,
+        study=str(config.study),
+        part=config.part,
+    )
+
+
+def study_facts(config: DictConfig) -> dict[str, Any]:
+    """Title and family of the loss, and what varies between the runs of a study."""
+    loss, names = config.loss, config.names
+    about = loss.get("about", {})
+    return {
+        "title": about.get("title", names.loss),
+        "family": about.get("family", names.loss),
+        **{name: loss.get(name) for name in ("alpha", "l1_scale", "sigma")},
+        "learning_rate": config.budget.learning_rate,
+        "model": names.model,
+        "optimizer": names.optimizer,
+    }
 
 
 def is_done(run: Run, config: DictConfig, photos: PackedSet) -> bool:
@@ -169,7 +201,8 @@ def _tracked(photos: PackedSet, task: Task, protocol: Protocol, device: torch.de
 
 
 def _identity(config: DictConfig) -> dict[str, Any]:
-    groups = {name: OmegaConf.to_container(config[name], resolve=True) for name in IDENTITY}
+    groups: Any = {name: OmegaConf.to_container(config[name], resolve=True) for name in IDENTITY}
+    groups["loss"].pop("about", None)
     return {**groups, "seed": config.seed}
 
 

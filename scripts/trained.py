@@ -14,6 +14,11 @@ def config_of(run: Run) -> DictConfig | ListConfig:
     return OmegaConf.load(run.folder / "config.yaml")
 
 
+def built_loss(config: DictConfig) -> torch.nn.Module:
+    """The loss of a configuration; what its `about` says is for tables."""
+    return instantiate({key: value for key, value in config.loss.items() if key != "about"})
+
+
 def task_of(run: Run) -> Task:
     """What its network restores."""
     return instantiate(config_of(run).task)

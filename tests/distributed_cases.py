@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from tests.test_train import StopAfter, run, weights
 
 from restoration.losses import L1Loss, MixLoss
 from restoration.networks.cnn import RestorationCNN
@@ -17,6 +16,7 @@ from restoration.training.distributed import World, joined
 from restoration.training.train import Interrupted
 from scripts.cli import clear_errors, end_at_once
 from tests.conftest import crop
+from tests.training.test_train import StopAfter, run, weights
 
 
 def messages(world: World, folder: Path) -> None:

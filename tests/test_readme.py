@@ -85,10 +85,3 @@ def test_a_study_takes_the_names_that_a_training_takes():
     refused = said("GPUS=2")
     assert refused.returncode != 0
     assert "GPUS= goes with make train" in refused.stderr
-
-
-def test_every_module_is_in_the_architecture_or_its_folder():
-    block = README.split("## Architecture")[1]
-    for path in (ROOT / "restoration").glob("*.py"):
-        if path.stem not in ("__init__", "errors", "files"):
-            assert path.name in block, path.name

@@ -4,7 +4,7 @@
     checkpoint.pt       to resume
     per_image.csv       a row for each test photograph and metric, of the network and of its degraded input
     scoring.json        how those values were measured: protocol, degradation, hash of every test set
-    provenance.json     commit, versions, hardware, photographs, patches seen, time
+    provenance.json     commit, versions, hardware, photographs, patches seen, time; part of the study and what varies
     events.out.*        TensorBoard
     model.safetensors   the weights
     config.yaml         the resolved configuration, written last: a folder that has it is complete
@@ -22,20 +22,24 @@ import platform
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import torch
+import yaml
 
-from restoration.datasets.pack import PackedSet
 from restoration.errors import UserError
 from restoration.files import write_text
-from restoration.scoring.evaluate import Score
-from restoration.training.budget import Budget
+
+if TYPE_CHECKING:  # reading records needs no PyTorch
+    import torch
+
+    from restoration.datasets.pack import PackedSet
+    from restoration.scoring.evaluate import Score
+    from restoration.training.budget import Budget
 
 TASKS = ("demosaic", "sr", "jpeg")  # in the paper's order
 COLUMNS = ["data", "variant", "test_set", "task", "loss", "seed", "image", "metric", "value"]
@@ -44,7 +48,11 @@ VERSIONS = ("torch", "numpy", "pillow", "piq")
 
 @dataclass(frozen=True)
 class Run:
-    """Names of a run; its folder is made of them."""
+    """Names of a run; its folder is made of them.
+
+    Attributes:
+        study: the study that the run belongs to, and which `part` of it; as its configuration says.
+    """
 
     root: Path
     data: str
@@ -52,6 +60,8 @@ class Run:
     task: str
     loss: str
     seed: int
+    study: str = field(default="", compare=False)
+    part: str = field(default="main", compare=False)
 
     def __post_init__(self) -> None:
         for name in (self.data, self.variant, self.task, self.loss):
@@ -65,6 +75,26 @@ class Run:
     def is_complete(self) -> bool:
         return (self.folder / "config.yaml").exists()
 
+    def facts(self) -> dict[str, Any]:
+        """What was trained, with what, and how it was scored: a row of `Study.runs`, but for the family."""
+        provenance, scoring = read_provenance(self), read_scoring(self)
+        return {
+            "part": self.part,
+            "task": self.task,
+            "loss": self.loss,
+            "seed": self.seed,
+            **provenance["study"],
+            "patches": provenance["patches_seen"],
+            **{name: provenance[name] for name in ("batch", "precision", "hardware", "seconds", "commit")},
+            "photographs": provenance["photographs"]["train"],
+            "photographs_hash": provenance["training_photographs_hash"],
+            "protocol": scoring["protocol"],
+            "degradation": scoring["degradation"],
+            "test_sets": scoring["test sets"],
+            "versions": provenance["versions"],
+            "config": yaml.safe_load((self.folder / "config.yaml").read_text(encoding="utf-8")),
+        }
+
 
 def run_of(folder: Path) -> Run | None:
     """The run whose folder this is by its name, <root>/<data>/<variant>/<task>/<loss>/seed<k>; else None."""
@@ -72,7 +102,11 @@ def run_of(folder: Path) -> Run | None:
     if not number or len(folder.parents) < 5:
         return None
     data, variant, task, loss = folder.parts[-5:-1]
-    return Run(folder.parents[4], data, variant, task, loss, int(number[1]))
+    run = Run(folder.parents[4], data, variant, task, loss, int(number[1]))
+    if not (folder / "provenance.json").exists():
+        return run
+    about = read_provenance(run).get("study", {})
+    return replace(run, study=about.get("study", variant), part=about.get("part", "main"))
 
 
 def find_runs(
@@ -103,7 +137,7 @@ def task_order(task: str) -> tuple[int, str]:
     return (TASKS.index(task) if task in TASKS else len(TASKS), task)
 
 
-def write_scores(run: Run, scores: Mapping[str, Iterable[Score]], scoring: dict[str, Any]) -> None:
+def write_scores(run: Run, scores: "Mapping[str, Iterable[Score]]", scoring: dict[str, Any]) -> None:
     """Writes the scores of each test set as the run's per_image.csv, and how they were measured as its scoring.json."""
     text = StringIO()
     rows = csv.writer(text, lineterminator="\n")
@@ -140,8 +174,10 @@ def read_records(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={"value": ["", "nan"]})
 
 
-def read_own_scores(run: Run) -> dict[str, list[Score]]:
+def read_own_scores(run: Run) -> "dict[str, list[Score]]":
     """What `write_scores` wrote of a run, to the last bit; empty where it has not written yet."""
+    from restoration.scoring.evaluate import Score
+
     path = run.folder / "per_image.csv"
     scores: dict[str, list[Score]] = {}
     if path.exists():
@@ -186,17 +222,23 @@ def read_scoring(run: Run) -> dict[str, Any]:
 
 def write_provenance(
     run: Run,
-    photos: PackedSet,
-    budget: Budget,
+    photos: "PackedSet",
+    budget: "Budget",
     *,
     seconds: float,
-    device: torch.device,
+    device: "torch.device",
     bf16: bool,
     processes: int,
+    study: Mapping[str, Any],
 ) -> None:
-    """Writes where the weights come from as the run's provenance.json."""
+    """Writes where the weights come from as the run's provenance.json.
+
+    Args:
+        study: names of study and part, title and family of the loss, and what varies between the runs of a study.
+    """
     seen = budget.steps * budget.batch
     facts = {
+        "study": {"study": run.study, "part": run.part, **study},
         "commit": _commit(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
         "hardware": hardware(device),
@@ -216,9 +258,11 @@ def read_provenance(run: Run) -> dict[str, Any]:
     return json.loads((run.folder / "provenance.json").read_text())
 
 
-def hardware(device: torch.device) -> str:
+def hardware(device: "torch.device") -> str:
     """The processor that computes, in words."""
     if device.type == "cuda":
+        import torch
+
         return torch.cuda.get_device_name(device)
     names = [line.split(":")[1].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")]
     return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"

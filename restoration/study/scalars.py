@@ -9,7 +9,6 @@ import math
 import re
 
 import pandas as pd
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from restoration.study.runs import Run, read_records
 
@@ -42,6 +41,8 @@ def curve(scalars: pd.DataFrame, tag: str) -> tuple[list[float], list[float]]:
 
 def _points(run: Run) -> dict[str, dict[int, float]]:
     """Values by patches seen, by tag; where a training was interrupted, the last value that it logged at a place."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # slow to import
+
     if not run.folder.exists():
         return {}
     board = EventAccumulator(str(run.folder), {"scalars": 0, "images": 1}).Reload()

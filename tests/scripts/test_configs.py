@@ -17,6 +17,7 @@ from restoration.datasets import PhotoSet
 from restoration.datasets.download import Downloads
 from restoration.errors import UserError
 from restoration.training.budget import Budget
+from scripts.trained import built_loss
 
 ROOT = Path(__file__).parents[2]
 GROUPS = {
@@ -35,7 +36,7 @@ def composed(*overrides: str, name: str = "train") -> DictConfig:
 
 @pytest.mark.parametrize("loss", GROUPS["loss"])
 def test_losses(loss):
-    module = instantiate(composed(f"loss={loss}").loss)
+    module = built_loss(composed(f"loss={loss}"))
     restored, target = torch.rand(2, 2, 3, 31, 31).unbind()
     restored.requires_grad_()
     module(restored, target).backward()
@@ -111,7 +112,7 @@ def test_top_levels(name):
 
 
 def test_mix_ships_the_papers_alpha_in_8_bit_units():
-    loss = instantiate(composed("loss=mix").loss)
+    loss = built_loss(composed("loss=mix"))
     assert (loss.alpha, loss.l1_scale) == (0.84, 255.0)
-    code = instantiate(composed("loss=mix_code").loss)
+    code = built_loss(composed("loss=mix_code"))
     assert (code.alpha, code.l1_scale) == (0.025, 1.0)

@@ -9,12 +9,13 @@ import pytest
 
 from restoration.errors import UserError
 from restoration.files import write_text
+from restoration.study import report
 from restoration.study.archive import archive, unpack
 from restoration.study.figures import TRUTH
 from restoration.study.published import read_published
 from restoration.study.rendering import Table
 from restoration.study.runs import find_runs
-from restoration.study.study import read_study, report
+from restoration.study.study import read_study
 from scripts.findings import Findings, findings
 from scripts.report import introduction, photographs, pictured, with_crops
 from scripts.sections import SIGMA

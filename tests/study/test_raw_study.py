@@ -21,6 +21,7 @@ from restoration.networks.cnn import RestorationCNN
 from restoration.scoring.evaluate import noise_of
 from restoration.sensor import Sensor, binned, decoded, displayed, encoded, mosaic, noisy
 from restoration.sensor_noise import estimated_noise
+from restoration.study import raw_study
 from restoration.study.raw_study import (
     CROP,
     Observation,
@@ -35,7 +36,6 @@ from restoration.study.raw_study import (
 )
 from restoration.study.raw_tables import RawStudy, raw_folder, read_raw, write_raw
 from restoration.study.runs import COLUMNS, Run
-from restoration.study.study import raw_study
 from restoration.tasks import Demosaic
 from restoration.tasks.demosaic import interpolated, mosaic_of
 from scripts.raw import demosaicking_runs, raw_files

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.test_train import StopAfter, run, scalars, weights
 
 from restoration.errors import UserError
 from restoration.training.budget import Budget
 from restoration.training.distributed import ALONE, World
 from restoration.training.train import Interrupted
+from tests.training.test_train import StopAfter, run, scalars, weights
 
 ROOT = Path(__file__).parents[2]
 

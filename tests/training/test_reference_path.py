@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tests.test_tasks import recorded
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -23,6 +22,7 @@ from restoration.training.budget import Budget
 from restoration.training.patches import AT_ONCE, PATCH, PatchSampler
 from restoration.training.train import train
 from tests.conftest import packed
+from tests.tasks.test_tasks import recorded
 
 STEPS = 50
 BUDGET = Budget(patches=2 * STEPS, batch=2, learning_rate=1e-3, validations=1)

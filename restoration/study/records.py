@@ -1,0 +1,226 @@
+"""A study as tables: what every training scored, what it was made with, and its curves.
+
+One study is one data set and one variant (a budget, or a name that the user gave). It has parts: "main", and those of a
+larger experiment ("seeds", "alpha", ...). What varies between trainings is a column, written by the trainer from the
+configuration; nothing is read from a name. This module loads neither PyTorch nor matplotlib.
+
+Files of a saved study:
+    scores.csv.xz   a row per value
+    runs.jsonl      a line per training, with its whole configuration
+    curves.csv.xz   validation and test curves, shares of the gradient
+    study.json      data, variant, facts of test sets, notes
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from restoration.errors import UserError
+from restoration.files import write_csv, write_text
+from restoration.names import TERM_FAMILIES, UNTRAINED, ordered_parts, ordered_tasks
+from restoration.study.runs import Run, baselines_beside, find_runs, read_records
+from restoration.study.scalars import read_scalars
+
+RUN = ["part", "task", "loss", "seed"]  # name a training within its study
+VARYING = ["alpha", "l1_scale", "sigma", "learning_rate", "model", "optimizer", "patches"]
+SCORE = ["part", "task", "test_set", "loss", "seed", "image", "metric", "value"]
+CURVE = [*RUN, "tag", "patches", "value"]
+NO_SEED = -1
+SAME = 1e-6  # relative difference of a value that several runs computed alike
+DOMINANT = 0.9  # share of the gradient
+
+
+@dataclass(frozen=True)
+class Study:
+    """The tables of one data set and variant.
+
+    Attributes:
+        scores: columns data, SCORE and VARYING. Columns without a training (the degraded input, baselines) stand once
+            for each task and test set, with part "" and seed -1: they belong to every part.
+        runs: columns RUN, VARYING, title, family, batch, precision, hardware, seconds, commit, photographs,
+            photographs_hash, protocol, degradation, test_sets, versions, config.
+        curves: columns CURVE; tags are val/<metric>, test/<test set>/<metric> and train/gradient_share/<term>.
+        test_sets: facts by name: title, images; of real raw files also noise, noise_a, noise_b.
+        notes: lines about the study that no table holds.
+    """
+
+    data: str
+    variant: str
+    scores: pd.DataFrame
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    test_sets: dict[str, dict[str, Any]]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"{self.data}-{self.variant}"
+
+    @property
+    def parts(self) -> list[str]:
+        """The parts with a training, in order; "raw" where real raw files are scored."""
+        return ordered_parts(set(self.scores["part"]) - {""})
+
+    @property
+    def tasks(self) -> list[str]:
+        return ordered_tasks(self.scores["task"])
+
+    def title(self, loss: str) -> str:
+        """What tables call a trained loss: its own title, or its name."""
+        titles = self.runs.loc[self.runs["loss"] == loss, "title"]
+        return str(titles.iloc[0]) if len(titles) else loss
+
+    @classmethod
+    def collect(cls, root: Path, *, data: str | None = None, variant: str | None = None) -> "Study":
+        """The complete, scored trainings below `root`, of the data set and variant named, or of the only ones there.
+
+        Raises:
+            UserError: there is no such study, or more than one; or its trainings were scored in different ways.
+        """
+        scored = [run for run in find_runs(root) if (run.folder / "per_image.csv").exists()]
+        runs = _chosen(root, scored, data, variant)
+        facts = pd.DataFrame([run.facts() for run in runs])
+        _check_scored_alike(facts)
+        curves = pd.concat([read_scalars(run).assign(part=run.part) for run in runs], ignore_index=True)[CURVE]
+        facts["family"] = [_family(row, curves) for _, row in facts.iterrows()]
+        frames = [read_records(run.folder / "per_image.csv").assign(part=run.part) for run in runs]
+        frames += [rows for task in facts["task"].unique() for rows in _baselines(runs, task)]
+        raw_scores, raw_sets, notes = _raw(root / runs[0].data / f"raw-{runs[0].study}")
+        scores = _each_once(pd.concat([*frames, *raw_scores], ignore_index=True)[SCORE])
+        images = scores.groupby("test_set")["image"].nunique()
+        sets = {name: {"title": name, **raw_sets.get(name, {}), "images": int(images[name])} for name in images.index}
+        return _joined(runs[0].data, runs[0].study, scores, facts, curves, sets, notes)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Study":
+        """What `save` wrote into `folder`."""
+        if not (folder / "study.json").exists():
+            raise UserError(f"{folder} holds no study: study.json is missing")
+        known = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+        lines = (folder / "runs.jsonl").read_text(encoding="utf-8").splitlines()
+        runs = pd.DataFrame([json.loads(line) for line in lines])
+        scores, curves = (read_records(folder / f"{name}.csv.xz") for name in ("scores", "curves"))
+        return _joined(known["data"], known["variant"], scores, runs, curves, known["test_sets"], known["notes"])
+
+    def save(self, folder: Path) -> None:
+        """Writes the study; the same study gives the same bytes."""
+        write_csv(folder / "scores.csv.xz", self.scores[SCORE])
+        write_csv(folder / "curves.csv.xz", self.curves)
+        rows = self.runs.astype(object).where(self.runs.notna(), None).to_dict("records")
+        write_text(folder / "runs.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        known = {"data": self.data, "variant": self.variant, "test_sets": self.test_sets, "notes": list(self.notes)}
+        write_text(folder / "study.json", json.dumps(known, indent=1, ensure_ascii=False) + "\n")
+
+    def lost_from(self, folder: Path) -> list[str]:
+        """The trainings and the raw scores that a study saved in `folder` has and this one lacks, in words."""
+        if not (folder / "study.json").exists():
+            return []
+        saved = Study.load(folder)
+        kept = set(self.runs[RUN].itertuples(index=False, name=None))
+        lost = [row for row in saved.runs[RUN].itertuples(index=False, name=None) if row not in kept]
+        words = [f"{part}: {task} with {loss}, seed {seed}" for part, task, loss, seed in lost]
+        return words + (["the scores of raw files"] if "raw" in saved.parts and "raw" not in self.parts else [])
+
+
+def _joined(
+    data: str,
+    variant: str,
+    scores: pd.DataFrame,
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    test_sets: dict[str, dict[str, Any]],
+    notes: Sequence[str],
+) -> Study:
+    """Sorts the tables and adds to each score what varies; scores of raw files have it from the main training."""
+    runs = runs.assign(**{name: runs[name].astype(float) for name in ("alpha", "l1_scale", "sigma", "learning_rate")})
+    runs = runs.sort_values(RUN, ignore_index=True)
+    scores = scores.sort_values(SCORE[:-1], ignore_index=True)
+    trained = scores[RUN].assign(part=scores["part"].replace("raw", "main"))
+    varying = trained.merge(runs[[*RUN, *VARYING]], how="left", on=RUN)[VARYING]
+    table = pd.concat([scores.assign(data=data)[["data", *SCORE]], varying], axis=1)
+    curves = curves.sort_values(CURVE[:-1], ignore_index=True)
+    return Study(data, variant, table, runs, curves, test_sets, tuple(notes))
+
+
+def _chosen(root: Path, runs: Sequence[Run], data: str | None, variant: str | None) -> list[Run]:
+    """The runs of one study."""
+    studies = sorted({(run.data, run.study) for run in runs})
+    named = [it for it in studies if data in (None, it[0]) and variant in (None, it[1])]
+    if len(named) != 1:
+        lines = [f"  DATA='{data}' BUDGET='{variant}'" for data, variant in studies]
+        known = "\n".join(lines) or "  none; train some: make study"
+        problem = "more than one study matches" if named else "no study matches"
+        raise UserError(f"{problem}: name its data set and budget. Trained and scored in {root}:\n{known}")
+    return [run for run in runs if (run.data, run.study) == named[0]]
+
+
+def _check_scored_alike(facts: pd.DataFrame) -> None:
+    """Refuses to put numbers side by side that were measured in different ways."""
+    for task, rows in facts.groupby("task"):
+        for name in ("protocol", "degradation", "test_sets"):
+            values = rows[name].map(lambda value: json.dumps(value, sort_keys=True))
+            if values.nunique() > 1:
+                first, other = values.iloc[0], next(value for value in values if value != values.iloc[0])
+                raise UserError(
+                    f"trainings for {task} differ in their {name}, so one table cannot hold both:\n"
+                    f"  {first}\n  {other}\n"
+                    "Score them alike (make eval), or train other settings under a name of their own: variant=NAME."
+                )
+
+
+def _baselines(runs: Sequence[Run], task: str) -> list[pd.DataFrame]:
+    """The scores of baselines that were measured as the runs of this task were, of whole test sets alone."""
+    first = next(run for run in runs if run.task == task)
+    images = read_records(first.folder / "per_image.csv").groupby("test_set")["image"].agg(set)
+    tables = [read_records(run.folder / "per_image.csv") for run in baselines_beside(first)]
+    frames = [rows.assign(part="") for table in tables for _, rows in table.groupby("test_set")]
+    return [rows for rows in frames if set(rows["image"]) == images.get(rows["test_set"].iloc[0])]
+
+
+def _raw(folder: Path) -> tuple[list[pd.DataFrame], dict[str, dict[str, Any]], list[str]]:
+    """Scores of real raw files, facts of their test sets, and notes, as `make raw` leaves them; empty without."""
+    if not (folder / "notes.txt").exists():
+        return [], {}, []
+    sets = json.loads((folder / "test_sets.json").read_text(encoding="utf-8"))
+    notes = (folder / "notes.txt").read_text(encoding="utf-8").splitlines()
+    return [read_records(folder / "records.csv").assign(part="raw")], sets, notes
+
+
+def _each_once(scores: pd.DataFrame) -> pd.DataFrame:
+    """Drops duplicate rows of untrained columns: every run scores its degraded input.
+
+    Raises:
+        UserError: two runs have different scores of the same input.
+    """
+    untrained = scores["loss"].isin(UNTRAINED)
+    scores = scores.assign(
+        part=scores["part"].mask(untrained, ""),
+        seed=scores["seed"].mask(untrained, NO_SEED),
+    )
+    first = scores.groupby(SCORE[:-1])["value"].transform("first")
+    differs = untrained & ~np.isclose(scores["value"], first, rtol=SAME, atol=SAME, equal_nan=True)
+    if differs.any():
+        row = scores[differs].iloc[0]
+        raise UserError(
+            f"{row['loss']} of {row['task']} has different values of {row['metric']} for {row['image']} "
+            f"({row['test_set']}) in different runs; score them again (make eval)"
+        )
+    return scores.drop_duplicates(SCORE[:-1], ignore_index=True)
+
+
+def _family(facts: pd.Series, curves: pd.DataFrame) -> str:
+    """Losses of one family move about equally far with another seed.
+
+    A mixture belongs to the family of the term that makes nine tenths of its gradient or more, averaged over the
+    training; other losses to the family that their configuration names.
+    """
+    own = curves[(curves[RUN] == facts[RUN]).all(axis=1) & curves["tag"].str.startswith("train/gradient_share/")]
+    shares = own.groupby("tag")["value"].mean()
+    dominant = [str(tag).rpartition("/")[2] for tag, share in shares.items() if share >= DOMINANT]
+    own_family = str(facts["family"])
+    return TERM_FAMILIES.get(dominant[0], own_family) if dominant else own_family

@@ -1,0 +1,157 @@
+"""A study as tables: collected from run folders, saved, loaded."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from restoration.errors import UserError
+from restoration.files import write_csv, write_text
+from restoration.study.records import RUN, SCORE, VARYING, Study
+from restoration.study.runs import Run, baseline_run
+
+COMMITTED = Path(__file__).parents[2] / "results/studies/photos-long/records"
+SCORING = {"protocol": "RGB", "metrics": ["psnr"], "degradation": "JPEG(25)", "test sets": {"two": "hash"}}
+
+
+def leave_run(
+    root: Path, loss: str, *, seed: int = 0, part: str = "main", alpha: float | None = None, shift: float = 0
+) -> Run:
+    """A run folder as a training leaves it; photograph i scores 30 + i + shift, its input 20 + i."""
+    run = Run(root, "photos", "quick" if part == "main" else f"quick-{part}", "jpeg", loss, seed)
+    rows = [
+        ("two", "jpeg", name, seed, f"{i}.png", "psnr", base + i)
+        for name, base in (("input", 20.0), (loss, 30.0 + shift))
+        for i in range(2)
+    ]
+    columns = ["test_set", "task", "loss", "seed", "image", "metric", "value"]
+    write_csv(run.folder / "per_image.csv", pd.DataFrame(rows, columns=columns))
+    tags = [("train/gradient_share/ms_ssim", 100, 0.95), ("train/gradient_share/l1", 100, 0.05)] if alpha else []
+    curves = [("jpeg", loss, seed, tag, patches, value) for tag, patches, value in [("val/psnr", 100, 29.0), *tags]]
+    write_csv(
+        run.folder / "scalars.csv", pd.DataFrame(curves, columns=["task", "loss", "seed", "tag", "patches", "value"])
+    )
+    about = {"study": "quick", "part": part, "title": loss.upper(), "family": "pixelwise", "learning_rate": 1e-3}
+    facts = {
+        "study": {**about, "alpha": alpha, "l1_scale": None, "sigma": None, "model": "cnn", "optimizer": "adam"},
+        "patches_seen": 1000,
+        "batch": 8,
+        "precision": "fp32",
+        "hardware": "CPU",
+        "seconds": 1.5,
+        "commit": "abc",
+        "photographs": {"train": 3, "val": 1},
+        "training_photographs_hash": "hash",
+        "versions": {"torch": "2"},
+    }
+    write_text(run.folder / "provenance.json", json.dumps(facts))
+    write_text(run.folder / "scoring.json", json.dumps(SCORING))
+    write_text(run.folder / "config.yaml", f"loss: {{_target_: {loss}}}\n")
+    return run
+
+
+def test_collect_save_load(tmp_path):
+    """Every value, fact and curve survives; what varies is a column; the input stands once for all parts."""
+    leave_run(tmp_path / "runs", "l1")
+    leave_run(tmp_path / "runs", "l1", seed=1, shift=0.5)
+    leave_run(tmp_path / "runs", "mix_a0.99", part="alpha", alpha=0.99)
+    study = Study.collect(tmp_path / "runs")
+    study.save(tmp_path / "saved")
+    loaded = Study.load(tmp_path / "saved")
+    for name in ("scores", "runs", "curves"):
+        pd.testing.assert_frame_equal(getattr(study, name), getattr(loaded, name))
+    assert (loaded.name, loaded.parts, loaded.tasks) == ("photos-quick", ["main", "alpha"], ["jpeg"])
+    assert loaded.test_sets == {"two": {"title": "two", "images": 2}}
+    scores = loaded.scores.set_index([*RUN, "image"])
+    assert scores.loc[("main", "jpeg", "l1", 1, "1.png"), "value"] == 31.5
+    assert scores.loc[("alpha", "jpeg", "mix_a0.99", 0, "0.png"), "alpha"] == 0.99
+    inputs = loaded.scores[loaded.scores["loss"] == "input"]
+    assert inputs[["part", "seed", "value"]].values.tolist() == [["", -1, 20.0], ["", -1, 21.0]]
+    assert inputs[VARYING].isna().all(axis=None)
+    assert loaded.title("l1") == "L1"
+
+
+def test_family_of_a_mixture(tmp_path):
+    """The term that makes nine tenths of the gradient decides, not the name of the loss."""
+    leave_run(tmp_path, "mine", alpha=0.5)
+    leave_run(tmp_path, "l1")
+    assert Study.collect(tmp_path).runs.set_index("loss")["family"].to_dict() == {
+        "mine": "structural",
+        "l1": "pixelwise",
+    }
+
+
+def test_baselines_need_whole_test_sets(tmp_path):
+    run = leave_run(tmp_path, "l1")
+    for name, images in (("bicubic", 2), ("menon", 1)):
+        rows = [("two", "jpeg", name, 0, f"{i}.png", "psnr", 25.0) for i in range(images)]
+        write_csv(
+            baseline_run(run, name, SCORING).folder / "per_image.csv",
+            pd.DataFrame(rows, columns=["test_set", "task", "loss", "seed", "image", "metric", "value"]),
+        )
+    scores = Study.collect(tmp_path).scores
+    assert set(scores["loss"]) == {"input", "bicubic", "l1"}
+    assert scores.loc[scores["loss"] == "bicubic", "part"].unique().tolist() == [""]
+
+
+def test_different_scores_of_one_input(tmp_path):
+    leave_run(tmp_path, "l1")
+    run = leave_run(tmp_path, "l2")
+    table = pd.read_csv(run.folder / "per_image.csv")
+    write_csv(run.folder / "per_image.csv", table.assign(value=table["value"] + 1e-3))
+    with pytest.raises(UserError, match=r"input of jpeg has different values of psnr for 0.png"):
+        Study.collect(tmp_path)
+
+
+def test_runs_scored_differently(tmp_path):
+    leave_run(tmp_path, "l1")
+    run = leave_run(tmp_path, "l2")
+    write_text(run.folder / "scoring.json", json.dumps(SCORING | {"protocol": "luma"}))
+    with pytest.raises(UserError, match="differ in their protocol"):
+        Study.collect(tmp_path)
+
+
+def test_which_study(tmp_path):
+    with pytest.raises(UserError, match="no study matches"):
+        Study.collect(tmp_path)
+    leave_run(tmp_path, "l1")
+    (tmp_path / "photos/quick").rename(tmp_path / "photos/other")
+    leave_run(tmp_path, "l1")
+    provenance = tmp_path / "photos/other/jpeg/l1/seed0/provenance.json"
+    write_text(provenance, provenance.read_text().replace('"study": "quick"', '"study": "other"'))
+    with pytest.raises(UserError, match="more than one study matches"):
+        Study.collect(tmp_path)
+    assert Study.collect(tmp_path, variant="other").name == "photos-other"
+
+
+def test_lost_runs_are_named(tmp_path):
+    leave_run(tmp_path, "l1")
+    study = Study.collect(tmp_path)
+    study.save(tmp_path / "saved")
+    assert study.lost_from(tmp_path / "saved") == []
+    fewer = replace(study, runs=study.runs[:0])
+    assert fewer.lost_from(tmp_path / "saved") == ["main: jpeg with l1, seed 0"]
+
+
+def test_committed_study_loads_without_torch():
+    code = (
+        "import sys; from pathlib import Path; from restoration.study.records import Study;"
+        f"s = Study.load(Path({str(COMMITTED)!r})); print(len(s.runs), {{'torch', 'matplotlib'}} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "164 set()\n"
+
+
+def test_committed_study_is_whole():
+    study = Study.load(COMMITTED)
+    assert study.parts == ["main", "seeds", "switching", "sigma", "alpha", "adamw", "dense", "residual", "raw"]
+    assert not study.scores.duplicated(SCORE[:-1]).any()
+    trained = study.scores[study.scores["part"] != ""]
+    assert trained[["learning_rate", "patches", "model"]].notna().all(axis=None)
+    assert set(study.runs["family"]) == {"pixelwise", "structural"}
+    assert np.isfinite(study.scores.loc[study.scores["metric"] == "psnr", "value"]).all()
