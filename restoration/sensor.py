@@ -1,22 +1,18 @@
-"""A sensor's own values -> the demosaicking network's range, and back to a picture: does what was learnt on photographs
-with made noise restore a real raw file (the paper's 'inverse crime')?
+"""Raw files -> the demosaicking network's range and back to a picture; and the noise of a raw file, estimated.
 
-From the file to the network's range, in this order:
-1. the visible area without its first row, its first column or both, where they are needed to begin with red (RGGB), and
-   of even size;
-2. black level subtracted, divided by white - black, clipped to [0, 1]: light as the sensor counts it;
-3. the camera's white balance (daylight where the file names none), the least multiplier 1: a white that is too bright
-   for a sensor's colour stays white; clipped to [0, 1];
-4. the sRGB curve, since the networks learnt on photographs, which have it;
+The networks were trained on photographs with synthetic noise. From a raw file to the network's range, in this order:
+1. the visible area, cropped by at most one row and one column so that it begins with red (RGGB) and has an even size;
+2. (value - black) / (white - black), clipped to [0, 1]: linear light;
+3. the camera's white balance (daylight where the file has none), the least multiplier 1, clipped to [0, 1]: clipped
+   highlights stay white;
+4. the sRGB curve, which the training photographs have;
 5. bilinear interpolation, as in `tasks.demosaic`.
-The network restores camera colours; `displayed` then undoes the curve, applies the camera's matrix, and the curve
-again.
+The network's output has camera colours: `displayed` undoes the curve, applies the camera's matrix, then the curve.
 
-What follows for the noise: light has variance a y + b; after gain g and the curve f it is about (g f'(g y))² (a y + b),
-which is no longer of the form a y + b, nor the same for three colours. The curve is steep in shadows (12.92 at black)
-and flat in highlights (0.44 at white): noise grows where the networks learnt the least of it, and shrinks where they
-learnt the most. So `noisy` adds noise to light, as a sensor does; `Demosaic(a=a, b=b).degrade(reference, generator)`
-adds it to the encoded values, as in training.
+Noise: a sensor's light y has the variance a y + b. After gain g and curve f the variance is about
+(f'(g y) g)² (a y + b). The curve is steep in shadows (12.92 at black) and flat in highlights (0.44 at white), so the
+noise of a raw file differs from that of the training in shape, too. `noisy` adds noise to light, as a sensor does;
+`Demosaic(a=a, b=b).degrade` adds it to encoded values, as in training.
 """
 
 from dataclasses import dataclass, replace
@@ -25,6 +21,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import stats
+from scipy.optimize import nnls
 from skimage.color.colorconv import xyz_from_rgb
 from torch import Tensor
 
@@ -32,7 +30,10 @@ from restoration.datasets.develop import raw_library
 from restoration.errors import UserError
 from restoration.tasks.demosaic import interpolated, mosaic_of
 
-CORNERS = {"RGGB": (0, 0), "GRBG": (0, 1), "GBRG": (1, 0), "BGGR": (1, 1)}  # rows and columns before the first red one
+CORNERS = {"RGGB": (0, 0), "GRBG": (0, 1), "GBRG": (1, 0), "BGGR": (1, 1)}  # rows and columns before the first red
+BLOCK = 8  # side of a block, in differences of 2 x 2 pixels of one colour
+GROUPS = 16  # groups of equally many blocks, by brightness
+QUANTILE = 0.2  # of the blocks' variances in a group
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +54,10 @@ class Sensor:
 
 
 def read_sensor(path: str | Path) -> Sensor:
-    """A Bayer raw file of any kind that LibRaw reads, such as a DNG.
+    """A raw file of a Bayer sensor, of any kind that LibRaw reads, such as DNG.
 
     Raises:
-        UserError: rawpy is not installed, or the file is no raw file of a Bayer sensor whose colours are known.
+        UserError: rawpy is not installed, or the file is not a raw file of a Bayer sensor with known colours.
     """
     rawpy = raw_library()
     try:
@@ -64,7 +65,7 @@ def read_sensor(path: str | Path) -> Sensor:
             pattern = _pattern(raw)
             if pattern not in CORNERS:
                 raise UserError(
-                    f"{path} has the colour pattern {pattern}; the networks know Bayer sensors, 2 x 2 of R, G, G, B"
+                    f"{path} has the colour pattern {pattern}; the networks take Bayer sensors, 2 x 2 of R, G, G, B"
                 )
             values = raw.raw_image_visible.astype(np.float32)
             colours = raw.raw_colors_visible
@@ -74,9 +75,9 @@ def read_sensor(path: str | Path) -> Sensor:
             to_srgb = _to_srgb(raw.color_matrix[:, :3], raw.rgb_xyz_matrix[:3])
             flip = raw.sizes.flip
     except rawpy.LibRawError as error:
-        raise UserError(f"LibRaw does not read {path} ({error}); give a sound raw file of a Bayer sensor") from error
+        raise UserError(f"LibRaw cannot read {path} ({error}); give an undamaged raw file of a Bayer sensor") from error
     if to_srgb is None:
-        raise UserError(f"{path} does not say how its camera sees colours, nor does LibRaw know; convert it to DNG")
+        raise UserError(f"{path} has no colour matrix and LibRaw does not know its camera; convert the file to DNG")
     light = (values - black[colours]) / (white - black[colours])
     top, left = CORNERS[pattern]
     light = light[top:, left:]
@@ -107,16 +108,16 @@ def displayed(image: Tensor, sensor: Sensor) -> Tensor:
 
 
 def noisy(sensor: Sensor, *, a: float, b: float, generator: torch.Generator) -> Sensor:
-    """The same with Gaussian noise of variance a y + b on its light y, clipped to [0, 1], on top of its own noise."""
+    """The same with added Gaussian noise of variance a y + b on its light y, clipped to [0, 1]."""
     noise = torch.randn(sensor.light.shape, generator=generator, device=generator.device).to(sensor.light)
     return replace(sensor, light=(sensor.light + (a * sensor.light + b).sqrt() * noise).clamp_(0, 1))
 
 
 def binned(sensor: Sensor) -> tuple[Sensor, Tensor]:
-    """A photograph of a quarter of the pixels whose three colours were all measured: a reference of real light.
+    """A photograph with a quarter of the pixels whose three colours were all measured: a reference of real light.
 
-    A quad's red, mean green and blue become a pixel. Red and blue lie half a new pixel apart, in the reference as in
-    the mosaic made of it; noise of its own is left in it, the less the lower the ISO.
+    A quad's red, mean green and blue become one pixel. Red and blue lie half a new pixel apart, in the reference and in
+    its mosaic alike. The reference keeps the sensor's noise, which is small at a low ISO.
 
     Returns:
         The sensor that sees the binned photograph, and the reference in the network's range, (3, H / 2, W / 2).
@@ -138,19 +139,57 @@ def decoded(values: Tensor) -> Tensor:
     return torch.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
+def estimated_noise(light: Tensor) -> tuple[float, float]:
+    """a and b of the variance a y + b of a raw photograph's light, estimated from the photograph alone.
+
+    In 2 x 2 pixels of one colour, half the difference of the sums of the two diagonals has the variance of one pixel's
+    noise, whatever the scene's slope. Its mean square over a block is that variance where the scene is smooth, and
+    more elsewhere. So blocks are grouped by brightness, a low quantile of each group is divided by the same quantile
+    of pure noise, and a line is fitted. Of a scene without smooth parts the estimate is too high.
+
+    Args:
+        light: (H, W) in [0, 1], a Bayer mosaic.
+
+    Returns:
+        (a, b); (0, 0) where nearly all blocks have clipped values.
+    """
+    planes = [_blocks(light[row::2, column::2].double().numpy()) for row in (0, 1) for column in (0, 1)]
+    levels, variances = np.concatenate(planes, axis=1)
+    if len(levels) < GROUPS:
+        return 0.0, 0.0
+    groups = np.array_split(np.argsort(levels, kind="stable"), GROUPS)
+    pure = stats.chi2.ppf(QUANTILE, BLOCK**2) / BLOCK**2
+    y = np.array([levels[group].mean() for group in groups])
+    v = np.array([np.quantile(variances[group], QUANTILE) for group in groups]) / pure
+    weights = 1 / np.maximum(v, 1e-12)  # the error of a variance is proportional to it
+    (a, b), _ = nnls(np.stack([y, np.ones_like(y)], axis=1) * weights[:, None], v * weights)
+    return float(a), float(b)
+
+
+def _blocks(plane: np.ndarray) -> np.ndarray:
+    """Mean and noise variance of every block of a colour plane without clipped values, (2, blocks)."""
+    side = 2 * BLOCK
+    rows, columns = (length // side for length in plane.shape)
+    blocks = plane[: rows * side, : columns * side].reshape(rows, side, columns, side)
+    blocks = blocks.transpose(0, 2, 1, 3).reshape(-1, side, side)
+    blocks = blocks[(blocks.min(axis=(1, 2)) > 0) & (blocks.max(axis=(1, 2)) < 1)]  # clipping removes noise
+    half = (blocks[:, ::2, ::2] + blocks[:, 1::2, 1::2] - blocks[:, ::2, 1::2] - blocks[:, 1::2, ::2]) / 2
+    return np.stack([blocks.mean(axis=(1, 2)), (half**2).mean(axis=(1, 2))])
+
+
 def _pattern(raw: Any) -> str:
-    """The colours of the visible area's top left 2 x 2 pixels; "none" where the sensor's pattern is another one."""
+    """The colours of the visible area's top left 2 x 2 pixels; "none" where the pattern repeats otherwise."""
     if raw.raw_pattern is None or raw.raw_pattern.shape != (2, 2):
         return "none"
     return "".join(chr(raw.color_desc[index]) for index in raw.raw_colors_visible[:2, :2].flatten())
 
 
 def _to_srgb(embedded: np.ndarray, from_xyz: np.ndarray) -> Tensor | None:
-    """Balanced camera colours -> linear sRGB, (3, 3): the file's matrix, or that of LibRaw's table; None without both.
+    """Balanced camera colours -> linear sRGB, (3, 3): by the file's matrix or LibRaw's table; None without both.
 
     Args:
-        embedded: (3, 3), zero where the file has none, as the raw files of many cameras.
-        from_xyz: (3, 3), CIE XYZ -> camera colours, zero where LibRaw does not know the camera.
+        embedded: (3, 3); zero where the file has none, as with many cameras.
+        from_xyz: (3, 3), CIE XYZ -> camera colours; zero where LibRaw does not know the camera.
     """
     if embedded.any():
         matrix = embedded
@@ -163,7 +202,7 @@ def _to_srgb(embedded: np.ndarray, from_xyz: np.ndarray) -> Tensor | None:
 
 
 def _balance(camera: list[float], daylight: list[float]) -> Tensor:
-    """Multipliers of red, green and blue: the camera's, or daylight's where it left some at 0, or none."""
+    """Multipliers of red, green and blue: the camera's, daylight's where one of those is 0, or none."""
     for multipliers in (camera, daylight):
         balance = torch.tensor(multipliers[:3])
         if (balance > 0).all():

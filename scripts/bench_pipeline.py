@@ -31,7 +31,8 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 
 from restoration.datasets.decode import decode
 from restoration.datasets.folder import photographs_in
-from restoration.datasets.pack import PackedSet, in_parallel, pack
+from restoration.datasets.pack import in_parallel, pack
+from restoration.datasets.photos import PackedSet
 from restoration.study.runs import hardware
 from restoration.tasks import Task
 from restoration.training.patches import PATCH

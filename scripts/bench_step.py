@@ -21,7 +21,8 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from restoration.datasets.pack import PackedSet, pack_set
+from restoration.datasets.pack import pack_set
+from restoration.datasets.photos import PackedSet
 from restoration.study.runs import hardware
 from restoration.training.budget import Budget
 from restoration.training.patches import AT_ONCE, PATCH, PatchSampler

@@ -1,4 +1,4 @@
-"""Makes a data set, says what it holds and draws it: make data DATA=fivek [ARGS="data.n=20"]"""
+"""Makes a data set, prints its facts and draws it: make data DATA=fivek [ARGS="data.n=20"]"""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from restoration.datasets.pack import pack_set
-from restoration.datasets.page import facts, in_columns, write_page
+from restoration.study.report.data_page import facts_table, write_page
 from scripts.cli import clear_errors, plain_console
 
 
@@ -17,18 +17,16 @@ def main(config: DictConfig) -> None:
     with clear_errors():
         photos = instantiate(config.data)
         packed = pack_set(photos, Path(config.packs))
-        parts = {"train": packed.train, "val": packed.val} | {
-            f"test {name}": part for name, part in packed.test.items()
-        }
-        known = {role: facts(part) for role, part in parts.items()}
-        head, *rows = in_columns(known)
-        table = Table(*head, title=f"data set {photos.name}")
-        for row in rows:
+        parts = {"train": packed.train, "val": packed.val}
+        parts |= {f"test {name}": part for name, part in packed.test.items()}
+        rows = facts_table(parts)
+        table = Table(*rows[0], title=f"data set {photos.name}")
+        for row in rows[1:]:
             table.add_row(*row)
         console = plain_console()
         console.print(table)
         folder = Path(config.pages) / photos.name
-        write_page(f"data set {photos.name}", parts, known, folder)
+        write_page(f"data set {photos.name}", parts, rows, folder)
         console.print(f"to look at: {folder}/index.html and contact_sheet.png", soft_wrap=True)
 
 

@@ -18,8 +18,7 @@ from rich.progress import Progress
 
 from restoration.errors import UserError
 from restoration.files import write_text
-from restoration.sensor import read_sensor
-from restoration.sensor_noise import estimated_noise
+from restoration.sensor import estimated_noise, read_sensor
 from restoration.study.columns import in_order, title_of
 from restoration.study.comparisons import compare_all, comparison_tables
 from restoration.study.figures import save_crops

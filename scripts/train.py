@@ -16,7 +16,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from restoration.datasets.pack import PackedSet, pack_recorded, pack_set
+from restoration.datasets.pack import pack_recorded, pack_set
+from restoration.datasets.photos import PackedSet
 from restoration.errors import UserError
 from restoration.files import write_text
 from restoration.scoring.evaluate import INPUT, Validation, evaluate

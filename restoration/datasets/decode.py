@@ -26,11 +26,8 @@ class BadPhoto(Exception):
     """A file that cannot be used as a photograph; the message says why."""
 
 
-def decode(path: Path, memory: np.ndarray | None = None) -> np.ndarray:
+def decode(path: Path) -> np.ndarray:
     """The photograph as (H, W, 3) uint8, upright.
-
-    Args:
-        memory: uint8, (n,); a JPEG may be decoded into it, which is much faster than into fresh memory.
 
     Raises:
         BadPhoto: not an image, damaged, too large to be honest, of an unsupported kind or smaller than `MIN_SIDE`.
@@ -40,7 +37,7 @@ def decode(path: Path, memory: np.ndarray | None = None) -> np.ndarray:
         with open(path, "rb") as file:
             encoded = file.read()
         with Image.open(BytesIO(encoded)) as image:
-            pixels = _plain_jpeg(image, encoded, memory)
+            pixels = _plain_jpeg(image, encoded)
             if pixels is None:
                 pixels = np.array(_flat_rgb(ImageOps.exif_transpose(_eight_bit(image, encoded))))
     except (BadPhoto, MemoryError):
@@ -55,7 +52,7 @@ def decode(path: Path, memory: np.ndarray | None = None) -> np.ndarray:
     return pixels
 
 
-def _plain_jpeg(image: Image.Image, encoded: bytes, memory: np.ndarray | None) -> np.ndarray | None:
+def _plain_jpeg(image: Image.Image, encoded: bytes) -> np.ndarray | None:
     """The pixels of an upright colour JPEG that is not cut short; of anything else nothing.
 
     Pillow would give the same pixels of the same libjpeg-turbo, after several copies and with threads that wait for
@@ -65,10 +62,7 @@ def _plain_jpeg(image: Image.Image, encoded: bytes, memory: np.ndarray | None) -
         return None
     if not encoded.endswith(END_OF_JPEG):  # it may be cut short, which only Pillow tells
         return None
-    width, height = image.size
-    if memory is None or memory.size < height * width * 3:
-        memory = np.empty(height * width * 3, dtype=np.uint8)
-    return imagecodecs.jpeg8_decode(encoded, out=memory[: height * width * 3].reshape(height, width, 3))
+    return imagecodecs.jpeg8_decode(encoded)
 
 
 def _eight_bit(image: Image.Image, encoded: bytes) -> Image.Image:

@@ -1,23 +1,25 @@
-"""Files from the network, fetched in parts if need be.
+"""Downloads that survive bad connections.
 
-A file is written under a hidden name and takes its own when it is whole. A broken transfer goes on where it ended, in a
-later process too, as long as the server says that the file is still the same one (by its ETag or date).
+A file is written under a hidden name and renamed when it is complete. A broken transfer is resumed, in a later process
+too, while the server's ETag or date says that the file is still the same.
 """
 
 import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import requests
 import urllib3
+from rich.progress import BarColumn, Progress, TextColumn
 
 from restoration.datasets.decode import BadPhoto
-from restoration.datasets.meter import Meter
 from restoration.errors import UserError
 from restoration.files import NO_ROOM
 
@@ -25,38 +27,34 @@ CHUNK = 2**18
 MAX_BYTES = 2**30  # of one file
 LONGEST_PAUSE = 60.0
 SHOWN = 20  # failures in one message
-HOPELESS = 8  # so many items without an answer to any, and the others are not tried
+UNREACHABLE = 8  # after so many failures and no byte from any server, the other items are not tried
+SECONDS_BETWEEN_LINES = 30
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
-TIFF, PNG, GZIP = (b"II*\0", b"MM\0*"), (b"\x89PNG",), (b"\x1f\x8b",)  # how such files begin
+TIFF, PNG, GZIP = (b"II*\0", b"MM\0*"), (b"\x89PNG",), (b"\x1f\x8b",)  # first bytes of such files
 
 Item = TypeVar("Item")
 
 
 class DownloadFailed(Exception):
-    """A file could not be had; the message says why."""
-
-
-class _Unreachable(DownloadFailed):
-    """No answer came."""
+    """A file could not be downloaded; the message says why."""
 
 
 class _TryAgain(Exception):
-    """What a later attempt may mend, after so many seconds."""
+    """A failure that a later attempt may mend; `after` is the pause in seconds that the server asks for."""
 
-    def __init__(self, reason: str, *, after: float = 0.0, unreachable: bool = False):
+    def __init__(self, reason: str, *, after: float = 0.0):
         super().__init__(reason)
         self.after = after
-        self.unreachable = unreachable
 
 
 class Downloads:
-    """Transfers, some at a time.
+    """Transfers, several at a time.
 
     Args:
         jobs: how many at a time.
-        attempts: how often a transfer is begun that gets no further.
+        attempts: attempts in a row without progress after which a transfer is given up.
         timeout: seconds without a byte after which a connection counts as broken.
-        pause: seconds before the second attempt; twice as many before each further one.
+        pause: seconds before the second attempt; doubled before each further one.
     """
 
     def __init__(self, *, jobs: int = 4, attempts: int = 6, timeout: float = 30.0, pause: float = 1.0):
@@ -65,61 +63,59 @@ class Downloads:
         self.timeout = timeout
         self.pause = pause
         self.stopping = threading.Event()
-        self.meter = Meter("", 0)
+        self.progress = _Progress("", 0)
 
     def each(self, work: Callable[[Item], None], items: Sequence[Item], *, title: str) -> None:
-        """Does `work`, which may `fetch`, for every item, and shows how far it is; one that fails stops no other.
+        """Calls `work`, which may `fetch`, for every item, and shows the progress.
 
         Raises:
-            UserError: some failed with `DownloadFailed` or `BadPhoto`, all are named; or the disk is full.
+            UserError: items failed with `DownloadFailed` or `BadPhoto`; all are named, the others are done. Or the disk
+                is full.
         """
         failures: list[str] = []
-        succeeded = 0
-        hopeless = True  # nothing was ever answered
-        with Meter(title, len(items)) as self.meter, ThreadPoolExecutor(self.jobs) as pool:
+        self.progress = _Progress(title, len(items))
+        with self.progress, ThreadPoolExecutor(self.jobs) as pool:
             futures = {pool.submit(work, item): item for item in items}
             try:
                 for future in as_completed(futures):
                     try:
                         future.result()
-                        succeeded += 1
+                        self.progress.add(items=1)
                     except (DownloadFailed, BadPhoto) as error:
                         failures.append(f"  {futures[future]}: {error}")
-                        hopeless &= isinstance(error, _Unreachable)
-                    self.meter.finished()
-                    if hopeless and len(failures) == HOPELESS and not succeeded and not self.meter.bytes:
-                        self._end(pool)
+                    if len(failures) == UNREACHABLE and not self.progress.done and not self.progress.answered:
+                        self._stop(pool)
                         break
             except OSError as error:
-                self._end(pool)
+                self._stop(pool)
                 if error.errno not in NO_ROOM:
                     raise
                 raise UserError(
-                    f"no room for {title}: {error.strerror}. What came so far stays; the same command goes on."
+                    f"no room for {title}: {error.strerror}. Finished files are kept; the same command continues."
                 ) from error
             except BaseException:
                 print(f"stopping; a silent connection may take {self.timeout:.0f} s", file=sys.stderr, flush=True)
-                self._end(pool)
+                self._stop(pool)
                 raise
         if failures:
-            raise UserError(_report(sorted(failures), succeeded, len(items), title))
+            raise UserError(_report(sorted(failures), self.progress.done, len(items), title))
 
-    def _end(self, pool: ThreadPoolExecutor) -> None:
-        """Ends the transfers under way; what they have stays."""
+    def _stop(self, pool: ThreadPoolExecutor) -> None:
+        """Ends all transfers; their parts are kept."""
         self.stopping.set()
         pool.shutdown(cancel_futures=True)
 
     def fetch(
         self, url: str, path: Path, *, begins: tuple[bytes, ...], objection: Callable[[Path], str] = lambda part: ""
     ) -> None:
-        """Puts the file at `url` in place of `path`.
+        """Downloads `url` to `path`.
 
         Args:
-            begins: the first bytes of such a file, any of them.
-            objection: looks at the whole file before it is put in place, and says what is wrong with it, or nothing.
+            begins: possible first bytes of the file.
+            objection: looks at the complete file before it is renamed; returns what is wrong with it, or "".
 
         Raises:
-            DownloadFailed: the server has no such file, or sends another one, or cannot be reached.
+            DownloadFailed: the server has no such file, sends another one or cannot be reached.
             OSError: the disk is full.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,12 +124,12 @@ class Downloads:
         while True:
             try:
                 self._transfer(url, part)
-                _check(url, part, begins)
+                _check_kind(url, part, begins)
                 if reason := objection(part):
                     _discard(part)
                     raise _TryAgain(reason)
                 part.replace(path)
-                _mark(part).unlink(missing_ok=True)
+                _version_file(part).unlink(missing_ok=True)
                 return
             except _TryAgain as error:
                 reached = part.stat().st_size if part.exists() else 0
@@ -141,29 +137,28 @@ class Downloads:
                 furthest = max(furthest, reached)
                 pause = min(max(error.after, self.pause * 2 ** (attempt - 1)), LONGEST_PAUSE)
                 if attempt >= self.attempts or self.stopping.wait(pause):
-                    failed = _Unreachable if error.unreachable else DownloadFailed
-                    raise failed(f"{url}: {error}, {attempt} times") from error
+                    raise DownloadFailed(f"{url}: {error}, {attempt} times") from error
 
     def _transfer(self, url: str, part: Path) -> None:
         """Completes `part`."""
-        start = part.stat().st_size if part.exists() and _mark(part).exists() else 0
+        start = part.stat().st_size if part.exists() and _version_file(part).exists() else 0
         headers = {"Accept-Encoding": "identity", "User-Agent": "restoration-losses"}
         if start:
-            headers |= {"Range": f"bytes={start}-", "If-Range": _mark(part).read_text()}
+            headers |= {"Range": f"bytes={start}-", "If-Range": _version_file(part).read_text()}
         try:
             with requests.get(url, headers=headers, stream=True, timeout=self.timeout) as response:
+                self.progress.answered = True
                 self._receive(url, response, part, start)
         except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
-            unreachable = not isinstance(error, urllib3.exceptions.HTTPError)  # those come with the body
-            raise _TryAgain(f"the connection broke: {_cause(error)}", unreachable=unreachable) from error
+            raise _TryAgain(f"the connection broke: {_cause(error)}") from error
         except requests.RequestException as error:
             raise DownloadFailed(f"{url}: {error}") from error
 
     def _receive(self, url: str, response: requests.Response, part: Path, start: int) -> None:
-        """Writes an answer into `part`: behind its `start` bytes, if that is what the server sends, else anew."""
+        """Writes the answer to `part`: after its `start` bytes where the server sends the rest, else from the start."""
         status = response.status_code
         if status == 416 and response.headers.get("Content-Range") == f"bytes */{start}":
-            return  # it was complete, only not yet in place
+            return  # complete, but not yet renamed
         if status == 416:
             _discard(part)
             raise _TryAgain("the file has changed on the server")
@@ -173,19 +168,17 @@ class Downloads:
                 after = response.headers.get("Retry-After", "")
                 raise _TryAgain(answer, after=float(after) if after.isdecimal() else 0.0)
             raise DownloadFailed(f"{url}: {answer}")
-        if "html" in response.headers.get("Content-Type", ""):
-            raise DownloadFailed(f"{url}: the server answers with a web page, not with the file")
         if status == 200:
             start = 0
         size = _announced_size(response, part, start)
         with open(part, "ab" if start else "wb") as file:
             if not start:
                 _remember_version(response, part)
-            while chunk := response.raw.read1(CHUNK):  # what there is: iter_content would lose the last of a broken one
+            while chunk := response.raw.read1(CHUNK):  # iter_content would lose the last bytes of a broken connection
                 if self.stopping.is_set():
                     raise DownloadFailed("stopped")
                 file.write(chunk)
-                self.meter.received(url, len(chunk), file.tell(), size)
+                self.progress.add(received=len(chunk))
                 if file.tell() > MAX_BYTES:
                     _discard(part)
                     raise DownloadFailed(f"{url}: more than {MAX_BYTES / 1e6:.0f} MB")
@@ -195,45 +188,77 @@ class Downloads:
                 raise _TryAgain(f"the connection closed after {file.tell()} of {size} bytes")
 
 
+class _Progress:
+    """A bar on a terminal, elsewhere a line now and then; called from any thread."""
+
+    def __init__(self, title: str, items: int):
+        self.title = title
+        self.items = items
+        self.done = 0
+        self.bytes = 0
+        self.answered = False  # by any server
+        self.lock = threading.Lock()
+        self.started = self.shown = time.monotonic()
+        self.bar = Progress(BarColumn(), TextColumn("{task.description}"), transient=True)
+        self.task = self.bar.add_task(title, total=items)
+
+    def __enter__(self) -> None:
+        if sys.stdout.isatty():
+            self.bar.start()
+
+    def __exit__(self, *_: object) -> None:
+        if sys.stdout.isatty():
+            self.bar.stop()
+
+    def add(self, *, items: int = 0, received: int = 0) -> None:
+        with self.lock:
+            self.done += items
+            self.bytes += received
+            seconds = max(time.monotonic() - self.started, 1e-9)
+            left = timedelta(seconds=round(seconds / self.done * (self.items - self.done))) if self.done else "?"
+            megabytes = self.bytes / 1e6
+            speed = f"{megabytes:,.0f} MB, {megabytes / seconds:.1f} MB/s, {left} left"
+            text = f"{self.title}: {self.done} of {self.items}, {speed}"
+            self.bar.update(self.task, completed=self.done, description=text)
+            if not sys.stdout.isatty() and time.monotonic() - self.shown > SECONDS_BETWEEN_LINES:
+                self.shown = time.monotonic()
+                print(text, flush=True)
+
+
 def _announced_size(response: requests.Response, part: Path, start: int) -> int | None:
-    """The size that the whole file will have; None where it comes in pieces that tell their end."""
+    """The size of the whole file; None where the server sends chunks, which mark their end."""
     headers = response.headers
     if response.status_code == 206:
-        found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", headers.get("Content-Range", ""))
-        if not found or int(found[1]) != start:
+        match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", headers.get("Content-Range", ""))
+        if not match or int(match[1]) != start:
             _discard(part)
-            raise _TryAgain("the server sends another part of the file than it was asked for")
-        return int(found[3])
+            raise _TryAgain("the server sends another range than was requested")
+        return int(match[3])
     if headers.get("Content-Length", "").isdecimal():
         return int(headers["Content-Length"])
     if headers.get("Transfer-Encoding") == "chunked":
         return None
-    raise DownloadFailed(f"{response.url}: the server does not say how long the file is")
+    raise DownloadFailed(f"{response.url}: the server does not announce the file's length")
 
 
 def _cause(error: Exception) -> str:
-    """What a network error comes down to, without the addresses of objects that wrap it."""
+    """The innermost reason of a network error, without the addresses of Python objects."""
     inner = getattr(error, "reason", None) or (error.args[-1] if error.args else None)
     if isinstance(inner, Exception):
         return _cause(inner)
     return re.sub(r"^.*\): ", "", str(error)) or type(error).__name__
 
 
-def _report(failures: list[str], succeeded: int, items: int, title: str) -> str:
+def _report(failures: list[str], done: int, items: int, title: str) -> str:
     shown = failures[:SHOWN] + [f"  and {len(failures) - SHOWN} more"] * (len(failures) > SHOWN)
-    untried = items - succeeded - len(failures)
-    others = "The others are in place; " if succeeded else ""
-    if untried:
-        others = f"The other {untried} were not tried; "
-    return (
-        f"{len(failures)} of {items} {title} could not be had:\n"
-        + "\n".join(shown)
-        + f"\n{others}the same command goes on with what is missing."
-    )
+    untried = items - done - len(failures)
+    others = f"The other {untried} were not tried; " if untried else "The others are done; " if done else ""
+    lines = [f"{len(failures)} of {items} {title} could not be downloaded:", *shown]
+    return "\n".join([*lines, f"{others}the same command continues with what is missing."])
 
 
-def _mark(part: Path) -> Path:
-    """Where the version of a part lies: without it, or if the server has another one, the file is begun anew."""
+def _version_file(part: Path) -> Path:
+    """Holds the server's version of a part; a part without it is downloaded from the start."""
     return part.with_suffix(".version")
 
 
@@ -241,20 +266,20 @@ def _remember_version(response: requests.Response, part: Path) -> None:
     etag = response.headers.get("ETag", "")
     version = etag if etag.startswith('"') else response.headers.get("Last-Modified")
     if version:
-        _mark(part).write_text(version)
+        _version_file(part).write_text(version)
     else:
-        _mark(part).unlink(missing_ok=True)
+        _version_file(part).unlink(missing_ok=True)
 
 
-def _check(url: str, part: Path, begins: tuple[bytes, ...]) -> None:
-    """Discards a complete part that is another kind of file, and says so."""
+def _check_kind(url: str, part: Path, begins: tuple[bytes, ...]) -> None:
+    """Discards a complete part that is another kind of file, such as a web page."""
     with open(part, "rb") as file:
         head = file.read(16)
     if not head.startswith(begins):
         _discard(part)
-        raise DownloadFailed(f"{url}: not such a file; it begins with {head!r}")
+        raise DownloadFailed(f"{url}: another kind of file; it begins with {head!r}")
 
 
 def _discard(part: Path) -> None:
-    _mark(part).unlink(missing_ok=True)
+    _version_file(part).unlink(missing_ok=True)
     part.unlink(missing_ok=True)

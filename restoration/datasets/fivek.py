@@ -19,12 +19,12 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from restoration.datasets import PhotoSet
 from restoration.datasets.decode import BadPhoto
 from restoration.datasets.develop import Reduction, TooSmall, raw_library, read_dng, read_tiff
 from restoration.datasets.download import TIFF, Downloads
 from restoration.datasets.folder import existing_folder, files_below
-from restoration.datasets.manifest import Manifest
+from restoration.datasets.photos import PhotoSet
+from restoration.datasets.seen import SeenFiles
 from restoration.errors import UserError
 from restoration.files import alone_in, replacing
 
@@ -178,20 +178,20 @@ class _Preparation:
             return
         if self.root is None:
             print(self._announcement(len(names)), flush=True)
-            work = partial(self._fetch_and_develop, manifest=Manifest(self.home / "seen.csv"))
+            work = partial(self._fetch_and_develop, seen=SeenFiles(self.home / "seen.csv"))
         else:
             work = partial(self._develop_own, found=self.source.found_below(self.root))
         self.downloads.each(work, names, title="photographs of FiveK")
 
-    def _fetch_and_develop(self, name: str, manifest: Manifest) -> None:
+    def _fetch_and_develop(self, name: str, seen: SeenFiles) -> None:
         original = self._original(name)
-        if not original.exists() or manifest.objection(original, original):
+        if not original.exists() or seen.objection(original, original):
             url = f"{self.url}/{self.source.folder}/{quote(original.name)}"
-            self.downloads.fetch(url, original, begins=TIFF, objection=partial(manifest.objection, original))
+            self.downloads.fetch(url, original, begins=TIFF, objection=partial(seen.objection, original))
         try:
-            self._develop(name, original, manifest)
+            self._develop(name, original, seen)
         except BadPhoto:
-            if not manifest.knows(original):
+            if original not in seen:
                 original.unlink()  # whole and yet no photograph: the next attempt may bring another
             raise
         if not self.keep_originals:
@@ -200,13 +200,13 @@ class _Preparation:
     def _develop_own(self, name: str, found: dict[str, list[Path]]) -> None:
         self._develop(name, _only(found.get(name, [])))
 
-    def _develop(self, name: str, original: Path, manifest: Manifest | None = None) -> None:
+    def _develop(self, name: str, original: Path, seen: SeenFiles | None = None) -> None:
         """Makes the PNG file; an original that can be read is remembered before the PNG is in place."""
         try:
             with CORES, replacing(self.target(name)) as temporary:
                 pixels = self.source.read(original)
-                if manifest is not None:
-                    manifest.record(original)
+                if seen is not None:
+                    seen.add(original)
                 Image.fromarray(self.reduction(pixels)).save(temporary, "PNG", compress_level=4)
         except TooSmall:
             self._too_small(name).touch()

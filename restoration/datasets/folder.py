@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
 
-from restoration.datasets import PhotoSet
 from restoration.datasets.decode import SUFFIXES
+from restoration.datasets.photos import PhotoSet
 from restoration.errors import UserError
 
 

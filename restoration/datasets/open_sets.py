@@ -1,4 +1,4 @@
-"""Photographs that anyone may download: BSDS500 to train and test with, the 24 of Kodak to test with."""
+"""Photographs that anyone may use: scikit-image's, BSDS500 to train and test with, Kodak's 24 to test with."""
 
 import csv
 import gzip
@@ -7,19 +7,45 @@ import re
 import tarfile
 import zlib
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
-from restoration.datasets import PhotoSet
+import skimage
+
 from restoration.datasets.decode import BadPhoto, decode
 from restoration.datasets.download import GZIP, PNG, DownloadFailed, Downloads
 from restoration.datasets.folder import held_out
-from restoration.datasets.manifest import Manifest
+from restoration.datasets.photos import PhotoSet
+from restoration.datasets.seen import SeenFiles
 from restoration.errors import UserError
 from restoration.files import alone_in, replacing
 
 BSDS500_PHOTOGRAPHS = {"train": 200, "val": 100, "test": 200}
-LARGEST_ARCHIVE, LARGEST_MEMBER = 2**30, 2**24  # bytes; what holds more is none of ours
+LARGEST_ARCHIVE, LARGEST_MEMBER = 2**30, 2**24  # bytes; BSDS500 has less
 MEMBER = re.compile(r"(?:\./)?BSR/BSDS500/data/images/(train|val|test)/(\w+\.jpg)")
+
+
+def sample(manifest: Path) -> PhotoSet:
+    """Six colour photographs that scikit-image ships in its wheel; nothing is downloaded.
+
+    Args:
+        manifest: CSV with the columns file, split (train, val or test) and sha256.
+
+    Raises:
+        UserError: the installed scikit-image lacks one of the files or has another version of it.
+    """
+    folder = Path(skimage.__file__).parent / "data"
+    splits: dict[str, list[Path]] = {"train": [], "val": [], "test": []}
+    with open(manifest, newline="") as file:
+        for row in csv.DictReader(file):
+            path = folder / row["file"]
+            if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != row["sha256"]:
+                raise UserError(
+                    f"{path} is missing or differs from {manifest}; install the scikit-image of constraints.txt "
+                    f"({version('scikit-image')} is installed)"
+                )
+            splits[row["split"]].append(path)
+    return PhotoSet("sample", tuple(splits["train"]), tuple(splits["val"]), {"sample": tuple(splits["test"])})
 
 
 def open_set(
@@ -32,16 +58,16 @@ def open_set(
     bsds500_url: str,
     kodak24_url: str,
 ) -> PhotoSet:
-    """The 300 photographs that BSDS500 calls train and val, 8 of them held out to validate with; and test sets.
+    """The 300 photographs that BSDS500 calls train and val, 8 of them held out for validation; and test sets.
 
     Args:
-        name: stands in run folders and tables.
+        name: stands in the paths of runs and in tables.
         tests: "bsds500", its 200 test photographs; "kodak24"; or both, scored and reported apart.
-        bsds500, kodak24: folders; photographs are kept below them.
+        bsds500, kodak24: folders under which photographs are kept.
         bsds500_url, kodak24_url: the archive, and the folder of kodim01.png to kodim24.png.
 
     Raises:
-        UserError: photographs could not be had, or are not those of the set.
+        UserError: photographs could not be downloaded or are not those of the set.
     """
     if not tests or set(tests) - {"bsds500", "kodak24"}:
         raise UserError(f"data.tests is a list of bsds500 and kodak24, got {list(tests)}")
@@ -54,19 +80,19 @@ def open_set(
 
 
 def _bsds500(folder: Path, downloads: Downloads, url: str) -> dict[str, tuple[Path, ...]]:
-    """The photographs of each of BSDS500's own roles."""
+    """The photographs of each of BSDS500's roles."""
     archive = folder / "originals" / "BSR_bsds500.tgz"
 
     def make(_: str) -> None:
-        manifest = Manifest(folder / "seen.csv")
-        if not archive.exists() or manifest.objection(archive, archive):
-            downloads.fetch(url, archive, begins=GZIP, objection=lambda part: manifest.objection(archive, part))
+        seen = SeenFiles(folder / "seen.csv")
+        if not archive.exists() or seen.objection(archive, archive):
+            downloads.fetch(url, archive, begins=GZIP, objection=lambda part: seen.objection(archive, part))
         try:
             _unpack(archive, folder / "photographs")
         except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
             archive.unlink()
             raise DownloadFailed(f"{url}: not the archive of BSDS500 ({error})") from error
-        manifest.record(archive)
+        seen.add(archive)
 
     photographs = _unpacked(folder / "photographs")
     if _counts(photographs) != BSDS500_PHOTOGRAPHS:
@@ -76,7 +102,7 @@ def _bsds500(folder: Path, downloads: Downloads, url: str) -> dict[str, tuple[Pa
     if _counts(photographs) != BSDS500_PHOTOGRAPHS:
         raise UserError(
             f"{folder}/photographs holds {_counts(photographs)} photographs, BSDS500 has {BSDS500_PHOTOGRAPHS}; "
-            "take away what is none of its files"
+            "remove the files that are not its own"
         )
     return photographs
 
@@ -89,38 +115,38 @@ def _counts(photographs: dict[str, tuple[Path, ...]]) -> dict[str, int]:
     return {role: len(paths) for role, paths in photographs.items()}
 
 
-class _Unpacked(gzip.GzipFile):
-    """What a gzip file holds, as long as nobody wants too much of it at once, such as a name of a gigabyte."""
+class _BoundedGzip(gzip.GzipFile):
+    """A gzip file that refuses to read much at once: tarfile would read a member's name of a gigabyte."""
 
     def read(self, size: int | None = -1) -> bytes:
         if size is None or not 0 <= size <= LARGEST_MEMBER:
-            raise tarfile.TarError(f"it holds a piece of {size} bytes")
+            raise tarfile.TarError(f"a header or name of {size} bytes")
         return super().read(size)
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Takes the photographs out of the archive and nothing else, to places that it has no say in.
+    """Writes the archive's photographs, and nothing else, to `folder`/role/name.
 
     Raises:
-        TarError: it is too large, or does not hold the photographs of BSDS500.
+        TarError: the archive is too large or lacks photographs of BSDS500.
     """
-    found = dict.fromkeys(BSDS500_PHOTOGRAPHS, 0)
-    with _Unpacked(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as files:
-        for member in files:
+    counts = dict.fromkeys(BSDS500_PHOTOGRAPHS, 0)
+    with _BoundedGzip(archive) as content, tarfile.open(fileobj=content, mode="r:") as members:
+        for member in members:
             if member.offset_data + member.size > LARGEST_ARCHIVE:
-                raise tarfile.TarError(f"it unpacks to more than {LARGEST_ARCHIVE / 1e9:.0f} GB")
+                raise tarfile.TarError(f"more than {LARGEST_ARCHIVE / 1e9:.0f} GB")
             match = MEMBER.fullmatch(member.name)
-            content = files.extractfile(member) if match and member.isreg() else None
-            if match and content:
+            data = members.extractfile(member) if match and member.isreg() else None
+            if match and data:
                 with replacing(folder / match[1] / match[2]) as temporary:
-                    temporary.write_bytes(content.read(LARGEST_MEMBER))
-                found[match[1]] += 1
-    if found != BSDS500_PHOTOGRAPHS:
-        raise tarfile.TarError(f"it holds {found} photographs instead of {BSDS500_PHOTOGRAPHS}")
+                    temporary.write_bytes(data.read(LARGEST_MEMBER))
+                counts[match[1]] += 1
+    if counts != BSDS500_PHOTOGRAPHS:
+        raise tarfile.TarError(f"{counts} photographs instead of {BSDS500_PHOTOGRAPHS}")
 
 
 def _kodak24(folder: Path, downloads: Downloads, url: str) -> tuple[Path, ...]:
-    """Kodak's photographs, each recognised by its pixels."""
+    """Kodak's photographs; each file is checked by the hash of its pixels."""
     with open(folder / "pixels.csv", newline="") as file:
         pixels = {folder / "photographs" / row["file"]: row["sha256"] for row in csv.DictReader(file)}
 
@@ -129,7 +155,7 @@ def _kodak24(folder: Path, downloads: Downloads, url: str) -> tuple[Path, ...]:
             known = hashlib.sha256(decode(content).data).hexdigest() == pixels[path]
         except BadPhoto as error:
             return str(error)
-        return "" if known else "shows other pixels than Kodak's photograph"
+        return "" if known else "other pixels than Kodak's photograph"
 
     def make(path: Path) -> None:
         downloads.fetch(f"{url}/{path.name}", path, begins=PNG, objection=lambda part: objection(path, part))

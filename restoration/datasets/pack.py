@@ -1,9 +1,10 @@
-"""Photographs decoded once, on all cores, into a file that is called after a hash of everything that went into it.
+"""Photographs decoded once, on all cores, into one file named after a hash of everything that went into it.
 
-So it is made again exactly when an input changes. Only the photographs that are being decoded are in memory.
+The file is made again exactly when an input changes. Only the photographs being decoded are in memory.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -11,69 +12,60 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import BinaryIO, TypeVar
 
 import numpy as np
 from rich.progress import Progress
+from safetensors import SafetensorError
 
-from restoration.datasets import PhotoSet
 from restoration.datasets.decode import BadPhoto, decode
-from restoration.datasets.packed_file import opened_or_made, write
-from restoration.datasets.photos import PackedPhotos
+from restoration.datasets.photos import PackedPhotos, PackedSet, PhotoSet, read_photos, write_photos
 from restoration.errors import UserError
+from restoration.files import NO_ROOM, alone_in, replacing
 
-FORMAT = "photographs 1"  # changes whenever the same inputs would give other bytes
+FORMAT = "photographs 1"  # part of a set's identity in the records of runs
 GROUP_BYTES, GROUP_FILES = 2**20, 16
-
-
-@dataclass(frozen=True)
-class PackedSet:
-    """A `PhotoSet`, decoded."""
-
-    train: PackedPhotos
-    val: PackedPhotos
-    test: dict[str, PackedPhotos]
-
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def pack_set(photos: PhotoSet, cache: Path) -> PackedSet:
-    """Every photograph of a set, decoded into `cache` unless it already was.
+    """The photographs of a set, decoded into `cache` unless they are there already.
 
     Raises:
-        UserError: files cannot be used (all are named), or a test photograph is also trained or validated on.
+        UserError: files cannot be used (all are named), or a photograph has two roles.
     """
     roles = {"training": photos.train, "validation": photos.val}
     roles |= {f"test {name}": paths for name, paths in photos.test.items()}
-    parts, refused = [], []
+    parts: dict[str, PackedPhotos] = {}
+    refused = []
     for role, paths in roles.items():
         try:
-            parts.append(pack(paths, cache, title=f"{role} photographs", skip_bad=photos.skip_bad))
+            parts[role] = pack(paths, cache, title=f"{role} photographs", skip_bad=photos.skip_bad)
         except UserError as error:
             refused.append(str(error))
     if refused:
         raise UserError("\n".join(refused))
-    train, val, *tests = parts
-    packed = PackedSet(train, val, dict(zip(photos.test, tests, strict=True)))
+    _refuse_two_roles(parts)
+    train, val, *tests = parts.values()
+    return PackedSet(train, val, dict(zip(photos.test, tests, strict=True)))
+
+
+def _refuse_two_roles(parts: dict[str, PackedPhotos]) -> None:
+    """Training, validation and test share no photograph; two test sets may."""
     seen: dict[str, str] = {}
-    for role, part in zip(roles, parts, strict=True):
-        if role.startswith("test"):
-            seen = {digest: where for digest, where in seen.items() if not where.startswith("test")}
+    for role, part in parts.items():
         names = dict(zip(part.digests, part.names, strict=True))
-        both = [f"  {names[digest]} is also {seen[digest]}" for digest in names.keys() & seen.keys()]
-        if both:
+        if both := [f"  {names[digest]} is also {seen[digest]}" for digest in names.keys() & seen.keys()]:
             raise UserError(
-                f"{role} photographs are also used otherwise:\n" + "\n".join(sorted(both)) + "\n"
-                "Scores on them would mean nothing; move them out of one of the folders."
+                f"{role} photographs have another role, too:\n" + "\n".join(sorted(both)) + "\n"
+                "Scores on them would mean nothing; remove them from one of the folders."
             )
-        seen |= {digest: f"{role} photograph {name}" for digest, name in names.items()}
-    return packed
+        if not role.startswith("test"):
+            seen |= {digest: f"{role} photograph {name}" for digest, name in names.items()}
 
 
 def pack(paths: Sequence[Path], cache: Path, *, title: str, skip_bad: bool = False) -> PackedPhotos:
@@ -81,17 +73,16 @@ def pack(paths: Sequence[Path], cache: Path, *, title: str, skip_bad: bool = Fal
 
     Args:
         title: what these photographs are, for the progress bar and messages.
-        skip_bad: leave out files that cannot be used; they are still named.
+        skip_bad: leave out files that cannot be used; they are named all the same.
 
     Raises:
-        UserError: naming every file that cannot be used, with the reason.
+        UserError: files cannot be used; each is named with the reason.
     """
     groups = list(_grouped(paths))
-    digests = list(chain.from_iterable(in_parallel(_digests, groups)))
-    names = _short_names(paths)
-    key = hashlib.sha256(json.dumps([FORMAT, skip_bad, names, digests]).encode()).hexdigest()
-    sources = list(zip(names, digests, strict=True))
-    return opened_or_made(cache, key, lambda file: _decode_all(file, groups, sources, title, skip_bad))
+    digests = list(chain.from_iterable(in_parallel(lambda group: [_digest(path) for path in group], groups)))
+    sources = list(zip(_short_names(paths), digests, strict=True))
+    key = _hash([FORMAT, skip_bad, *zip(*sources, strict=True)])
+    return _opened_or_made(cache, key, lambda file: _decode_all(file, groups, sources, title, skip_bad))
 
 
 def pack_recorded(
@@ -103,14 +94,13 @@ def pack_recorded(
         record: (H, W, 3) uint8 -> (h, w, 3) uint8.
         recipe: identifies `record` and its settings.
     """
-    key = hashlib.sha256(json.dumps([FORMAT, photos.key, recipe]).encode()).hexdigest()
 
     def make(file: BinaryIO) -> None:
         recorded = in_parallel(lambda index: record(photos.array(index)), range(len(photos)))
         sources = list(zip(photos.names, photos.digests, strict=True))
-        write(file, _with_progress(recorded, len(photos), title), sources)
+        write_photos(file, _with_progress(recorded, len(photos), title), sources)
 
-    return opened_or_made(cache, key, make)
+    return _opened_or_made(cache, _hash([FORMAT, photos.key, recipe]), make)
 
 
 def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -126,13 +116,17 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterat
             yield ahead.popleft().result()
 
 
+def _hash(facts: list) -> str:
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
 def _grouped(paths: Sequence[Path]) -> Iterator[list[Path]]:
-    """Paths in order, small files together: to hand them over one by one takes as long as to read them."""
+    """Paths in order, small files together: handing them to a thread one by one takes as long as reading them."""
     group: list[Path] = []
     size = 0
     for path in paths:
         group.append(path)
-        with contextlib.suppress(OSError):  # decoding will say what is wrong with it
+        with contextlib.suppress(OSError):  # `decode` will name the error
             size += os.stat(path).st_size
         if size > GROUP_BYTES or len(group) == GROUP_FILES:
             yield group
@@ -140,12 +134,8 @@ def _grouped(paths: Sequence[Path]) -> Iterator[list[Path]]:
     yield group
 
 
-def _digests(paths: list[Path]) -> list[str]:
-    return [_digest(path) for path in paths]
-
-
 def _digest(path: Path) -> str:
-    """The file's sha256; of a file that cannot be read, which decoding will say, nothing."""
+    """The file's sha256; empty where it cannot be read, which `decode` will name."""
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -154,10 +144,34 @@ def _digest(path: Path) -> str:
 
 
 def _short_names(paths: Sequence[Path]) -> list[str]:
-    """Paths below their common folder: short, and still different from one another."""
-    resolved = [path.absolute() for path in paths]
-    common = Path(os.path.commonpath([path.parent for path in resolved]))
-    return [path.relative_to(common).as_posix() for path in resolved]
+    """Paths below their common folder."""
+    absolute = [path.absolute() for path in paths]
+    common = Path(os.path.commonpath([path.parent for path in absolute]))
+    return [path.relative_to(common).as_posix() for path in absolute]
+
+
+def _opened_or_made(cache: Path, key: str, make: Callable[[BinaryIO], None]) -> PackedPhotos:
+    """The packed file of this key in `cache`; `make` writes it where it is missing or damaged.
+
+    Raises:
+        UserError: the disk is full or read-only.
+    """
+    path = cache / f"{key[:20]}.safetensors"
+    if path.exists():
+        try:
+            return read_photos(path, key)
+        except SafetensorError:
+            path.unlink(missing_ok=True)
+    try:
+        with alone_in(cache):
+            if not path.exists():  # another process may just have made it
+                with replacing(path) as temporary, open(temporary, "wb") as file:
+                    make(file)
+    except OSError as error:
+        if error.errno not in (*NO_ROOM, errno.EACCES, errno.EROFS):
+            raise
+        raise UserError(f"cannot write the packed photographs {path}: {error.strerror}; nothing was kept") from error
+    return read_photos(path, key)
 
 
 def _decode_all(
@@ -166,11 +180,10 @@ def _decode_all(
     paths = list(chain.from_iterable(groups))
     bad: list[str] = []
     kept: list[tuple[str, str]] = []
-    memory: SimpleQueue[np.ndarray] = SimpleQueue()  # of photographs that were written, to decode into again
 
     def attempt(path: Path) -> np.ndarray | BadPhoto:
         try:
-            return decode(path, _any_of(memory))
+            return decode(path)
         except BadPhoto as error:
             return error
 
@@ -182,23 +195,16 @@ def _decode_all(
             else:
                 kept.append(source)
                 yield photo
-                memory.put(photo.reshape(-1))
 
-    write(file, good(), kept)
+    write_photos(file, good(), kept)
     if bad and (not skip_bad or not kept):
         raise UserError(
             f"{len(bad)} of {len(paths)} {title} cannot be used:\n" + "\n".join(bad) + "\n"
-            "Mend or remove them (downloads are then made again), or leave a folder's out with data.skip_bad=true."
+            "Mend or remove them (downloads are then made again), or leave them out with data.skip_bad=true "
+            "(DATA=folder)."
         )
     if bad:
         print(f"Left out {len(bad)} of {len(paths)} {title}:\n" + "\n".join(bad))
-
-
-def _any_of(queue: SimpleQueue[Item]) -> Item | None:
-    try:
-        return queue.get_nowait()
-    except Empty:
-        return None
 
 
 def _with_progress(results: Iterable[Result], total: int, title: str) -> Iterator[Result]:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from restoration.datasets.pack import PackedSet
+from restoration.datasets.photos import PackedSet
 from restoration.errors import UserError
 from restoration.scoring.anscombe import Anscombe
 from restoration.scoring.evaluate import Score, noise_of, scores_of

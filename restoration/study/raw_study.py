@@ -13,7 +13,7 @@ What is compared, all of it made of the same noisy mosaic:
 - input: bilinear interpolation, what the networks get; the networks, which are told nothing of the sensor;
 - menon: Menon's demosaicking alone;
 - bm3d: told the truth. Where noise is in light, BM3D works on light with its a and b (on a file as it is, those of
-  `sensor_noise`); white balance and sRGB curve follow, then Menon's demosaicking. After gains and curve the noise has
+  `sensor`); white balance and sRGB curve follow, then Menon's demosaicking. After gains and curve the noise has
   no variance of the form a y + b, so nothing else would be fair to it;
 - bm3d_blind: told what the networks know, that encoded values have the training's a and b; it works on these. This is
   the paper's own chain, and BM3D with a wrong noise wherever the networks meet another one than they learnt.
@@ -47,8 +47,7 @@ from restoration.scoring.baselines import DENOISING, bm3d, denoised, menon
 from restoration.scoring.evaluate import INPUT, noise_of, scores_of
 from restoration.scoring.metrics import METRICS
 from restoration.scoring.protocol import Protocol
-from restoration.sensor import Sensor, binned, displayed, mosaic, noisy
-from restoration.sensor_noise import estimated_noise
+from restoration.sensor import Sensor, binned, displayed, estimated_noise, mosaic, noisy
 from restoration.study.columns import title_of
 from restoration.study.figures import as_saved, pixels_of
 from restoration.study.report.crops import most_different_crops

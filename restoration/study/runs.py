@@ -37,7 +37,7 @@ from restoration.files import write_text
 if TYPE_CHECKING:  # reading records needs no PyTorch
     import torch
 
-    from restoration.datasets.pack import PackedSet
+    from restoration.datasets.photos import PackedSet
     from restoration.scoring.evaluate import Score
     from restoration.training.budget import Budget
 

@@ -11,7 +11,7 @@ import pytest
 
 from restoration.datasets import download
 from restoration.datasets.download import PNG, TIFF, DownloadFailed, Downloads
-from restoration.datasets.manifest import Manifest
+from restoration.datasets.seen import SeenFiles
 from restoration.errors import UserError
 from tests.server import Fault, Server
 
@@ -35,15 +35,15 @@ def quick(**options) -> Downloads:
 
 def fetched(server: Server, folder: Path, **options) -> bytes:
     """Fetches /a.tif the way the data sets do."""
-    manifest, path, downloads = Manifest(folder / "seen.csv"), folder / "a.tif", quick()
+    seen, path, downloads = SeenFiles(folder / "seen.csv"), folder / "a.tif", quick()
 
     def fetch(name: str) -> None:
-        if not path.exists() or manifest.objection(path, path):
-            objection = partial(manifest.objection, path)
+        if not path.exists() or seen.objection(path, path):
+            objection = partial(seen.objection, path)
             downloads.fetch(f"{server.url}/{name}", path, begins=TIFF, **{"objection": objection, **options})
 
     downloads.each(fetch, ["a.tif"], title="files")
-    manifest.record(path)
+    seen.add(path)
     return path.read_bytes()
 
 
@@ -70,7 +70,7 @@ def test_a_connection_that_always_drops_gets_there_as_long_as_it_gets_on(server,
 
 def test_a_connection_that_gets_nowhere_is_given_up(server, file, tmp_path):
     server.faults[file] = [Fault(dropped_after=0)] * 20
-    with pytest.raises(UserError, match=r"1 of 1 files could not be had:\n.*a\.tif: .*connection.*, 3 times"):
+    with pytest.raises(UserError, match=r"1 of 1 files could not be downloaded:\n.*a\.tif: .*connection.*, 3 times"):
         fetched(server, tmp_path)
     assert len(server.ranges[file]) == 3
     assert not (tmp_path / "a.tif").exists()
@@ -178,7 +178,7 @@ def test_failures_leave_the_others_in_place_and_are_all_named(server, content, t
     with pytest.raises(UserError) as caught:
         downloads.each(fetch, names, title="files")
     message = str(caught.value)
-    assert message.startswith("25 of 30 files could not be had")
+    assert message.startswith("25 of 30 files could not be downloaded")
     assert "and 5 more" in message
     assert sorted(path.name for path in tmp_path.glob("*.tif")) == sorted(names[:5])
 
@@ -188,7 +188,7 @@ def test_many_missing_files_do_not_keep_the_others_back(server, content, tmp_pat
     server.files = {f"/{name}": content[:1000] for name in names[20:]}
     for jobs in (1, 4):
         downloads = quick(jobs=jobs)
-        with pytest.raises(UserError, match="20 of 30 files could not be had"):
+        with pytest.raises(UserError, match="20 of 30 files could not be downloaded"):
             downloads.each(
                 lambda name, downloads=downloads: downloads.fetch(f"{server.url}/{name}", tmp_path / name, begins=TIFF),
                 names,
@@ -209,7 +209,7 @@ def test_another_part_than_asked_for_is_not_believed(server, file, content, tmp_
 
 def test_an_answer_that_does_not_tell_its_end_is_refused(server, file, content, tmp_path):
     server.faults[file] = [Fault(no_length=True)]
-    with pytest.raises(UserError, match="does not say how long the file is"):
+    with pytest.raises(UserError, match="does not announce the file's length"):
         fetched(server, tmp_path)
     server.faults[file] = [Fault(chunked=True)]
     assert fetched(server, tmp_path) == content
@@ -236,7 +236,9 @@ def test_without_a_network_most_are_not_even_tried(tmp_path):
         tried.append(name)
         quick().fetch(f"http://127.0.0.1:9/{name}", tmp_path / name, begins=TIFF)
 
-    with pytest.raises(UserError, match=r"(?s)8 of 700 files could not be had:.*connection.*The other 692 were not"):
+    with pytest.raises(
+        UserError, match=r"(?s)8 of 700 files could not be downloaded:.*connection.*The other 692 were not"
+    ):
         quick().each(fetch, [f"{number}.tif" for number in range(700)], title="files")
     assert len(tried) < 20
 

@@ -14,10 +14,10 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from restoration.datasets import PhotoSet
 from restoration.datasets.develop import Reduction
 from restoration.datasets.download import Downloads
 from restoration.datasets.fivek import fivek, photograph_orders, split_order
+from restoration.datasets.photos import PhotoSet
 from restoration.errors import UserError
 from tests.photographs import prophoto, write_tiff
 from tests.server import Fault, Server
@@ -144,7 +144,7 @@ def test_photographs_that_are_too_small_are_replaced_by_the_next(home, server, t
 def test_a_missing_photograph_leaves_the_others_and_a_rerun_completes(home, server, few, tmp_path):
     gone = few[1]
     content = server.files.pop(f"/tiff16_c/{gone}.tif")
-    with pytest.raises(UserError, match=rf"(?s)1 of 6 photographs.*{gone}: .*answers 404.*same command goes on"):
+    with pytest.raises(UserError, match=rf"(?s)1 of 6 photographs.*{gone}: .*answers 404.*same command continues"):
         made(home, server)
     assert len(list((home / "photographs").rglob("*.png"))) == 5
     server.files[f"/tiff16_c/{gone}.tif"] = content

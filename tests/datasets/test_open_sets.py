@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from restoration.datasets import PhotoSet
 from restoration.datasets.decode import decode
 from restoration.datasets.download import Downloads
 from restoration.datasets.open_sets import open_set
+from restoration.datasets.photos import PhotoSet
 from restoration.errors import UserError
 from tests.server import Server
 
@@ -92,7 +92,7 @@ def test_a_stray_file_does_not_cost_the_archive(server, places, tmp_path):
     server.files["/BSR_bsds500.tgz"] = archive()
     photos = made(server, places)
     shutil.copy(photos.train[0], photos.train[0].with_name("copy.jpg"))
-    with pytest.raises(UserError, match=r"photographs holds .*201.*take away what is none of its files"):
+    with pytest.raises(UserError, match=r"photographs holds .*201.*remove the files that are not its own"):
         made(server, places)
     photos.train[0].with_name("copy.jpg").unlink()
     assert made(server, places) == photos
@@ -151,7 +151,7 @@ def test_archives_cannot_fill_the_disk(server, places, tmp_path):
     huge = tarfile.TarInfo("BSR/BSDS500/data/images/train/huge.jpg")
     huge.size = 2**31  # claimed; the next header would be two gigabytes away
     server.files["/BSR_bsds500.tgz"] = gzip.compress(huge.tobuf() + bytes(2**20))
-    with pytest.raises(UserError, match="unpacks to more than 1 GB"):
+    with pytest.raises(UserError, match="more than 1 GB"):
         made(server, places)
     assert not list((tmp_path / "bsds500").rglob("*.jpg"))
 
@@ -160,7 +160,7 @@ def test_names_of_a_gigabyte_are_not_read(server, places):
     name = tarfile.TarInfo("././@LongLink")
     name.type, name.size = tarfile.GNUTYPE_LONGNAME, 2**30
     server.files["/BSR_bsds500.tgz"] = gzip.compress(name.tobuf() + bytes(2**25))
-    with pytest.raises(UserError, match="it holds a piece of 1073741824 bytes"):
+    with pytest.raises(UserError, match="a header or name of 1073741824 bytes"):
         made(server, places)
 
 
@@ -201,7 +201,7 @@ def test_kodaks_photographs_are_known_by_their_pixels(kodak, places):
     assert [path.name for path in photos.test["kodak24"]] == [f"kodim{number:02}.png" for number in range(1, 25)]
     photos.test["kodak24"][3].unlink()
     kodak.files["/kodak/kodim04.png"] = kodak.files["/kodak/kodim05.png"]
-    with pytest.raises(UserError, match=r"kodim04\.png: shows other pixels than Kodak's photograph"):
+    with pytest.raises(UserError, match=r"kodim04\.png: other pixels than Kodak's photograph"):
         made(kodak, places, "kodak24")
     assert not photos.test["kodak24"][3].exists()
 
@@ -218,6 +218,6 @@ def test_what_lies_under_kodaks_names_is_looked_at(kodak, places):
 
 def test_the_first_kodak_photograph_of_a_set_is_checked_too(kodak, places):
     kodak.files["/kodak/kodim01.png"] = kodak.files["/kodak/kodim02.png"]
-    with pytest.raises(UserError, match=r"1 of 24 .*\n.*kodim01\.png: shows other pixels than Kodak's photograph"):
+    with pytest.raises(UserError, match=r"1 of 24 .*\n.*kodim01\.png: other pixels than Kodak's photograph"):
         made(kodak, places, "bsds500", "kodak24")
     assert len(list((Path(places["kodak24"]) / "photographs").glob("*.png"))) == 23

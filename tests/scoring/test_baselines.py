@@ -9,7 +9,7 @@ import skimage.data
 import torch
 from PIL import Image
 
-from restoration.datasets.pack import PackedSet
+from restoration.datasets.photos import PackedSet
 from restoration.errors import UserError
 from restoration.files import write_text
 from restoration.scoring import baselines

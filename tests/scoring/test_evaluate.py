@@ -11,7 +11,7 @@ import skimage.metrics
 import torch
 import torchmetrics.functional.image as torchmetrics_image
 
-from restoration.datasets.pack import PackedSet
+from restoration.datasets.photos import PackedSet
 from restoration.networks.cnn import RestorationCNN
 from restoration.networks.inference import restore_image
 from restoration.scoring import evaluate as evaluation

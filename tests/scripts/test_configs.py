@@ -13,8 +13,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from restoration.datasets import PhotoSet
 from restoration.datasets.download import Downloads
+from restoration.datasets.photos import PhotoSet
 from restoration.errors import UserError
 from restoration.training.budget import Budget
 from scripts.trained import built_loss

@@ -19,8 +19,7 @@ from restoration.errors import UserError
 from restoration.files import write_text
 from restoration.networks.cnn import RestorationCNN
 from restoration.scoring.evaluate import noise_of
-from restoration.sensor import Sensor, binned, decoded, displayed, encoded, mosaic, noisy
-from restoration.sensor_noise import estimated_noise
+from restoration.sensor import Sensor, binned, decoded, displayed, encoded, estimated_noise, mosaic, noisy
 from restoration.study import raw_study
 from restoration.study.raw_study import (
     CROP,

@@ -1,16 +1,15 @@
-"""What downloaded files were when they first proved usable."""
+"""Downloads are remembered, so that another file under the same name is noticed."""
 
 import csv
 import hashlib
 import threading
-from io import StringIO
 from pathlib import Path
 
-from restoration.files import write_text
+from restoration.files import replacing
 
 
-class Manifest:
-    """Size and sha256 of files, by their path below the folder in which this CSV file lies."""
+class SeenFiles:
+    """A CSV file with size and sha256 of downloads when they first proved usable, by path relative to the CSV file."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -20,24 +19,23 @@ class Manifest:
             with open(path, newline="") as file:
                 self.files = {row["file"]: (int(row["bytes"]), row["sha256"]) for row in csv.DictReader(file)}
 
-    def knows(self, path: Path) -> bool:
+    def __contains__(self, path: Path) -> bool:
         return self._name(path) in self.files
 
     def objection(self, path: Path, content: Path) -> str:
-        """What is wrong with the file `content`, if something else was first seen at `path`."""
-        if self.knows(path) and self.files[self._name(path)] != _size_and_sha256(content):
+        """What is wrong with `content` as the file of `path`: other bytes were first seen there; or ""."""
+        if path in self and self.files[self._name(path)] != _size_and_sha256(content):
             return f"size or sha256 differ from those in {self.path}"
         return ""
 
-    def record(self, path: Path) -> None:
+    def add(self, path: Path) -> None:
         """Remembers the file at `path`."""
         with self.lock:
             self.files[self._name(path)] = _size_and_sha256(path)
-            text = StringIO()
-            rows = csv.writer(text, lineterminator="\n")
-            rows.writerow(["file", "bytes", "sha256"])
-            rows.writerows([name, *seen] for name, seen in sorted(self.files.items()))
-            write_text(self.path, text.getvalue())
+            with replacing(self.path) as temporary, open(temporary, "w", newline="") as file:
+                rows = csv.writer(file, lineterminator="\n")
+                rows.writerow(["file", "bytes", "sha256"])
+                rows.writerows([name, *seen] for name, seen in sorted(self.files.items()))
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.path.parent).as_posix()
