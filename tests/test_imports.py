@@ -9,7 +9,7 @@ LIBRARY = Path(__file__).parents[1] / "restoration"
 LAYERS = (
     {"errors", "files"},
     {"datasets", "losses", "networks", "tasks"},
-    {"pretrained", "restoring", "scoring", "sensor", "sensor_noise", "training"},
+    {"pretrained", "restoring", "scoring", "sensor", "training"},
     {"study"},
     {"__init__", "cli"},
 )
