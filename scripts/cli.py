@@ -12,7 +12,7 @@ from hydra.errors import InstantiationException
 from rich.console import Console
 
 from restoration.errors import UserError
-from restoration.training.distributed import Elsewhere
+from restoration.training.distributed import PeerProcessFailed
 from restoration.training.train import Interrupted
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
@@ -27,7 +27,7 @@ def clear_errors() -> Iterator[None]:
         sys.exit(f"error: {explained(error)}")
     except KeyboardInterrupt:
         sys.exit(130)
-    except Elsewhere:
+    except PeerProcessFailed:
         end_at_once(1)
     except Interrupted as error:
         if os.environ.get("RANK", "0") == "0":  # torchrun's other processes stop alike

@@ -34,7 +34,6 @@ def messages(world: World, folder: Path) -> None:
     for mean, expected in zip(own, whole, strict=True):
         torch.testing.assert_close(mean, expected, rtol=1e-10, atol=1e-14)
 
-    assert world.largest(world.rank, -world.rank, 5) == [1, 0, 5]
     assert world.gathered(f"rank {world.rank}") == ["rank 0", "rank 1"]
     got = world.from_first(lambda: {"rank": world.rank, "weights": torch.arange(3)})
     assert got["rank"] == 0
@@ -72,12 +71,12 @@ class FailsInSecond(L1Loss):
         super().__init__()
         self.rank = world.rank
         self.file = folder / "seen.safetensors"
-        self.batches: dict[float, int] = {}
+        self.calls = 0
 
     def forward(self, restored, target):
-        number = self.batches.setdefault(float(target.sum()), len(self.batches) + 1)  # a repeated step keeps its number
+        self.calls += 1
         value = super().forward(restored, target)
-        if self.rank == 1 and number == 7:
+        if self.rank == 1 and self.calls == 7:
             save_file({"target": target.contiguous()}, self.file)
             return value * math.nan
         return value

@@ -12,7 +12,7 @@ import torch
 
 from restoration.errors import UserError
 from restoration.files import replacing, write_csv, write_text
-from restoration.training.checkpoint import load_checkpoint, save_checkpoint
+from restoration.training.checkpoint import load_checkpoint, write_checkpoint
 
 
 @contextlib.contextmanager
@@ -71,8 +71,8 @@ def test_a_full_disk_leaves_the_old_table(tmp_path):
 
 def test_a_full_disk_leaves_the_old_checkpoint(tmp_path):
     path = tmp_path / "checkpoint.pt"
-    save_checkpoint(path, {"identity": {}, "sampler": {}, "step": 1})
-    with full_disk(), pytest.raises(UserError, match="the last checkpoint is still there"):
-        save_checkpoint(path, {"identity": {}, "step": 2, "model": torch.zeros(10_000)})
-    assert load_checkpoint(path, {}) == {"identity": {}, "sampler": {}, "step": 1}
+    write_checkpoint(path, {"identity": {}, "random": [], "step": 1})
+    with full_disk(), pytest.raises(UserError, match="the last checkpoint is kept"):
+        write_checkpoint(path, {"identity": {}, "step": 2, "model": torch.zeros(10_000)})
+    assert load_checkpoint(path, {}) == {"identity": {}, "random": [], "step": 1}
     assert os.listdir(tmp_path) == ["checkpoint.pt"]

@@ -2,8 +2,6 @@
 
 from torch import Tensor, nn
 
-from restoration.training.objective import FollowsTraining, terms_of
-
 
 class Clamped(nn.Module):
     """A loss of the restored patch clamped to [0, 1]: a pixel beyond gets no gradient.
@@ -14,7 +12,7 @@ class Clamped(nn.Module):
 
     def __init__(self, loss: nn.Module):
         super().__init__()
-        if isinstance(loss, FollowsTraining):
+        if hasattr(loss, "progress"):
             raise ValueError(
                 f"{type(loss).__name__} follows the training's progress, which would not reach it in Clamped: "
                 "clamp the losses in it instead"
@@ -25,4 +23,4 @@ class Clamped(nn.Module):
         return self.loss(restored.clamp(0, 1), target)
 
     def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
-        return terms_of(self.loss, restored.clamp(0, 1), target)
+        return self.loss.terms(restored.clamp(0, 1), target) if hasattr(self.loss, "terms") else {}  # pyright: ignore

@@ -1,4 +1,4 @@
-"""What a run needs to go on after any interruption, and its finished weights."""
+"""The checkpoint, from which an interrupted training continues exactly, and the file of the trained weights."""
 
 import io
 import pickle
@@ -19,7 +19,7 @@ from restoration.training.patches import PatchSampler
 
 @dataclass
 class Resumable:
-    """All that changes while a network trains."""
+    """Everything that changes while a network trains."""
 
     model: nn.Module
     loss: nn.Module
@@ -29,90 +29,134 @@ class Resumable:
     seconds: float = 0.0
 
     def state(self) -> dict[str, Any]:
-        """Tensors and plain values that `load` takes; the tensors still change with the training."""
+        """What is the same in all processes, as tensors and plain values."""
         return {
             "model": self.model.state_dict(),
             "loss": self.loss.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "sampler": self.sampler.state(),
-            "global_generator": torch.get_rng_state(),
             "step": self.step,
             "seconds": self.seconds,
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Goes back to a state."""
+        """Takes over a `state`."""
         self.model.load_state_dict(state["model"])
         self.loss.load_state_dict(state["loss"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.sampler.load(state["sampler"])
-        torch.set_rng_state(state["global_generator"])
         self.step, self.seconds = state["step"], state["seconds"]
 
-    def streams(self) -> list[Any]:
-        """Where this process's random numbers are; those of the others lie beside `state` in a checkpoint."""
-        return [self.sampler.state(), torch.get_rng_state()]
+    def random_state(self) -> dict[str, Any]:
+        """The random numbers of this process: those of the sampler, and PyTorch's own, which Dropout draws from."""
+        state = {"sampler": self.sampler.state(), "cpu": torch.get_rng_state()}
+        device = self.sampler.generator.device
+        if device.type == "cuda":
+            state["cuda"] = torch.cuda.get_rng_state(device)
+        return state
 
-    def continue_streams(self, others: list[list[Any]], world: World, seed: int) -> None:
-        """Goes on with this process's random numbers, or begins new ones where the number of processes is another.
+    def load_random(self, state: dict[str, Any]) -> None:
+        """Takes over a `random_state`."""
+        self.sampler.load(state["sampler"])
+        torch.set_rng_state(state["cpu"])
+        if "cuda" in state:
+            torch.cuda.set_rng_state(state["cuda"], self.sampler.generator.device)
 
-        Args:
-            others: `streams` of all processes but the first, as they were at this step.
-            seed: of the run.
-        """
-        streams = [self.streams(), *others]
-        if len(streams) == world.size:
-            sampler, global_generator = streams[world.rank]
-            self.sampler.load(sampler)
-            torch.set_rng_state(global_generator)
-        else:
-            self.sampler.begin(world.seed(seed, self.step))
-            torch.manual_seed(world.seed(seed, self.step))
+    def seed(self, seed: int) -> None:
+        """Begins new random numbers."""
+        self.sampler.begin(seed)
+        torch.manual_seed(seed)
 
 
-def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Writes a training state in place of the last one; on any error the last one stays.
+def resume(run: Resumable, path: Path, identity: dict[str, Any], world: World) -> bool:
+    """Continues from the checkpoint, or else begins with the same weights in all processes.
+
+    With as many processes as before, random numbers continue where they were. With another number, each process begins
+    new ones, seeded by (seed, number of processes, rank, step).
+
+    Returns:
+        Whether there was a checkpoint.
+    """
+    seed = run.sampler.generator.initial_seed()
+    saved = world.from_first(lambda: load_checkpoint(path, identity))
+    if saved is not None:
+        run.load(saved)
+    elif world.size > 1:  # different machines may draw different weights from the same seed
+        run.model.load_state_dict(world.from_first(run.model.state_dict))
+    if saved is not None and len(saved["random"]) == world.size:
+        run.load_random(saved["random"][world.rank])
+    elif saved is not None or world.size > 1:
+        run.seed(world.seed(seed, run.step))
+    return saved is not None
+
+
+def save_checkpoint(run: Resumable, path: Path, identity: dict[str, Any], world: World) -> None:
+    """Replaces the checkpoint; if that fails, the old one stays. All processes call this together.
 
     Raises:
         UserError: the file cannot be written, as on a full disk.
     """
+    random = world.gathered(run.random_state())
+    with world.in_turn():  # no process ends before the checkpoint is written
+        if world.first:
+            write_checkpoint(path, {"identity": identity, **run.state(), "random": random})
+
+
+def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Writes plain values and tensors."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    _write(path, buffer.getbuffer())
+    try:
+        with replacing(path) as temporary:
+            temporary.write_bytes(buffer.getbuffer())
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; the last checkpoint is kept") from error
 
 
 def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
-    """The state of an interrupted run, or None where there is none.
+    """The state in a checkpoint; None if there is no file.
 
     Args:
-        identity: what the run about to start is; the checkpoint must hold the same under "identity".
+        identity: of the run that is about to start; the checkpoint must have the same.
 
     Raises:
-        UserError: the checkpoint is damaged, or belongs to another configuration; both say how to go on.
+        UserError: the file is damaged, or of another run.
     """
     if not path.exists():
         return None
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")
-        found, _ = state["identity"], state["sampler"]
+        saved, _ = state["identity"], state["random"]
     except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError, TypeError) as error:
         raise UserError(
-            f"{path} is not a checkpoint of this program or is damaged; move its folder away to start anew"
+            f"{path} is damaged, or was written by another version of this program; "
+            "move its folder away to train from the start"
         ) from error
-    differences = _differences(found, identity)
-    if differences:
+    differing = differences(saved, identity)
+    if differing:
         raise UserError(
-            f"{path} was trained with another configuration:\n"
-            + "\n".join(f"  {key}: {was} there, {asked} asked for" for key, was, asked in differences)
-            + "\nGive this run a name of its own with variant=NAME, or move the old folder away."
+            f"{path} belongs to a training with another configuration:\n"
+            + "\n".join(f"  {key}: {old} there, {new} asked for" for key, old, new in differing)
+            + "\nGive this training its own name with variant=NAME, or move the old folder away."
         )
     return state
 
 
+def differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
+    """Where two nested dictionaries differ: dotted key, and both values."""
+    rows = []
+    for key in sorted(one.keys() | other.keys()):
+        first, second = one.get(key, "nothing"), other.get(key, "nothing")
+        if isinstance(first, dict) and isinstance(second, dict):
+            rows += differences(first, second, f"{prefix}{key}.")
+        elif first != second:
+            rows.append((prefix + key, first, second))
+    return rows
+
+
 def save_weights(path: Path, model: nn.Module) -> None:
     """Writes the model's weights as safetensors."""
-    with replacing(path) as temporary:
-        save_file({name: weight.contiguous() for name, weight in model.state_dict().items()}, temporary)
+    weights = model.state_dict()
+    with replacing(path) as temporary:  # cloned: safetensors refuses weights that share memory
+        save_file({name: weights[name].clone(memory_format=torch.contiguous_format) for name in weights}, temporary)
 
 
 def load_weights(path: Path, model: nn.Module) -> None:
@@ -124,24 +168,4 @@ def load_weights(path: Path, model: nn.Module) -> None:
     try:
         model.load_state_dict(load_file(path))
     except (SafetensorError, RuntimeError) as error:
-        raise UserError(f"{path} is damaged or of another network; train it again") from error
-
-
-def _write(path: Path, content: memoryview) -> None:
-    try:
-        with replacing(path) as temporary:
-            temporary.write_bytes(content)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; the last checkpoint is still there") from error
-
-
-def _differences(found: dict[str, Any], asked: dict[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
-    """Where two nested dictionaries differ: dotted key, value found, value asked for."""
-    rows = []
-    for key in sorted(found.keys() | asked.keys()):
-        one, other = found.get(key, "nothing"), asked.get(key, "nothing")
-        if isinstance(one, dict) and isinstance(other, dict):
-            rows += _differences(one, other, f"{prefix}{key}.")
-        elif one != other:
-            rows.append((prefix + key, one, other))
-    return rows
+        raise UserError(f"{path} is damaged, or holds the weights of another network; train it again") from error

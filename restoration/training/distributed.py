@@ -1,7 +1,7 @@
-"""The processes that train one network together, as torchrun starts them; without torchrun, this one alone.
+"""The processes that train one network together, started by torchrun; without torchrun, one process alone.
 
-Each holds the whole network and draws patches of its own; gradients are averaged, so that all take the same step.
-Tensors on a GPU travel by NCCL, all others by gloo. Every process must send the same messages in the same order.
+Each process has the whole network and draws its own patches. Gradients are averaged, so that all take the same step.
+Tensors on a GPU travel by NCCL, everything else by gloo. All processes must send the same messages in the same order.
 """
 
 import hashlib
@@ -19,103 +19,126 @@ from torch import distributed as dist
 
 from restoration.errors import UserError
 
-PATIENCE = timedelta(days=1)  # for the others while the first packs photographs; its death ends the wait at once
+TIMEOUT = timedelta(minutes=10)  # for gradients
+PATIENCE = timedelta(days=1)  # for all other messages: the first process may be packing or scoring photographs
+
+# How gloo and NCCL say that the process at the other end is gone.
+CLOSED = (
+    "connection closed by peer",
+    "connection reset by peer",
+    "unexpectedly closed",
+    "broken pipe",
+    "remote process exited",
+)
 
 Value = TypeVar("Value")
 
 
-class Elsewhere(Exception):
-    """Another process of this training has ended; it says why."""
+class PeerProcessFailed(Exception):
+    """Another process of this training has ended; that process prints the reason."""
 
 
 @dataclass(frozen=True)
 class World:
-    """This process among all: `rank` counts from 0. One alone sends nothing."""
+    """This process among all; `rank` counts from 0.
+
+    Attributes:
+        patient: the processes, connected with a timeout of a day; None for one process alone, which sends nothing.
+    """
 
     rank: int = 0
     size: int = 1
+    patient: dist.ProcessGroup | None = None
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that scores, logs and writes."""
+        """Whether this process scores, logs and writes."""
         return self.rank == 0
 
     def share(self, batch: int) -> int:
         """How many patches of a batch each process draws.
 
         Raises:
-            UserError: the batch cannot be shared out equally.
+            UserError: the batch cannot be divided equally.
         """
         if batch % self.size:
             raise UserError(
-                f"budget.batch={batch} cannot be shared by {self.size} processes alike; "
+                f"budget.batch={batch} cannot be divided equally among {self.size} processes; "
                 f"take budget.batch={self.size * max(1, round(batch / self.size))} or another number of processes"
             )
         return batch // self.size
 
     def seed(self, seed: int, step: int) -> int:
-        """The seed of this process's random numbers from `step` on, unlike that of any other rank, size or step."""
+        """The seed of this process's random numbers from `step` on; other ranks, sizes and steps have other seeds."""
         digest = hashlib.sha256(repr((seed, self.size, self.rank, step)).encode()).digest()
         return int.from_bytes(digest[:7], "big")
 
     def average(self, tensors: Iterable[Tensor]) -> None:
-        """Puts the mean over all processes in the place of each tensor.
+        """Replaces each tensor by its mean over all processes.
 
-        One message: the network's 123 k weights would fill one bucket of DistributedDataParallel, which then sends
-        the same message at the same time, after the last gradient, and needs a second, wrapped model for it.
+        One message for all tensors. DistributedDataParallel would send the same message at the same time, because the
+        network's 123 k weights fit into one of its buckets; it would need a second, wrapped model.
         """
         if self.size > 1:
             tensors = list(tensors)
             flat = torch.cat([tensor.flatten() for tensor in tensors])
-            with _unless_another_ended():
+            with self._reported():
                 dist.all_reduce(flat)
             flat /= self.size
             for tensor, mean in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
                 tensor.copy_(mean.view(tensor.shape))
 
-    def largest(self, *numbers: int) -> list[int]:
-        """The largest of each number over all processes, on which all then agree; also a place where all meet."""
-        if self.size == 1:
-            return list(numbers)
-        largest = torch.tensor(numbers)
-        with _unless_another_ended():
-            dist.all_reduce(largest, dist.ReduceOp.MAX)
-        return largest.tolist()
-
     def gathered(self, value: Value) -> list[Value]:
         """The plain values or CPU tensors of all processes, by rank."""
         values = [value] * self.size
         if self.size > 1:
-            with _unless_another_ended():
-                dist.all_gather_object(values, value)
+            with self._reported():
+                dist.all_gather_object(values, value, group=self.patient)
         return values
 
+    def meet(self) -> None:
+        """Waits until all processes are here."""
+        self.gathered(None)
+
     def from_first(self, make: Callable[[], Value]) -> Value:
-        """What `make` gives in the first process, for all: plain values and tensors, which come to the others' CPU."""
+        """What `make` returns in the first process: plain values and tensors, which arrive on the CPU."""
         if self.size == 1:
             return make()
         buffer = io.BytesIO()
         if self.first:
             torch.save(make(), buffer)
         message = [buffer.getvalue()]
-        with _unless_another_ended():
-            dist.broadcast_object_list(message)
+        with self._reported():
+            dist.broadcast_object_list(message, group=self.patient)
         return torch.load(io.BytesIO(message[0]), weights_only=True, map_location="cpu")
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:
-        """The first process goes through alone and makes the files that the others, after it, find."""
+        """The first process goes first, alone, and makes the files that the others then read."""
         if not self.first:
-            self.largest(0)
+            self.meet()
         yield
         if self.first:
-            self.largest(0)
+            self.meet()
 
     def leave_to(self, rank: int) -> None:
-        """Lets process `rank` go on, to report why it ends; the others wait for its end and follow."""
+        """Lets only process `rank` continue, to report an error; the others wait until that process has ended."""
         if self.rank != rank:
-            self.largest(0)
-            raise Elsewhere
+            self.meet()
+            raise PeerProcessFailed
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Names this process in an error of a collective, unless only the connection to another process is closed."""
+        try:
+            yield
+        except RuntimeError as error:
+            if any(words in str(error).lower() for words in CLOSED):
+                raise PeerProcessFailed from error
+            raise UserError(
+                f"process {self.rank} of {self.size} failed to exchange data with the others: "
+                f"{type(error).__name__}: {error}"
+            ) from error
 
 
 ALONE = World()
@@ -123,21 +146,15 @@ ALONE = World()
 
 @contextmanager
 def joined() -> Iterator[World]:
-    """All processes of this torchrun; their first one ends last, or on an error each as it can."""
+    """All processes of this torchrun. The first one ends last; after an error each process ends when it can."""
     size = int(os.environ["WORLD_SIZE"]) if dist.is_torchelastic_launched() else 1
     if size == 1:
         yield ALONE
         return
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
-    world = World(dist.get_rank(), size)
-    yield world  # after an error the messages under way are not waited for: the group ends with the process
-    world.largest(0)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=TIMEOUT)
+    patient = dist.new_group(backend="gloo", timeout=PATIENCE)
+    assert isinstance(patient, dist.ProcessGroup)
+    world = World(dist.get_rank(), size, patient)
+    yield world  # after an error, pending messages are not waited for: the connections close with the process
+    world.meet()
     dist.destroy_process_group()
-
-
-@contextmanager
-def _unless_another_ended() -> Iterator[None]:
-    try:
-        yield
-    except RuntimeError as error:  # gloo: the connection is closed
-        raise Elsewhere from error

@@ -1,16 +1,13 @@
-"""The training loop: one function, from the first batch to the last.
+"""The training loop. The budget, optimizer and schedule are the same for every loss; only the gradients differ."""
 
-Whatever the loss, the same budget, optimiser and schedule; only the gradients differ.
-"""
-
-import copy
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from safetensors.torch import save_file
@@ -21,15 +18,24 @@ from restoration.errors import UserError
 from restoration.files import replacing
 from restoration.scoring.evaluate import Validation
 from restoration.training.budget import Budget
-from restoration.training.checkpoint import Resumable, load_checkpoint, save_checkpoint
+from restoration.training.checkpoint import Resumable, resume, save_checkpoint
 from restoration.training.distributed import ALONE, World
-from restoration.training.objective import FollowsTraining, Objective, objective_of, terms_of
 from restoration.training.patches import PatchSampler
-from restoration.training.progress import Display, log_loss, log_tracked, log_validation
+from restoration.training.progress import ProgressLine, log_loss, log_tests, log_validation, terms_of
+
+
+@runtime_checkable
+class FollowsTraining(Protocol):
+    """A loss that changes during the training: before each step, `progress` is set to the share of steps done."""
+
+    progress: float
+
+
+Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # degraded, target -> restored, loss
 
 
 class Interrupted(Exception):
-    """SIGINT or SIGTERM came; the checkpoint has been written."""
+    """SIGINT or SIGTERM stopped the training; its checkpoint is written."""
 
     def __init__(self, number: int):
         super().__init__(signal.Signals(number).name)
@@ -54,195 +60,185 @@ def train(
     check_steps: int = 50,
     compiled: bool = False,
 ) -> float:
-    """Trains `model` in place; goes on where a checkpoint in `folder` ends.
+    """Trains `model` in place, from the checkpoint in `folder` if there is one.
 
     Args:
-        sampler: of this process's share of each batch. With as many processes as before, random numbers go on where
-            they were; with another number each process begins a stream seeded by (seed, processes, rank, step).
-        identity: nested plain values that say what this run is; a checkpoint of another run is refused.
-        bf16: autocast the network (not the loss) to bfloat16.
-        tracked: test sets whose curves are drawn beside the validation's: to look at, never to choose anything by.
+        sampler: draws this process's share of each batch.
+        identity: nested plain values that say which run this is; a checkpoint of another run is refused.
+        bf16: run the network, but not the loss, under bfloat16 autocast.
+        tracked: test sets whose scores are logged with those of the validation; nothing is chosen by them.
         world: the processes that train together; the loss must be a mean over its patches.
-        check_steps: look for non-finite values every so many steps, and before every checkpoint, for a GPU must be
-            waited for. When a look fails, the steps since the last are repeated one by one to find the batch.
-        compiled: let torch.compile fuse network and loss: faster after a minute, rounded otherwise.
+        check_steps: steps between two looks for non-finite values; a look waits for the GPU.
+        compiled: compile network and loss with torch.compile: faster after a minute, with other rounding errors.
 
     Returns:
-        Seconds of training over all its interruptions, validation and logging included.
+        Seconds of training, with validation and logging, over all interruptions.
 
     Raises:
-        Interrupted: on SIGINT or SIGTERM to any process, in all of them after the same step and a checkpoint.
-        UserError: a value is not finite; or the checkpoint is of another run, or cannot be written.
-        Elsewhere: another process failed.
+        Interrupted: SIGINT or SIGTERM reached any process; all stop after the same step, with a checkpoint.
+        UserError: a value is not finite, network or loss fail, the checkpoint is of another run or cannot be written.
+        PeerProcessFailed: another process failed.
     """
     run = Resumable(model, loss, optimizer, sampler)
-    resumed = _begin(run, folder / "checkpoint.pt", identity, world)
-    # a checkpoint comes after the validation of its step
-    validation_steps = budget.validation_steps() - ({run.step} if resumed else set())
-    watch = _Watch(run, check_steps)
-    objective = objective_of(model, loss, bf16=bf16, compiled=compiled)
-    follower = loss if isinstance(loss, FollowsTraining) else None
-    alone = world.size == 1
-    losses: list[Tensor] = []  # since the last log
-    stop = due = 0  # the signal that ends the run and whether it is time for a checkpoint, as all processes agreed
+    resumed = resume(run, folder / "checkpoint.pt", identity, world)
+    validation_steps = budget.validation_steps() - ({run.step} if resumed else set())  # validated before the checkpoint
+    objective = _objective(model, loss, bf16=bf16, compiled=compiled)
+    unchecked: list[Batch] = []  # since the last look
+    unlogged: list[Tensor] = []  # losses since the last log
+    stop = due = 0  # the signal to stop for, and whether a checkpoint is due, as agreed by all processes
     last_checkpoint = time.perf_counter()
     started = last_checkpoint - run.seconds
     with (
         SummaryWriter(str(folder), purge_step=run.step * budget.batch + 1) if world.first else nullcontext() as board,
-        _signals(alone=alone) as received,
-        Display(budget.steps, budget.batch, run.step, shown=world.first) as display,
+        _signals(alone=world.size == 1) as received,
+        ProgressLine(budget.steps, budget.batch, run.step, shown=world.first) as line,
     ):
         while True:
+            # validate
             if board and run.step in validation_steps:
-                display.validated(run.step, log_validation(board, validation, model, run.step * budget.batch))
-                log_tracked(board, tracked, model, run.step * budget.batch)
+                line.validated(run.step, log_validation(board, validation, model, run.step * budget.batch))
+                log_tests(board, tracked, model, run.step * budget.batch)
+
+            # checkpoint
             run.seconds = time.perf_counter() - started
             if due or stop or run.step == budget.steps:
-                _save(run, folder / "checkpoint.pt", identity, world, board)
+                if board:
+                    board.flush()
+                save_checkpoint(run, folder / "checkpoint.pt", identity, world)
                 last_checkpoint = time.perf_counter()
             if run.step == budget.steps:
                 return run.seconds
             if stop:
                 raise Interrupted(stop)
-            watch.remember(now=alone and bool(received))
 
+            # learning rate, and the progress of a loss that follows the training
             for group in optimizer.param_groups:
                 group["lr"] = budget.learning_rate_at(run.step)
-            if follower is not None:
-                follower.progress = run.step / budget.steps
-            batch = _backward(model, objective, sampler)
+            if isinstance(loss, FollowsTraining):
+                loss.progress = run.step / budget.steps
+
+            # forward and backward
+            degraded, target = sampler.sample()
+            with _named_step(folder, run.step + 1, degraded, target):
+                batch = _forward_backward(model, objective, degraded, target)
             run.step += 1
+            unchecked.append(batch)
+
+            # look for non-finite values, signals and a due checkpoint
             stop = due = 0
-            if watch.looks(now=run.step == budget.steps or (alone and bool(received))):
-                finite = torch.isfinite(sum(losses, batch.loss + _gradient_norm(model)))
+            if run.step % check_steps == 0 or run.step == budget.steps or (world.size == 1 and received):
                 overdue = time.perf_counter() - last_checkpoint > checkpoint_seconds
-                failed, stop, due = world.largest(
-                    0 if finite else world.size - world.rank, max(received, default=0), overdue
-                )
-                if failed and watch.knows:
-                    world.leave_to(world.size - failed)  # the first that saw it
-                    raise _not_finite(folder, loss, batch, run.step)
-                if failed:
-                    watch.repeat()
-                    losses.clear()
-                    continue
-            world.average([batch.loss, *_gradients(model)])
+                looks = world.gathered((_first_not_finite(unchecked), max(received, default=0), overdue))
+                failures = [(first, rank) for rank, (first, _, _) in enumerate(looks) if first is not None]
+                if failures:
+                    first, rank = min(failures)
+                    world.leave_to(rank)
+                    raise _not_finite(folder, loss, unchecked[first], run.step - len(unchecked) + first + 1)
+                stop, due = max(stop for _, stop, _ in looks), max(due for _, _, due in looks)
+                unchecked.clear()
+
+            # step
+            mean_loss = batch.loss.clone()
+            world.average([mean_loss, *_gradients(model)])
             optimizer.step()
-            losses.append(batch.loss)
+
+            # log
+            unlogged.append(mean_loss)
             if run.step % log_steps == 0:
                 if board:
-                    mean = torch.stack(losses).mean()
-                    log_loss(board, loss, batch.restored, batch.target, mean, run.step * budget.batch)
-                losses.clear()
-            display.advance(run.step)
+                    mean_loss = torch.stack(unlogged).mean()
+                    log_loss(board, loss, batch.restored, batch.target, mean_loss, run.step * budget.batch)
+                unlogged.clear()
+            line.advance(run.step)
 
 
-def _begin(run: Resumable, checkpoint: Path, identity: dict[str, Any], world: World) -> bool:
-    """Goes back to the checkpoint where there is one, or else begins alike in all processes; whether there is one."""
-    seed = run.sampler.generator.initial_seed()
-    saved = world.from_first(lambda: load_checkpoint(checkpoint, identity))
-    if saved is not None:
-        run.load(saved)
-    elif world.size > 1:  # machines of different kinds may draw different weights from one seed
-        run.model.load_state_dict(world.from_first(run.model.state_dict))
-    run.continue_streams((saved or {}).get("other_streams", []), world, seed)
-    return saved is not None
-
-
-def _save(
-    run: Resumable, checkpoint: Path, identity: dict[str, Any], world: World, board: SummaryWriter | None
-) -> None:
-    """Writes the checkpoint, of all processes together, once the curves up to it are written."""
-    other_streams = world.gathered(run.streams())[1:]
-    with world.in_turn():  # no process ends before the checkpoint is written
-        if board:
-            board.flush()
-            save_checkpoint(checkpoint, {"identity": identity, **run.state(), "other_streams": other_streams})
-
-
-class _Watch:
-    """When to look for values that are not finite, and how to find the batch that made one.
-
-    A look waits for the GPU, so it comes every so many steps; after one that fails, the steps since the last good one
-    are repeated, with a look at each.
-    """
-
-    def __init__(self, run: Resumable, every: int):
-        self.run = run
-        self.every = every
-        self.repeated = 0  # the last of the steps that are repeated
-        self.good = copy.deepcopy(run.state())
-
-    def looks(self, *, now: bool) -> bool:
-        """Whether this step is looked at."""
-        return now or self.run.step % self.every == 0 or self.run.step <= self.repeated
-
-    @property
-    def knows(self) -> bool:
-        """Whether a failing look can only mean this step's batch."""
-        return self.every == 1 or self.run.step <= self.repeated
-
-    def remember(self, *, now: bool) -> None:
-        """Takes the state between two steps for good if it has been looked at; `repeat` goes back to it."""
-        if self.every > 1 and self.looks(now=now):
-            self.good = copy.deepcopy(self.run.state())
-
-    def repeat(self) -> None:
-        self.repeated = self.run.step
-        self.run.load(self.good)
-
-
-class Batch(NamedTuple):
-    """What one step saw: images (N, 3, 31, 31), `restored` in float32, and the loss."""
+@dataclass(frozen=True)
+class Batch:
+    """One step's images, (N, 3, 31, 31), `restored` in float32; its loss, and the norm of its gradient."""
 
     degraded: Tensor
     target: Tensor
     restored: Tensor
     loss: Tensor
+    gradient_norm: Tensor
 
 
-def _backward(model: nn.Module, objective: Objective, sampler: PatchSampler) -> Batch:
-    """Leaves the gradient of a new batch in the model."""
-    degraded, target = sampler.sample()
+def _objective(model: nn.Module, loss: nn.Module, *, bf16: bool, compiled: bool) -> Objective:
+    """Network and loss as one function; both of its results have the precision of the weights."""
+
+    def objective(degraded: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast(degraded.device.type, torch.bfloat16, enabled=bf16):
+            restored = model(degraded)
+        if bf16:
+            restored = restored.to(torch.float32, memory_format=torch.contiguous_format)
+        return restored, loss(restored, target)
+
+    return torch.compile(objective) if compiled else objective
+
+
+def _forward_backward(model: nn.Module, objective: Objective, degraded: Tensor, target: Tensor) -> Batch:
+    """Leaves the gradient in the model."""
     restored, value = objective(degraded, target)
     model.zero_grad()
     value.backward()
-    return Batch(degraded, target, restored.detach(), value.detach())
+    norm = nn.utils.get_total_norm(_gradients(model))
+    return Batch(degraded, target, restored.detach(), value.detach(), norm)
 
 
 def _gradients(model: nn.Module) -> list[Tensor]:
     return [weight.grad for weight in model.parameters() if weight.grad is not None]
 
 
-def _gradient_norm(model: nn.Module) -> Tensor:
-    return nn.utils.get_total_norm(_gradients(model))
+def _first_not_finite(batches: list[Batch]) -> int | None:
+    """The index of the first batch whose loss or gradient is not finite; waits for the GPU once."""
+    finite = torch.stack([batch.loss + batch.gradient_norm for batch in batches]).isfinite().tolist()
+    return finite.index(False) if False in finite else None
 
 
 def _not_finite(folder: Path, loss: nn.Module, batch: Batch, step: int) -> UserError:
-    """Saves the batch and says which quantity was not finite first."""
-    suspects = {
+    """Saves the batch and names the first quantity that is not finite."""
+    quantities = {
         "the target": batch.target,
         "the degraded input": batch.degraded,
         "the network's output": batch.restored,
         **{f"the loss term {name}": term for name, term in terms_of(loss, batch.restored, batch.target).items()},
         "the loss": batch.loss,
     }
-    culprit = next((name for name, tensor in suspects.items() if not tensor.isfinite().all()), "a gradient of the loss")
+    culprit = next((name for name, tensor in quantities.items() if not tensor.isfinite().all()), "the gradient")
+    path = _save_batch(folder, degraded=batch.degraded, target=batch.target, restored=batch.restored, loss=batch.loss)
+    return UserError(
+        f"{culprit} is not finite at step {step} ({type(loss).__name__}). The batch is saved in {path}; the last "
+        "checkpoint, if any, is from before. If the loss is right, lower budget.learning_rate."
+    )
+
+
+def _save_batch(folder: Path, **tensors: Tensor) -> Path:
     path = folder / "failed_batch.safetensors"
     with replacing(path) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in batch._asdict().items()}, temporary)
-    return UserError(
-        f"{culprit} is not finite at step {step} ({type(loss).__name__}). The batch is in {path}; the last "
-        "checkpoint, if any, is from before. If the loss is sound, a lower budget.learning_rate is the usual cure."
-    )
+        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary)
+    return path
+
+
+@contextmanager
+def _named_step(folder: Path, step: int, degraded: Tensor, target: Tensor) -> Iterator[None]:
+    """Saves the batch of a step that raises an error, and names the step."""
+    try:
+        yield
+    except Exception as error:
+        path = _save_batch(folder, degraded=degraded, target=target)
+        raise UserError(
+            f"the network or the loss failed at step {step}: {type(error).__name__}: {error}\n"
+            f"The batch is saved in {path}; the last checkpoint, if any, is from before."
+        ) from error
 
 
 @contextmanager
 def _signals(*, alone: bool) -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM instead of dying of the first one; a second one is obeyed at once.
+    """Collects the numbers of SIGINT and SIGTERM.
 
     Args:
-        alone: there are no other processes. Else a second one is collected too: a cluster and torchrun both send them.
+        alone: this is the only process: a second signal ends it at once. With several processes every signal is
+            collected, because both the cluster and torchrun send them.
     """
     received: list[int] = []
 
