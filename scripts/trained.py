@@ -1,16 +1,23 @@
 """What a run's folder holds: what it was trained with, and the network."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
+import hydra
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from restoration.study.runs import Run
+from restoration.datasets.pack import pack_set
+from restoration.datasets.photos import PackedPhotos
+from restoration.names import ordered_columns
+from restoration.study.runs import Run, of_first_seed, read_provenance
 from restoration.tasks import Task
 from restoration.training.checkpoint import load_weights
 
 
 def config_of(run: Run) -> DictConfig | ListConfig:
-    """All that was composed for its training."""
+    """The configuration that the run was trained with."""
     return OmegaConf.load(run.folder / "config.yaml")
 
 
@@ -20,12 +27,31 @@ def built_loss(config: DictConfig) -> torch.nn.Module:
 
 
 def task_of(run: Run) -> Task:
-    """What its network restores."""
     return instantiate(config_of(run).task)
 
 
 def trained_network(run: Run, device: torch.device) -> torch.nn.Module:
-    """Its network as trained last, channels last."""
+    """The network as trained last, channels last."""
     model = instantiate(config_of(run).model)
     load_weights(run.folder / "model.safetensors", model)
     return model.to(device, memory_format=torch.channels_last)
+
+
+def networks_of(runs: Iterable[Run], task: str) -> dict[str, torch.nn.Module]:
+    """The networks of one task by the title of their loss, of the first seed, in the order of the tables."""
+    firsts = {run.loss: run for run in of_first_seed(run for run in runs if run.task == task)}
+    present = [loss for loss in ordered_columns(firsts) if (firsts[loss].folder / "model.safetensors").exists()]
+    return {
+        read_provenance(firsts[loss])["study"]["title"]: trained_network(firsts[loss], torch.device("cpu"))
+        for loss in present
+    }
+
+
+def named_data(name: str) -> DictConfig:
+    """The data set of a configuration."""
+    return hydra.compose("train", [f"data={name}"]).data
+
+
+def packed_tests(data: DictConfig, packs: Path) -> dict[str, PackedPhotos]:
+    """The photographs of each test set."""
+    return pack_set(instantiate(data), packs).test

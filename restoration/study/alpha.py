@@ -7,13 +7,12 @@ alike: each is the same as α' / (1 − α') = α / ((1 − α)·u), or α' = α
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from restoration.study.rendering import Cell, Table
-from restoration.study.report.contents import Curves, Series
 from restoration.study.scales import scale_of
 from restoration.study.scores import Scores
 from restoration.study.statistics import Condition, Difference
@@ -167,24 +166,6 @@ def alpha_table(study: AlphaStudy) -> Table:
             f"below each value: its difference to α = 0.84 in 8-bit levels with the 95 % interval; {study.basis()}",
         ],
     )
-
-
-def alpha_curves(studies: Sequence[AlphaStudy]) -> Iterator[Curves]:
-    """PSNR below the best, a curve for each test set of one task, and L1's share of the gradient, on one axis."""
-    first = studies[0]
-    marks = [(it.log_odds, SHORT[it.key]) for it in first.along_the_axis() if it.named]
-    axis = "log₁₀ of α / (1 − α), L1 in the unit range"
-    note = "Left more L1, right more MS-SSIM. −3 is α = 0.001 in the unit range, 0 is 0.5; 8-bit levels move by 2.41."
-    series = []
-    for study in studies:  # test sets are some dB apart, settings tenths
-        settings, best = study.along_the_axis(), study.mean(study.best(), "psnr")
-        lost = [study.mean(it, "psnr") - best for it in settings]
-        series.append(Series(study.at.test_set, [it.log_odds for it in settings], lost))
-    yield Curves(f"PSNR and α: {first.at.task}", axis, "PSNR below the best (dB)", series, [note], marks)
-    known = [it for it in first.along_the_axis() if not math.isnan(it.share)]
-    if known:
-        shares = Series("L1", [it.log_odds for it in known], [100 * it.share for it in known])
-        yield Curves(f"L1's share of the gradient and α: {first.at.task}", axis, "share of L1 (%)", [shares], (), marks)
 
 
 def alpha_overview(studies: Sequence[AlphaStudy]) -> Table:

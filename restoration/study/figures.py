@@ -1,93 +1,240 @@
-"""The paper's figures: crops side by side (degraded, every loss, truth), and curves."""
+"""The figures of a study as SVG, from plain tables: curves, differences, the sweep of α.
 
-from collections.abc import Mapping, Sequence
-from itertools import cycle
-from pathlib import Path
+The same table gives the same bytes. An SVG has a white ground, since it is shown on light and on dark pages.
+"""
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from io import StringIO
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
-import torch
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
-from torch.nn import functional
+from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter, FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
-from restoration.files import replacing
-from restoration.scoring.protocol import Protocol
-from restoration.study.report.contents import Curves
+from restoration.names import LOSS_ORDER, ordered_columns
 
-SIDE = 96
-TRUTH = "truth"  # the title of its column
-AMPLIFIED = 4  # how much errors are
+WIDTH = 7.2  # inches of an SVG
+HEIGHT = 1.4  # inches of a panel
+TOP, BETWEEN, BELOW = 0.25, 0.75, 0.38  # inches above all panels, between rows, and of these below a panel
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "",  # the same identifiers in every run
+    "svg.fonttype": "none",  # letters stay letters: the file is small and can be searched
+    "font.sans-serif": ["DejaVu Sans", "sans-serif"],
+    "font.size": 8,
+    "axes.titlesize": 7.5,
+    "axes.titlepad": 4,
+    "axes.grid": True,
+    "grid.color": "0.9",
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "0.5",
+    "xtick.color": "0.3",
+    "ytick.color": "0.3",
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4.5,
+    "legend.frameon": False,
+}
+ALPHAS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99)  # ticks
 
 
-def hardest_window(degraded: Tensor, target: Tensor, *, side: int = SIDE) -> tuple[slice, slice]:
-    """The side x side window in which the degraded image errs most: a rule, so that nobody picks crops by hand."""
-    side = min(side, *target.shape[1:])
-    errors = functional.avg_pool2d((degraded - target).square().mean(dim=0)[None], side, stride=4)[0]
-    row, column = divmod(int(errors.argmax()), errors.shape[1])
-    return slice(4 * row, 4 * row + side), slice(4 * column, 4 * column + side)
+class Look(NamedTuple):
+    """How a loss is drawn: no other loss has the same dash and marker."""
+
+    colour: str
+    dash: Any  # as matplotlib names it
+    marker: str
 
 
-def save_crops(rows: Mapping[str, Mapping[str, Tensor]], columns: Sequence[str], path: Path) -> None:
-    """Draws crops (3, h, w) in [0, 1] into a PNG: a column for each title, a row for each task and, where it has a crop
-    under TRUTH, one of what is wrong with the others.
+COLOURS = ("#0072b2", "#d55e00", "#000000", "#cc79a7", "#009e73", "#6b0f1a", "#2b2bd0")
+DASHES = ("solid", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+FIRST = ("l2", "l1", "mix", "ms_ssim", "ssim5", "ms_ssim_l2", "ssim9")  # each has a colour of its own
+
+
+def looks(losses: Iterable[str]) -> dict[str, Look]:
+    """The look of each loss, in the order of the tables. A loss of `names.LOSS_ORDER` looks the same everywhere."""
+    names = ordered_columns(losses)
+    order = dict.fromkeys([*FIRST, *LOSS_ORDER, *names])
+    every = dict(zip(order, map(Look, *map(itertools.cycle, (COLOURS, DASHES, MARKERS))), strict=False))
+    return {name: every[name] for name in names}
+
+
+def curves(frame: pd.DataFrame, titles: Mapping[str, str], *, columns: int = 2, switch: float | None = None) -> str:
+    """Values against patches seen, a panel for each value of `panel`, scaled to the second half of the training.
 
     Args:
-        rows: crops by column title, by task; a title that a task lacks stays empty.
+        frame: columns panel (its title), loss, seed, patches, value. Of several seeds the line is the mean, and a band
+            reaches from the least value to the greatest.
+        titles: of the losses, by name.
+        switch: patches after which one loss takes the place of another.
+
+    Returns:
+        An SVG, as all figures.
     """
-    lines = []
-    for task, crops in rows.items():
-        lines.append((task, crops))
-        if TRUTH in crops:
-            lines.append((f"error × {AMPLIFIED}", _errors(crops)))
-    figure = Figure(figsize=(1.5 * len(columns), 1.62 * len(lines)), layout="constrained")
-    grid = figure.subplots(len(lines), len(columns), squeeze=False)
-    for places, (label, crops) in zip(grid, lines, strict=True):
-        places[0].set_ylabel(label)
-        for axes, title in zip(places, columns, strict=True):
-            axes.set(xticks=[], yticks=[], frame_on=False)
-            if title in crops:
-                axes.set_title(title, fontsize=9)
-                axes.imshow(crops[title].permute(1, 2, 0).numpy(), interpolation="nearest")
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=130)
+    shown = looks(frame["loss"].unique())
+    panels = list(frame.groupby("panel", sort=False))
+    with mpl.rc_context(STYLE):
+        figure, places = _panels(len(panels), columns)
+        for axes, (title, rows) in zip(places, panels, strict=True):
+            for loss, look in shown.items():
+                _curve(axes, rows[rows["loss"] == loss], look)
+            later = rows.loc[rows["patches"] >= rows["patches"].max() / 2, "value"]
+            axes.set(title=title, ylim=_padded(later.min(), later.max()), xlim=(0, None))
+            axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+            axes.yaxis.set_major_locator(MaxNLocator(5))
+            if switch is not None:
+                axes.axvline(switch, color="0.5", linewidth=0.8, linestyle=":")
+        for axes in places[-columns:]:
+            axes.set_xlabel("patches seen" if switch is None else "patches seen; dotted: switch")
+        _legend(figure, {titles[loss]: look for loss, look in shown.items()})
+        return _svg(figure)
 
 
-def _errors(crops: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What is wrong with every crop, around grey."""
-    truth = crops[TRUTH]
-    return {title: (0.5 + AMPLIFIED * (crop - truth)).clamp(0, 1) for title, crop in crops.items() if crop is not truth}
+def _curve(axes: Axes, rows: pd.DataFrame, look: Look) -> None:
+    """A line with at most eight markers, of which the last is at its end: so it stays a line."""
+    if rows.empty:
+        return
+    values = rows.groupby("patches")["value"].agg(["mean", "min", "max"])
+    if rows["seed"].nunique() > 1:
+        axes.fill_between(values.index, values["min"], values["max"], color=look.colour, alpha=0.15, linewidth=0)
+    last, every = len(values) - 1, len(values) // 8 + 1
+    marks = (last % every, every)
+    axes.plot(values.index, values["mean"], color=look.colour, linestyle=look.dash, marker=look.marker, markevery=marks)
 
 
-def save_curves(diagrams: Sequence[Curves], path: Path) -> None:
-    """Draws diagrams into an SVG, two in a row."""
-    height = -(-len(diagrams) // 2)
-    figure = Figure(figsize=(9, 3.2 * height), layout="constrained")
-    for number, curves in enumerate(diagrams, start=1):
-        axes = figure.add_subplot(height, 2, number)
-        for series in curves.series:
-            axes.plot(series.x, series.y, marker=".", label=series.name)
-        heights = cycle((0.02, 0.3))  # so that no name meets its neighbour's
-        for height_of_name, (place, name) in zip(heights, sorted(curves.marks), strict=False):
-            axes.axvline(place, color="0.6", linewidth=0.8, linestyle="--", zorder=1)
-            across, behind = axes.get_xaxis_transform(), {"facecolor": "white", "edgecolor": "none", "pad": 1}
-            style = {"rotation": 90, "fontsize": 7, "color": "0.4", "ha": "center", "bbox": behind, "zorder": 1}
-            axes.text(place, height_of_name, name, transform=across, **style)
-        axes.set_title(curves.title, fontsize=9)
-        axes.set_xlabel(curves.x_label, fontsize=8)
-        axes.set_ylabel(curves.y_label, fontsize=8)
-        axes.tick_params(labelsize=7)
-        axes.legend(fontsize=7)
-    with mpl.rc_context({"svg.hashsalt": ""}), replacing(path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})  # the same bytes again
+def differences(frame: pd.DataFrame, titles: Mapping[str, str], *, label: str, columns: int = 2) -> str:
+    """Differences to one loss with their intervals, a line for each loss, a panel for each value of `panel`.
+
+    Args:
+        frame: columns panel (its title), loss, value, low, high, margin (of what counts as equal, drawn as a band).
+        titles: of the losses, by name.
+        label: of the axes below.
+    """
+    shown = looks(frame["loss"].unique())
+    panels = list(frame.groupby("panel", sort=False))
+    with mpl.rc_context(STYLE):
+        figure, places = _panels(len(panels), columns, height=0.17 * len(shown), left=0.1, margin=0.9)
+        for axes, (title, rows) in zip(places, panels, strict=True):
+            margin = rows["margin"].iloc[0]
+            axes.axvspan(-margin, margin, color="0.9", linewidth=0)
+            axes.axvline(0, color="0.5", linewidth=0.8)
+            for line, (loss, look) in enumerate(shown.items()):
+                for _, row in rows[rows["loss"] == loss].iterrows():
+                    axes.plot([row["low"], row["high"]], [line, line], color=look.colour)
+                    axes.plot(row["value"], line, color=look.colour, marker=look.marker)
+            axes.set(title=title, ylim=(len(shown) - 0.5, -0.5))
+            axes.set_yticks(range(len(shown)), [])
+            axes.xaxis.set_major_locator(MaxNLocator(3))
+        for axes in places[::columns]:
+            axes.set_yticks(range(len(shown)), [titles[loss] for loss in shown])
+        for axes in places[-columns:]:
+            axes.set_xlabel(label)
+        return _svg(figure)
 
 
-def pixels_of(image: Tensor) -> np.ndarray:
-    """(3, H, W) -> what would be saved, (H, W, 3) uint8."""
-    return (as_saved(image) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+def alpha(frame: pd.DataFrame, readings: Mapping[str, float]) -> str:
+    """How far each α of Mix is behind the best one, and L1's share of the gradient, a row of panels for each task.
+
+    Args:
+        frame: columns task (its title), test_set (its title), alpha (with L1 in the unit range, 0 < alpha < 1), value,
+            low, high (dB behind the best; the last two may be unknown), share (of L1, 0 to 1; may be unknown).
+        readings: α, with L1 in the unit range, of what people mean by Mix's α, by a short name.
+    """
+    tasks = list(frame.groupby("task", sort=False))
+    tests = dict(zip(frame["test_set"].unique(), map(Look, COLOURS, DASHES, MARKERS), strict=False))
+    with mpl.rc_context(STYLE):
+        figure, places = _panels(2 * len(tasks), 2, height=1.8, left=0.55)
+        for (title, rows), lost, share in zip(tasks, places[::2], places[1::2], strict=True):
+            for test, look in tests.items():
+                _sweep(lost, rows[rows["test_set"] == test], look)
+            shares = rows.dropna(subset="share").drop_duplicates("alpha").sort_values("alpha")
+            share.plot(_log_odds(shares["alpha"]), 100 * shares["share"], color="0.3", marker=".")
+            lost.set(title=title, ylabel="PSNR behind the best (dB)")
+            share.set(title=f"{title}: gradient", ylabel="share of L1 (%)", ylim=(0, 100))
+            for axes in (lost, share):
+                _alpha_axis(axes, readings)
+        for axes in places[-2:]:
+            axes.set_xlabel("α, L1 in the unit range")
+        _legend(figure, tests)
+        return _svg(figure)
 
 
-def as_saved(image: Tensor) -> Tensor:
-    """What a viewer of the saved file would see: clamped and rounded to 8 bits."""
-    with torch.inference_mode():
-        return Protocol().prepare(image)[0]
+def _sweep(axes: Axes, rows: pd.DataFrame, look: Look) -> None:
+    rows = rows.sort_values("alpha")
+    places = _log_odds(rows["alpha"])
+    axes.vlines(places, rows["low"], rows["high"], color=look.colour, linewidth=0.8)
+    axes.plot(places, rows["value"], color=look.colour, linestyle=look.dash, marker=look.marker)
+
+
+def _alpha_axis(axes: Axes, readings: Mapping[str, float]) -> None:
+    """Ticks of α below, of the same α with L1 in 8-bit levels above; dotted lines for the readings."""
+    axes.xaxis.set_major_locator(FixedLocator(_log_odds(ALPHAS).tolist()))
+    axes.xaxis.set_major_formatter(FixedFormatter([f"{alpha:g}" for alpha in ALPHAS]))
+    above = axes.secondary_xaxis("top", functions=(lambda x: x + np.log10(255), lambda x: x - np.log10(255)))
+    above.xaxis.set_major_locator(FixedLocator(_log_odds(ALPHAS[1:]).tolist()))
+    above.xaxis.set_major_formatter(FixedFormatter([f"{alpha:g}" for alpha in ALPHAS[1:]]))
+    above.xaxis.set_minor_locator(NullLocator())
+    for number, (name, place) in enumerate(sorted(readings.items(), key=lambda reading: reading[1])):
+        x = float(_log_odds(place))
+        axes.axvline(x, color="0.6", linewidth=0.8, linestyle=":")
+        axes.text(
+            x,
+            (0.02, 0.3)[number % 2],
+            name,
+            transform=axes.get_xaxis_transform(),
+            rotation=90,
+            fontsize=6.5,
+            color="0.4",
+            ha="center",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        )
+
+
+def _log_odds(alpha: Sequence[float] | pd.Series | float) -> np.ndarray:
+    odds = np.asarray(alpha, dtype=float)
+    return np.log10(odds / (1 - odds))
+
+
+def _panels(
+    count: int, columns: int, *, height: float = HEIGHT, left: float = 0.5, margin: float = 0.05
+) -> tuple[Figure, list[Axes]]:
+    """Panels in rows, placed in inches: no text is measured, since versions of FreeType disagree about its size.
+
+    Args:
+        left: room for tick labels beside each panel.
+        margin: more room at the left of the figure.
+    """
+    rows = -(-count // columns)
+    tall = rows * (height + BETWEEN) + TOP
+    figure = Figure(figsize=(WIDTH, tall))
+    width = (WIDTH - margin) / columns
+    places = []
+    for row, column in itertools.islice(itertools.product(range(rows), range(columns)), count):
+        corner = (margin + column * width + left, tall - TOP - (row + 1) * (height + BETWEEN) + BELOW)
+        box = np.divide([*corner, width - left - 0.1, height], [WIDTH, tall, WIDTH, tall])
+        places.append(figure.add_axes(tuple(box)))
+    return figure, places
+
+
+def _legend(figure: Figure, looks_: Mapping[str, Look]) -> None:
+    lines = [Line2D([], [], color=it.colour, linestyle=it.dash, marker=it.marker) for it in looks_.values()]
+    figure.legend(lines, list(looks_), loc="upper left", ncols=7, columnspacing=1.2, borderaxespad=0.3)
+
+
+def _padded(low: float, high: float) -> tuple[float, float]:
+    room = 0.06 * (high - low) or abs(high) / 10 or 1
+    return low - room, high + room
+
+
+def _svg(figure: Figure) -> str:
+    """Coordinates have two decimals, hundredths of a point: a third of the file goes, and differences of machines."""
+    text = StringIO()
+    figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    return re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", text.getvalue())

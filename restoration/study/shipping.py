@@ -15,7 +15,7 @@ from restoration.networks.cnn import RestorationCNN
 from restoration.networks.inference import restore_image
 from restoration.pretrained import TASKS, weights_file
 from restoration.scoring.evaluate import noise_of
-from restoration.study.figures import as_saved
+from restoration.study.report.drawing import as_saved
 from restoration.study.runs import Run, read_provenance
 from restoration.tasks import Task
 

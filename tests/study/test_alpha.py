@@ -9,7 +9,6 @@ from restoration.study.alpha import (
     AlphaStudy,
     Setting,
     alpha_answer,
-    alpha_curves,
     alpha_overview,
     alpha_table,
 )
@@ -138,14 +137,3 @@ def test_the_overview_has_the_distance_of_every_reading():
     assert second[0] == ("0.28", False)
     assert second[3] == ("−0.45", True)
     assert table.rows[1][1][-1].interval == "(8 bit: 0.99 – 0.99)"
-
-
-def test_curves_run_along_the_axis_with_the_readings_marked():
-    psnr, shares = alpha_curves([study()])
-    assert list(psnr.series[0].x) == sorted(psnr.series[0].x)
-    by_place = dict(zip(psnr.series[0].x, psnr.series[0].y, strict=True))
-    assert by_place[psnr.marks[1][0]] == 0
-    assert by_place[psnr.marks[2][0]] == pytest.approx(28.00 - 30.05)
-    assert [name for _, name in psnr.marks] == ["0.84, 8 bit", "0.025, unit", "0.84, unit"]
-    assert set(shares.series[0].y) == {25}
-    assert len(list(alpha_curves([study(share=float("nan"))]))) == 1

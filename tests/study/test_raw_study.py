@@ -1,46 +1,32 @@
 """A made scene seen by a made sensor: what is compared is what it says, and the figures are those of brute force."""
 
-import subprocess
-import sys
+import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import skimage.data
 import torch
-from omegaconf import OmegaConf
-from PIL import Image
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from restoration.errors import UserError
-from restoration.files import write_text
-from restoration.networks.cnn import RestorationCNN
 from restoration.scoring.evaluate import noise_of
 from restoration.sensor import Sensor, binned, decoded, displayed, encoded, estimated_noise, mosaic, noisy
-from restoration.study import raw_study
-from restoration.study.raw_study import (
-    CROP,
+from restoration.study import observations
+from restoration.study.observations import (
     Observation,
     as_it_is,
     bm3d_once,
-    crops,
-    pictures,
     reference_floor,
     restorations,
-    tile_records,
     with_reference,
 )
-from restoration.study.raw_tables import RawStudy, raw_folder, read_raw, write_raw
-from restoration.study.runs import COLUMNS, Run
+from restoration.study.raw import CROP, crops, pictures, score_file, tile_scores, write_raw
+from restoration.study.runs import COLUMNS, read_records
 from restoration.tasks import Demosaic
 from restoration.tasks.demosaic import interpolated, mosaic_of
-from scripts.raw import demosaicking_runs, raw_files
 from tests.test_raw import write_dng
 
-ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
 TRAINED = Demosaic()
 LEVELS = [(0.001, 0.00002), (0.01, 0.0002)]
@@ -63,7 +49,7 @@ def seen(sensor: Sensor) -> list[Observation]:
 
 
 @pytest.mark.parametrize(("a", "b"), [(0.001, 0.00002), (0.01, 0.0001), (0.0, 0.0001), (0.00005, 0.000001)])
-def test_noise_is_estimated_from_the_photograph(a, b):
+def test_estimated_noise(a, b):
     """A slope of light from dark to bright with a step and a stripe, which are no noise."""
     light = torch.linspace(0.05, 0.8, 800).repeat(600, 1)
     light[200:] *= 0.7
@@ -74,11 +60,11 @@ def test_noise_is_estimated_from_the_photograph(a, b):
         assert found_a * y + found_b == pytest.approx(a * y + b, rel=0.12)
 
 
-def test_noise_of_a_clipped_photograph_is_none():
+def test_clipped_photograph_has_no_noise():
     assert estimated_noise(torch.ones(200, 200)) == (0, 0)
 
 
-def test_noise_is_added_to_light_at_known_a_and_b():
+def test_noise_in_light():
     light = scene()
     weak, strong, control = seen(sensor_of(light, (1.25, 1, 1.1)))
     assert [one.name for one in (weak, strong, control)] == [
@@ -99,7 +85,7 @@ def test_noise_is_added_to_light_at_known_a_and_b():
     assert torch.equal(interpolated(control.values[None]), by_task)
 
 
-def test_a_denoiser_is_told_the_truth_where_the_noise_is():
+def test_denoiser_knows_the_noise():
     """BM3D as an oracle that knows the scene: on light it restores the encoded mosaic exactly."""
     light = scene()
     weak, _, control = seen(sensor_of(light, (1.25, 1, 1.1)))
@@ -118,7 +104,7 @@ def test_a_denoiser_is_told_the_truth_where_the_noise_is():
     assert told[1][1:] == (TRAINED.a, TRAINED.b)
 
 
-def test_versions_are_made_of_the_same_mosaic():
+def test_versions_share_the_mosaic():
     pytest.importorskip("colour")
     weak = seen(sensor_of(scene()))[0]
     told = []
@@ -141,15 +127,15 @@ def test_versions_are_made_of_the_same_mosaic():
     assert list(bare) == [("input", 0), ("l1", 0), ("l1", 1)]
 
 
-def test_bm3d_works_once_on_what_has_not_changed(tmp_path, monkeypatch):
+def test_bm3d_results_are_kept(tmp_path, monkeypatch):
     planes = []
 
     def averaging(plane: np.ndarray, sigma: float) -> np.ndarray:
         planes.append(plane.shape)
         return np.full_like(plane, plane.mean())
 
-    monkeypatch.setattr(raw_study, "bm3d", lambda: averaging)
-    monkeypatch.setattr(raw_study, "version", lambda package: "1")
+    monkeypatch.setattr(observations, "bm3d", lambda: averaging)
+    monkeypatch.setattr(observations, "version", lambda package: "1")
     values = torch.full((20, 24), 0.25) + 0.01 * torch.randn(20, 24, generator=noise_of("a"))
     denoise = bm3d_once(tmp_path)
     clean = denoise(values, 0.005, 0.0001)
@@ -173,19 +159,19 @@ def test_bm3d_denoises_light():
     def error(image: Tensor) -> float:
         return float((image - mosaic_of(strong.reference)[0]).square().mean())
 
-    denoise = raw_study.bm3d()
+    denoise = observations.bm3d()
 
     def by_bm3d(values: Tensor, a: float, b: float) -> Tensor:
-        clean = raw_study.denoised(values.double().numpy(), Demosaic(a=a, b=b), denoise)
+        clean = observations.denoised(values.double().numpy(), Demosaic(a=a, b=b), denoise)
         return torch.from_numpy(clean).float()
 
     assert error(strong.denoised(by_bm3d)) < error(strong.values) / 2
 
 
-def test_tiles_are_scored_apart():
+def test_tile_scores():
     reference = encoded(scene())
     versions = {("input", 0): (reference * 255).round().byte(), ("l1", 3): (reference * 0.9 * 255).round().byte()}
-    records = tile_records(versions, reference, "a", "raw-light-x", data="photos", variant="long")
+    records = tile_scores(versions, reference, "a", "raw-light-x", data="photos", variant="long")
     assert list(records) == COLUMNS
     assert sorted(records["image"].unique()) == ["a row 0 column 0", "a row 0 column 192"]
     assert set(records["task"]) == {"demosaic"}
@@ -200,8 +186,8 @@ def test_tiles_are_scored_apart():
     assert records["value"].notna().all()
 
 
-def test_the_file_as_it_is_keeps_its_centre(monkeypatch):
-    monkeypatch.setattr(raw_study, "CENTRE", (100, 200))
+def test_file_as_it_is(monkeypatch):
+    monkeypatch.setattr(observations, "CENTRE", (100, 200))
     source = sensor_of(scene()[:, :61], (1.25, 1, 1.1))  # 122 rows: 11 too many at either end, of which 10 keep RGGB
     whole = as_it_is(source)
     assert whole.reference is None
@@ -209,7 +195,7 @@ def test_the_file_as_it_is_keeps_its_centre(monkeypatch):
     assert torch.equal(whole.values, mosaic(source)[0, 10:110, 300:500])
 
 
-def test_pictures_are_upright_srgb_and_crops_lie_where_versions_differ():
+def test_pictures_and_crops():
     source = sensor_of(scene(), turns=1)
     weak = seen(source)[0]
     plain = (weak.reference * 255).round().byte()
@@ -222,16 +208,16 @@ def test_pictures_are_upright_srgb_and_crops_lie_where_versions_differ():
     expected = (displayed(plain.float() / 255, source) * 255).round().byte().permute(1, 2, 0).numpy()
     assert (images["l1"] == expected).all()  # of its first seed
     (crop,) = crops(images, count=1)
-    assert list(crop) == ["Input", "L1", "Mix", "reference"]
-    assert crop["Mix"].shape == (3, CROP, CROP)
-    assert (crop["Mix"] != crop["L1"]).sum() > 0.9 * (images["mix"] != images["l1"]).sum()
+    assert list(crop) == ["input", "l1", "mix", "reference"]
+    assert crop["mix"].shape == (CROP, CROP, 3)
+    assert (crop["mix"] != crop["l1"]).sum() > 0.9 * (images["mix"] != images["l1"]).sum()
     blind = {name: image for name, image in images.items() if name != "reference"}
     (same,) = crops(blind, count=1)
-    assert (same["Mix"] != same["L1"]).sum() > 0.9 * (images["mix"] != images["l1"]).sum()
-    assert list(crops({"input": images["mix"], "l1": images["l1"]}, count=1)[0]) == ["Input", "L1"]
+    assert (same["mix"] != same["l1"]).sum() > 0.9 * (images["mix"] != images["l1"]).sum()
+    assert list(crops({"input": images["mix"], "l1": images["l1"]}, count=1)[0]) == ["input", "l1"]
 
 
-def test_the_references_own_noise_has_a_figure():
+def test_reference_floor():
     """Green of white light is the mean of two: its noise is half; without a curve's slope the figure is by hand."""
     source = sensor_of(torch.full((3, 300, 300), 0.25))
     noise = noisy(source, a=0.001, b=0.00002, generator=noise_of("a"))
@@ -240,108 +226,43 @@ def test_the_references_own_noise_has_a_figure():
     assert reference_floor(noise) == pytest.approx(expected, abs=0.5)
 
 
-def test_a_file_too_small_to_score_is_named():
+def test_small_file():
     with pytest.raises(UserError, match=r"a has 700 x 380 pixels; 384 or more"):
         seen(sensor_of(torch.rand(3, 190, 350)))
 
 
-def table_records() -> pd.DataFrame:
-    values = {("input", 0): [20.0, 22.0], ("bm3d", 0): [30.0, 31.0], ("l1", 0): [28.0, 30.0], ("l1", 1): [30.0, 34.0]}
-    return pd.DataFrame(
-        [
-            ("photos", "long", test_set, "demosaic", loss, seed, f"a{number}", "psnr", value)
-            for test_set in ("raw-light-0.1-0.2", "raw-encoded-0.005-0.0001")
-            for (loss, seed), column in values.items()
-            for number, value in enumerate(column)
-        ],
-        columns=COLUMNS,
+def test_file_is_scored_and_saved(tmp_path):
+    """Scores, facts of test sets, notes and crops of a small file, by networks that have learnt nothing."""
+    path = tmp_path / "cat.dng"
+    write_dng(path, sensor_of(scene()[:, :196, :196]).light[None].expand(3, -1, -1).numpy())
+    told = []
+    file = score_file(
+        path,
+        {("l1", 0): nn.Identity()},
+        trained=TRAINED,
+        levels=[(0.00125, 0.000025), (0.01, 0.0001)],
+        denoise=None,
+        device=CPU,
+        names={"data": "photos", "variant": "long"},
+        announce=told.append,
     )
+    write_raw(tmp_path, [file], ["a note"])
+    assert read_records(tmp_path / "records.csv").equals(file.scores)
+    assert set(file.scores["loss"]) == {"input", "l1"}
+    facts = json.loads((tmp_path / "test_sets.json").read_text())
+    assert facts == file.test_sets
+    light, other, encoded_ = facts.values()
+    noise = {"noise": "light", "noise_a": 0.00125, "noise_b": 0.000025}
+    assert light == {"title": "Raw file, noise × 0.5 in light", **noise}
+    assert other["title"] == "Raw file, noise a = 0.01, b = 0.0001 in light"
+    assert (encoded_["noise"], encoded_["noise_a"]) == ("encoded", TRAINED.a)
+    assert (tmp_path / "notes.txt").read_text().startswith("a note\ncat.dng: the noise of the file itself is estimated")
+    assert list(file.crops["Raw file as it is, no. 1"]) == ["input", "l1"]
+    assert len(file.crops) == 8
+    assert told[-1] == "Raw file, the training's own noise: l1"
 
 
-def test_tables_have_means_over_tiles_and_spreads_over_seeds():
-    light, control = RawStudy(table_records(), ("a note",)).tables()
-    assert light.columns == ("Input", "BM3D", "L1")
-    assert light.means.tolist() == [[21, 30.5, 30.5]]
-    assert np.isnan(light.spreads[0, :2]).all()
-    assert light.spreads[0, 2] == pytest.approx(1.5 * 2**0.5)  # means of 29 and 32
-    assert "a note" in light.header
-    assert "mean over 2 tiles" in light.title
-    assert any("control" in line for line in control.header)
-
-
-def test_only_noise_in_light_is_claimed(tmp_path):
-    assert read_raw(tmp_path) is None
-    write_raw(RawStudy(table_records(), ("one", "two")), tmp_path)
-    found = read_raw(tmp_path)
-    assert found is not None
-    assert found.notes == ("one", "two")
-    assert found.records.equals(table_records())
-    assert set(found.claimed()["test_set"]) == {"raw-light-0.1-0.2"}
-    assert len(found.claimed()) == 8
-
-
-def trained_run(root: Path, loss: str, variant: str = "quick") -> Run:
-    """A folder as training leaves it, of a network that has learnt nothing."""
-    run = Run(root, "tiny", variant, "demosaic", loss, 0)
-    config = {
-        "task": {"_target_": "restoration.tasks.Demosaic", "a": TRAINED.a, "b": TRAINED.b},
-        "model": {"_target_": "restoration.networks.RestorationCNN", "identity_start": True},
-    }
-    write_text(run.folder / "config.yaml", OmegaConf.to_yaml(config))
-    write_text(run.folder / "provenance.json", '{"patches_seen": 48}')
-    save_file(RestorationCNN(identity_start=True).state_dict(), run.folder / "model.safetensors")
-    return run
-
-
-def test_the_command_from_raw_files_to_tables_and_crops(tmp_path):
-    for loss in ("mix", "l1"):
-        trained_run(tmp_path / "runs", loss)
-    light = sensor_of(scene()[:, :196, :196]).light
-    write_dng(tmp_path / "cat.dng", light[None].expand(3, -1, -1).numpy())
-    (tmp_path / "text.dng").write_text("these are not pixels")
-    arguments = [sys.executable, "-m", "scripts.raw", f"raw='{tmp_path}'", f"runs={tmp_path}/runs", "baselines=false"]
-    options = ["levels=[[0.005,0.0001]]", "only.data=tiny", "only.variant=quick"]
-    folder = raw_folder(tmp_path / "runs", "tiny", "quick")
-    for old in ("dog [v2].dng.png", "demosaic-raw-light-0-0.md", "bm3d/kept"):
-        write_text(folder / old, "an earlier command's")
-    result = subprocess.run([*arguments, *options], cwd=ROOT, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert "left out: " in result.stdout
-    assert {path.name for path in folder.iterdir()} == {
-        "records.csv",
-        "notes.txt",
-        "differences.md",
-        "cat.dng.png",
-        "bm3d",
-        *(f"demosaic-raw-{kind}-0.005-0.0001.{end}" for kind in ("light", "encoded") for end in ("md", "csv", "tex")),
-    }
-    table = (folder / "demosaic-raw-light-0.005-0.0001.md").read_text()
-    assert "| Input | L1 | Mix |" in table
-    assert "cat.dng: its own noise, estimated" in table
-    found = read_raw(folder)
-    assert found is not None
-    assert set(found.claimed()["loss"]) == {"input", "l1", "mix"}
-    with Image.open(folder / "cat.dng.png") as image:
-        assert image.width < image.height  # six rows of four columns
-
-
-def test_what_cannot_be_meant_is_named(tmp_path):
-    with pytest.raises(UserError, match="make raw RAW=FILE"):
-        raw_files(None)
-    with pytest.raises(UserError, match="neither a file nor a folder with files"):
-        raw_files(str(tmp_path))
-    with pytest.raises(UserError, match="none; train them"):
-        demosaicking_runs(tmp_path, None, None)
-    for variant in ("quick", "long"):
-        trained_run(tmp_path, "mix", variant)
-    with pytest.raises(UserError, match="DATA='tiny' BUDGET='long'\n  DATA='tiny' BUDGET='quick'"):
-        demosaicking_runs(tmp_path, None, None)
-    with pytest.raises(UserError, match="DATA='tiny' BUDGET='long'\n"):
-        demosaicking_runs(tmp_path, "tyni", None)
-    assert [run.variant for run in demosaicking_runs(tmp_path, None, "long")] == ["long"]
-
-
-def test_the_made_sensor_bins_to_its_scene():
+def test_made_sensor():
     source, reference = binned(sensor_of(scene(), (1.25, 1, 1.1)))
     assert torch.allclose(source.light, mosaic_of(scene())[0])
     assert torch.allclose(reference, encoded((scene() * torch.tensor([1.25, 1, 1.1])[:, None, None]).clamp(0, 1)))

@@ -1,38 +1,23 @@
-"""One HTML page with everything that was found: tables, ledger, curves, and photographs to look into."""
+"""One HTML page of a study: tables, verdicts, figures, and photographs to look into."""
 
-from restoration.study.report.contents import (
-    Block,
-    Claim,
-    Curves,
-    Fold,
-    Ledger,
-    Picture,
-    Report,
-    Section,
-    Series,
-    Strip,
-    Verdict,
-    Viewer,
-)
-from restoration.study.report.crops import difference_map, most_different_crops
-from restoration.study.report.judged import ledger_of
-from restoration.study.report.page import write_report
+from restoration.study.report.blocks import Block, Figure, Fold, Section
+from restoration.study.report.page import write_page
+from restoration.study.report.photographs import Picture, Strip, Viewer
+from restoration.study.report.sections import introduction, photographs, provenance, sections, with_crops, write_texts
 
 __all__ = [
     "Block",
-    "Claim",
-    "Curves",
+    "Figure",
     "Fold",
-    "Ledger",
     "Picture",
-    "Report",
     "Section",
-    "Series",
     "Strip",
-    "Verdict",
     "Viewer",
-    "difference_map",
-    "ledger_of",
-    "most_different_crops",
-    "write_report",
+    "introduction",
+    "photographs",
+    "provenance",
+    "sections",
+    "with_crops",
+    "write_page",
+    "write_texts",
 ]

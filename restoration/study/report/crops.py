@@ -1,12 +1,19 @@
-"""Crops chosen by a rule, and maps of differences."""
+"""Crops chosen by a rule, maps of differences, and crops side by side as a figure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.figure import Figure
 
-COLOUR_MAP = "inferno"  # black where nothing differs; its lightness rises evenly, so that it reads without colour too
+from restoration.files import replacing
+
+TRUTH = "truth"  # the title of its version
+AMPLIFIED = 4  # times that the errors of a figure are enlarged
+
+COLOUR_MAP = "inferno"  # black where nothing differs; lightness rises evenly, so that no colour is needed to read it
 
 
 def most_different_crops(
@@ -57,6 +64,37 @@ def difference_map(version: np.ndarray, truth: np.ndarray, *, gain: int) -> np.n
 def colour_table() -> np.ndarray:
     """The colours of differences, (256, 3) uint8."""
     return colormaps[COLOUR_MAP](np.arange(256), bytes=True)[:, :3]
+
+
+def save_crops(rows: Mapping[str, Mapping[str, np.ndarray]], columns: Sequence[str], path: Path) -> None:
+    """Draws crops into a PNG: a column for each title, a row for each task, below it the errors where TRUTH is known.
+
+    Args:
+        rows: crops (h, w, 3) uint8 by the title of their column, by task; what a task lacks stays empty.
+    """
+    lines = []
+    for task, crops in rows.items():
+        lines.append((task, crops))
+        if TRUTH in crops:
+            lines.append((f"error × {AMPLIFIED}", _errors(crops)))
+    figure = Figure(figsize=(1.5 * len(columns), 1.62 * len(lines)), layout="constrained")
+    grid = figure.subplots(len(lines), len(columns), squeeze=False)
+    for places, (label, crops) in zip(grid, lines, strict=True):
+        places[0].set_ylabel(label)
+        for axes, title in zip(places, columns, strict=True):
+            axes.set(xticks=[], yticks=[], frame_on=False)
+            if title in crops:
+                axes.set_title(title, fontsize=9)
+                axes.imshow(crops[title], interpolation="nearest")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=130)
+
+
+def _errors(crops: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The difference of each crop to the truth, around grey."""
+    truth = crops[TRUTH].astype(int)
+    amplified = {title: 128 + AMPLIFIED * (crop - truth) for title, crop in crops.items() if title != TRUTH}
+    return {title: error.clip(0, 255).astype(np.uint8) for title, error in amplified.items()}
 
 
 def _window_sums(values: np.ndarray, side: int) -> np.ndarray:

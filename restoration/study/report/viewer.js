@@ -1,250 +1,252 @@
-// Flips between versions of a photograph at one crop. 100 % is one pixel of the photograph on one pixel of the screen.
+// The photograph viewer, and the page's theme. Nothing else on the page needs JavaScript.
+const LARGEST = 32; // scale
+
+function blank(width, height) {
+  return Object.assign(document.createElement("canvas"), { width, height });
+}
+
+async function decoded([title, address]) {
+  const image = Object.assign(new Image(), { src: address });
+  await image.decode();
+  const canvas = blank(image.naturalWidth, image.naturalHeight);
+  canvas.getContext("2d", { willReadFrequently: true }).drawImage(image, 0, 0);
+  return { title, canvas, maps: {} };
+}
+
+// The mean over colours of |version - truth|, `gain` times, rounded down and at most 255, in colours: as in crops.py.
+function difference(version, truth, gain, colours) {
+  if (version.maps[gain]) return version.maps[gain];
+  const { width, height } = version.canvas;
+  const read = ({ canvas }) => canvas.getContext("2d").getImageData(0, 0, width, height).data;
+  const [ours, theirs] = [read(version), read(truth)];
+  const map = new ImageData(width, height);
+  for (let at = 0; at < ours.length; at += 4) {
+    let sum = 0;
+    for (let place = at; place < at + 3; place++) sum += Math.abs(ours[place] - theirs[place]);
+    map.data.set(colours[Math.min(255, Math.floor(sum * gain / 3))], at);
+    map.data[at + 3] = 255;
+  }
+  version.maps[gain] = blank(width, height);
+  version.maps[gain].getContext("2d").putImageData(map, 0, 0);
+  return version.maps[gain];
+}
+
+// Flips between versions of a photograph at one crop. Scale 1 is one pixel of the photograph on one pixel of the screen.
+// (x, y) is the place of the photograph in the middle of the canvas, which is measured in pixels of the screen.
 class Viewer {
   constructor(root, colours) {
-    this.colours = colours;
     this.sources = [...root.querySelectorAll("script")].map((script) => ({ ...script.dataset, script }));
     root.append(document.getElementById("viewer").content.cloneNode(true));
-    this.root = root;
+    Object.assign(this, { root, colours, x: 0, y: 0, scale: 1, fitted: true, versions: [], shown: 1, differences: false });
     this.named = (name) => root.querySelector(`[name="${name}"]`);
     this.tabs = root.querySelector(".tabs");
-    this.stages = [...root.querySelectorAll(".stage")];
-    this.view = new View();
-    this.shown = []; // the version on each stage
-    this.differences = this.beside = this.held = false;
-    this.pointers = new Map();
-    this.#connect();
-    const tasks = [...new Set(this.sources.map((source) => source.task))];
-    fillSelect(this.named("task"), tasks);
-    this.#choosePhotographs();
-    new ResizeObserver(() => this.draw()).observe(this.stages[0].parentElement);
+    this.stage = root.querySelector(".stage");
+    this.canvas = root.querySelector("canvas");
+    this.fill("task", [...new Set(this.sources.map(({ task }) => task))]);
+    this.connect();
+    this.follow();
+    this.choose();
+    new ResizeObserver(() => this.look()).observe(this.stage);
   }
 
-  get gain() {
-    return Number(this.named("gain").value);
+  fill(name, texts, chosen) {
+    this.named(name).replaceChildren(...texts.map((text) => new Option(text, text, false, text === chosen)));
   }
 
-  #choosePhotographs(wanted = this.named("photograph").value) {
+  // Lists the photographs of the task, and shows the one of this name or the first.
+  choose(wanted = this.named("photograph").value) {
     const task = this.named("task").value;
-    const names = this.sources.filter((source) => source.task === task).map((source) => source.photograph);
-    fillSelect(this.named("photograph"), names, names.includes(wanted) ? wanted : names[0]);
-    return this.#load();
+    this.fill("photograph", this.sources.filter((it) => it.task === task).map((it) => it.photograph), wanted);
+    return this.load();
   }
 
-  // The same version stays where the next picture has one of its name; what was asked for last is what is shown.
-  async #load() {
+  // Decodes the chosen photograph. The version of the same title stays shown.
+  async load() {
     const [task, photograph] = ["task", "photograph"].map((name) => this.named(name).value);
     const source = this.sources.find((it) => it.task === task && it.photograph === photograph);
     this.wanted = source;
-    const picture = await Picture.decoded(JSON.parse(source.script.textContent));
-    if (this.wanted !== source) return;
-    const before = this.picture ? this.shown.map((index) => this.picture.titles[index]) : [];
-    if (this.source && this.source.photograph !== photograph) this.view.fitted = true;
-    Object.assign(this, { picture, source });
-    this.shown = [1, picture.truth].map((other, at) => {
-      const same = picture.titles.indexOf(before[at]);
-      return same < 0 ? other : same;
-    });
-    this.tabs.replaceChildren(...picture.titles.map((title, index) => {
-      const number = Object.assign(document.createElement("small"), { textContent: index + 1, ariaHidden: true });
-      const tab = Object.assign(document.createElement("button"), { type: "button", role: "tab" });
-      tab.append(number, title);
+    const versions = await Promise.all(JSON.parse(source.script.textContent).map(decoded));
+    if (this.wanted !== source) return; // another one was chosen since
+    const same = versions.findIndex(({ title }) => title === this.versions[this.shown]?.title);
+    this.fitted ||= this.source.photograph !== photograph;
+    Object.assign(this, { versions, source, shown: same < 0 ? 1 : same, truth: versions.at(-1) });
+    this.tabs.replaceChildren(...versions.map(({ title }, index) => {
+      const tab = Object.assign(document.createElement("button"), { type: "button", role: "tab", textContent: title });
       tab.addEventListener("click", () => this.flip(index));
       return tab;
     }));
-    fillSelect(this.named("other"), picture.titles);
-    this.draw();
+    this.look();
   }
 
-  // Shows part of a photograph.
-  async open({ task, photograph, ...window }) {
+  // Shows a window of a photograph.
+  async open({ task, photograph, top, left, height, width }) {
     this.named("task").value = task;
-    await this.#choosePhotographs(photograph);
-    this.view.show(window);
-    this.draw();
+    await this.choose(photograph);
+    const scale = Math.min(this.canvas.width / width, this.canvas.height / height);
+    this.look(left + width / 2, top + height / 2, scale > 1 ? Math.floor(scale) : scale);
     this.root.scrollIntoView();
-    this.stages[0].focus({ preventScroll: true });
+    this.stage.focus({ preventScroll: true });
   }
 
-  has({ task, photograph }) {
-    return this.sources.some((source) => source.task === task && source.photograph === photograph);
-  }
-
-  flip(index, stage = 0) {
-    if (!this.picture) return;
-    const count = this.picture.titles.length;
-    this.shown[stage] = (index + count) % count;
+  flip(index) {
+    this.shown = (index + this.versions.length) % this.versions.length;
     this.draw();
-    if (stage !== 0) return;
-    const tab = this.tabs.children[this.shown[0]];
-    reveal(this.tabs, tab);
+    const tab = this.tabs.children[this.shown];
+    this.tabs.scrollLeft = tab.offsetLeft - this.tabs.offsetLeft - (this.tabs.clientWidth - tab.offsetWidth) / 2;
     if (this.tabs.contains(document.activeElement)) tab.focus({ preventScroll: true });
   }
 
+  toggle() {
+    this.differences = !this.differences;
+    this.draw();
+  }
+
+  // The scale at which all of the photograph is seen; enlarged by whole numbers only.
+  get whole() {
+    const { width, height } = this.truth.canvas;
+    const scale = Math.min(this.canvas.width / width, this.canvas.height / height);
+    return scale > 1 ? Math.floor(scale) : scale;
+  }
+
+  limited(scale) {
+    return Math.min(LARGEST, Math.max(Math.min(1, this.whole), scale));
+  }
+
+  // Moves (x, y) to the middle, as far as the photograph fills the stage; without arguments, fits a stage of another size.
+  look(x = this.x, y = this.y, scale = this.fitted ? Infinity : this.scale) {
+    if (!this.versions.length) return;
+    const box = this.stage.getBoundingClientRect();
+    this.canvas.width = Math.round(box.width * devicePixelRatio);
+    this.canvas.height = Math.round(box.height * devicePixelRatio);
+    this.scale = scale === Infinity ? this.whole : this.limited(scale);
+    this.fitted = this.scale === this.whole;
+    for (const [axis, side, at] of [["x", "width", x], ["y", "height", y]]) {
+      const [half, size] = [this.canvas[side] / 2 / this.scale, this.truth.canvas[side]];
+      this[axis] = half * 2 >= size ? size / 2 : Math.min(size - half, Math.max(half, at));
+    }
+    this.draw();
+  }
+
+  // What lies at a place of the canvas stays there.
+  zoom(scale, at = { x: this.canvas.width / 2, y: this.canvas.height / 2 }) {
+    const by = 1 / this.scale - 1 / this.limited(scale);
+    this.look(this.x + (at.x - this.canvas.width / 2) * by, this.y + (at.y - this.canvas.height / 2) * by, scale);
+  }
+
+  // To the next power of two.
+  step(direction) {
+    const power = Math.log2(this.scale);
+    this.zoom(2 ** (direction > 0 ? Math.floor(power) + 1 : Math.ceil(power) - 1));
+  }
+
+  move(right, down) {
+    this.look(this.x + right / this.scale, this.y + down / this.scale, this.scale);
+  }
+
   draw() {
-    if (!this.picture) return;
-    this.stages[1].hidden = !this.beside;
-    const box = this.stages[0].getBoundingClientRect();
-    const ratio = window.devicePixelRatio;
-    const stage = { width: Math.round(box.width * ratio), height: Math.round(box.height * ratio) };
-    this.view.resize({ width: this.picture.width, height: this.picture.height }, stage);
-    this.stages.slice(0, this.beside ? 2 : 1).forEach((element, at) => this.#paint(element, at));
-    this.#describe();
-  }
-
-  #paint(element, at) {
-    const { left, top, scale, stage } = this.view;
-    const { width, height, truth } = this.picture;
-    const canvas = element.querySelector("canvas");
-    [canvas.width, canvas.height] = [stage.width, stage.height];
-    const index = this.held ? truth : this.shown[at];
-    const map = this.differences && index !== truth; // the truth itself says more than a map of zeros
-    const image = map ? this.picture.difference(index, this.gain, this.colours) : this.picture.layers[index].canvas;
+    const { canvas, scale, truth } = this;
+    const version = this.versions[this.shown];
+    const gain = Number(this.named("gain").value);
+    const map = this.differences && version !== truth;
+    const image = map ? difference(version, truth, gain, this.colours) : version.canvas;
     const context = canvas.getContext("2d");
-    context.imageSmoothingEnabled = scale < 1;
-    context.imageSmoothingQuality = "high";
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    Object.assign(context, { imageSmoothingEnabled: scale < 1, imageSmoothingQuality: "high" });
     // Only what is seen is drawn: at 4800 % the whole photograph would be larger than any canvas.
-    const [x0, y0] = [Math.max(0, Math.floor(-left / scale)), Math.max(0, Math.floor(-top / scale))];
-    const x1 = Math.min(width, Math.ceil((stage.width - left) / scale));
-    const y1 = Math.min(height, Math.ceil((stage.height - top) / scale));
-    const [w, h] = [x1 - x0, y1 - y0];
-    context.drawImage(image, x0, y0, w, h, left + x0 * scale, top + y0 * scale, w * scale, h * scale);
-    const title = this.picture.titles[index];
-    element.querySelector(".label").textContent = map ? `${title}: difference × ${this.gain}` : title;
-    element.classList.toggle("inside", this.view.inside);
-    const { task, photograph } = this.source;
-    canvas.ariaLabel = `${task}, ${photograph}: ${map ? `difference of ${title} to the truth` : title}`;
+    const [left, top] = [canvas.width / 2 - this.x * scale, canvas.height / 2 - this.y * scale].map(Math.round);
+    const [x, y] = [Math.max(0, Math.floor(-left / scale)), Math.max(0, Math.floor(-top / scale))];
+    const width = Math.min(image.width, Math.ceil((canvas.width - left) / scale)) - x;
+    const height = Math.min(image.height, Math.ceil((canvas.height - top) / scale)) - y;
+    context.drawImage(image, x, y, width, height, left + x * scale, top + y * scale, width * scale, height * scale);
+    this.describe(map ? `${version.title}: difference × ${gain}` : version.title);
   }
 
-  #describe() {
-    const zoom = `${Number((100 * this.view.scale).toPrecision(3))} %`;
-    this.named("zoom").value = zoom;
-    [...this.tabs.children].forEach((tab, index) => {
-      tab.ariaSelected = index === this.shown[0];
-      tab.tabIndex = index === this.shown[0] ? 0 : -1;
-      tab.classList.toggle("beside", this.beside && index === this.shown[1]);
-    });
+  describe(title) {
+    this.root.querySelector(".label").textContent = title;
+    this.canvas.ariaLabel = `${this.source.task}, ${this.source.photograph}: ${title}`;
+    this.stage.classList.toggle("inside", this.scale > this.whole);
+    this.named("zoom").value = `${Number((100 * this.scale).toPrecision(3))} %`;
     this.named("difference").ariaPressed = this.differences;
-    this.named("beside").ariaPressed = this.beside;
-    this.named("other").parentElement.hidden = !this.beside;
-    this.named("other").value = this.picture.titles[this.shown[1]];
-    const scale = this.root.querySelector(".scale");
-    scale.hidden = !this.differences;
-    scale.querySelector(".most").textContent = Number((255 / this.gain).toPrecision(4));
-    const spoken = this.stages.slice(0, this.beside ? 2 : 1).map((stage) => stage.querySelector(".label").textContent);
-    this.root.querySelector(".spoken").textContent = `${spoken.join(" beside ")}, ${zoom}`;
-    this.#readPixel();
+    [...this.tabs.children].forEach((tab, index) => {
+      tab.ariaSelected = index === this.shown;
+      tab.tabIndex = index === this.shown ? 0 : -1;
+    });
   }
 
-  #connect() {
-    const clicked = (name, action) => this.named(name).addEventListener("click", action);
-    clicked("in", () => this.step(1));
-    clicked("out", () => this.step(-1));
-    clicked("fit", () => this.fit());
-    clicked("difference", () => this.toggle("differences"));
-    clicked("beside", () => this.toggle("beside"));
-    clicked("help", () => this.root.querySelector("dialog").showModal());
-    this.named("task").addEventListener("change", () => this.#choosePhotographs());
-    this.named("photograph").addEventListener("change", () => this.#load());
-    this.named("gain").addEventListener("change", () => this.draw());
-    this.named("other").addEventListener("change", (event) => this.flip(event.target.selectedIndex, 1));
-    const truth = this.named("truth");
-    truth.addEventListener("pointerdown", () => this.hold(true));
-    for (const end of ["pointerup", "pointerleave", "pointercancel", "blur"]) truth.addEventListener(end, () => this.hold(false));
-    truth.addEventListener("contextmenu", (event) => event.preventDefault());
-    truth.addEventListener("keydown", (event) => [" ", "Enter"].includes(event.key) && this.hold(true));
-    truth.addEventListener("keyup", () => this.hold(false));
-    this.stages.forEach((stage) => this.#follow(stage));
+  connect() {
+    const on = (name, event, action) => this.named(name).addEventListener(event, action);
+    on("in", "click", () => this.step(1));
+    on("out", "click", () => this.step(-1));
+    on("fit", "click", () => this.look(0, 0, Infinity));
+    on("difference", "click", () => this.toggle());
+    on("task", "change", () => this.choose());
+    on("photograph", "change", () => this.load());
+    on("gain", "change", () => this.draw());
+    this.root.addEventListener("keydown", (event) => this.key(event));
   }
 
-  toggle(what) {
-    this[what] = !this[what];
-    this.draw();
-  }
-
-  hold(held) {
-    if (this.held === held) return;
-    this.held = held;
-    this.draw();
-  }
-
-  fit() {
-    this.view.fit();
-    this.draw();
-  }
-
-  // At the pointer, or else in the middle.
-  step(direction, at = this.pointer ?? { x: this.view.stage.width / 2, y: this.view.stage.height / 2 }) {
-    const changed = this.view.step(direction, at);
-    this.draw();
-    return changed;
-  }
-
-  #follow(stage) {
-    const position = (event) => {
-      const box = stage.getBoundingClientRect();
-      return { x: (event.clientX - box.left) * window.devicePixelRatio, y: (event.clientY - box.top) * window.devicePixelRatio };
+  // One pointer moves the photograph, two also zoom. The wheel zooms a stage that has the focus, else it scrolls the page.
+  follow() {
+    const pointers = new Map();
+    const on = (event, action) => this.stage.addEventListener(event, action, { passive: false });
+    const place = ({ clientX, clientY }) => {
+      const { left, top } = this.stage.getBoundingClientRect();
+      return { x: (clientX - left) * devicePixelRatio, y: (clientY - top) * devicePixelRatio };
     };
-    stage.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
-      this.pointers.set(event.pointerId, position(event));
-      stage.setPointerCapture(event.pointerId);
+    const measured = () => {
+      const [one, other = one] = pointers.values();
+      return { x: (one.x + other.x) / 2, y: (one.y + other.y) / 2, apart: Math.hypot(one.x - other.x, one.y - other.y) };
+    };
+    on("pointerdown", (event) => {
+      pointers.set(event.pointerId, place(event));
+      this.stage.setPointerCapture(event.pointerId);
     });
-    stage.addEventListener("pointermove", (event) => {
-      this.pointer = position(event);
-      if (this.pointers.has(event.pointerId)) this.#drag(event.pointerId);
-      else this.#readPixel();
+    on("pointermove", (event) => {
+      if (!pointers.has(event.pointerId) || !this.versions.length) return;
+      const before = measured();
+      pointers.set(event.pointerId, place(event));
+      const after = measured();
+      if (pointers.size > 1) this.zoom(this.scale * after.apart / Math.max(1, before.apart), before);
+      this.move(before.x - after.x, before.y - after.y);
     });
-    for (const end of ["pointerup", "pointercancel"]) stage.addEventListener(end, (event) => this.pointers.delete(event.pointerId));
-    stage.addEventListener("pointerleave", () => {
-      this.pointer = null;
-      this.#readPixel();
+    for (const end of ["pointerup", "pointercancel"]) on(end, (event) => pointers.delete(event.pointerId));
+    on("wheel", (event) => {
+      if (!event.ctrlKey && document.activeElement !== this.stage) return;
+      event.preventDefault();
+      const turned = event.deltaY * (event.deltaMode ? 30 : 1) * (event.ctrlKey ? 5 : 1); // a touchpad's pinch has Ctrl
+      this.zoom(this.scale * 2 ** (-turned / 200), place(event));
     });
-    onWheel(stage, (direction, event) => this.step(direction, position(event)));
   }
 
-  // One pointer moves the photograph; two also zoom by the distance between them.
-  #drag(id) {
-    const middle = () => middleOf([...this.pointers.values()]);
-    const spread = () => distanceOf([...this.pointers.values()]);
-    const [from, distance] = [middle(), spread()];
-    this.pointers.set(id, this.pointer);
-    const to = middle();
-    if (this.pointers.size > 1 && distance > 0) this.view.zoom(this.view.scale * spread() / distance, from);
-    this.view.move(from.x - to.x, from.y - to.y);
-    this.draw();
-  }
-
-  // What lies under the pointer, in numbers.
-  #readPixel() {
-    const { left, top, scale } = this.view;
-    const [x, y] = this.pointer ? [Math.floor((this.pointer.x - left) / scale), Math.floor((this.pointer.y - top) / scale)] : [-1, -1];
-    const within = x >= 0 && y >= 0 && x < this.picture?.width && y < this.picture?.height;
-    const text = (index) => `${this.picture.titles[index]} ${this.picture.colour(index, x, y).join(" ")}`;
-    const versions = [...new Set([...this.shown.slice(0, this.beside ? 2 : 1), this.picture?.truth])];
-    const line = within ? [`row ${y}, column ${x}`, ...versions.map(text)].join(" · ") : "";
-    this.root.querySelector(".pixel").textContent = line;
-  }
-
-  // A key; true where it meant something.
   key(event) {
-    if (!this.picture) return false;
-    const number = /^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1];
-    const step = 0.15 * Math.min(this.view.stage.width, this.view.stage.height);
-    const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select") || !this.versions.length) return;
+    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     const actions = {
-      "ArrowLeft": () => this.flip(this.shown[0] - 1),
-      "ArrowRight": () => this.flip(this.shown[0] + 1),
-      "+": () => this.step(1), "=": () => this.step(1), "-": () => this.step(-1),
-      "0": () => this.fit(), "d": () => this.toggle("differences"), "b": () => this.toggle("beside"),
-      "t": () => this.hold(true), "?": () => this.root.querySelector("dialog").showModal(),
+      ArrowLeft: () => this.flip(this.shown - 1), ArrowRight: () => this.flip(this.shown + 1),
+      "+": () => this.step(1), "-": () => this.step(-1), 0: () => this.look(0, 0, Infinity),
+      d: () => this.toggle(),
     };
-    const key = event.key.toLowerCase();
-    if (event.shiftKey && moves[event.key]) {
-      this.view.move(...moves[event.key]);
-      this.draw();
-    } else if (actions[event.key] ?? actions[key]) (actions[event.key] ?? actions[key])();
-    else if (number <= this.picture.titles.length) this.flip(number - 1, event.shiftKey && this.beside ? 1 : 0);
-    else return false;
-    return true;
+    if (event.shiftKey && moves[event.key]) this.move(...moves[event.key].map((by) => by * this.canvas.height * 0.15));
+    else if (actions[event.key]) actions[event.key]();
+    else if (this.versions[event.key - 1]) this.flip(event.key - 1);
+    else return;
+    event.preventDefault();
   }
+}
+
+function stored(action) {
+  try {
+    return action();
+  } catch { /* some browsers keep nothing for files */ }
+}
+
+const theme = document.getElementById("theme"); // what it does is in page.css
+stored(() => (theme.value = localStorage.getItem("theme") ?? "auto"));
+theme.addEventListener("change", () => stored(() => localStorage.setItem("theme", theme.value)));
+
+const colours = JSON.parse(document.getElementById("colours").textContent);
+const viewers = [...document.querySelectorAll(".viewer")].map((root) => new Viewer(root, colours));
+for (const opener of document.querySelectorAll("button.open")) {
+  opener.hidden = !viewers.length;
+  opener.addEventListener("click", () => viewers[0].open(JSON.parse(opener.dataset.place)));
 }
