@@ -234,7 +234,11 @@ def _padded(low: float, high: float) -> tuple[float, float]:
 
 
 def _svg(figure: Figure) -> str:
-    """Coordinates have two decimals, hundredths of a point: a third of the file goes, and differences of machines."""
+    """Coordinates have two decimals, hundredths of a point: more would differ from machine to machine.
+
+    Identifiers are hashes of NumPy's printed arrays, and packages change how NumPy prints: colour-science does.
+    """
     text = StringIO()
-    figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    with np.printoptions(legacy=False):
+        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     return re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", text.getvalue())

@@ -12,7 +12,7 @@ Versions of one noisy mosaic:
 
 - input: bilinear interpolation, which the networks get. The networks know nothing of the sensor.
 - menon: Menon's demosaicking alone.
-- bm3d: knows the noise. It works on light with the true a and b (of a file as it is: the estimate of `sensor.estimated_noise`),
+- bm3d: knows the noise. It works on light with the true a and b (of a file as it is: the estimated ones),
   then white balance, sRGB curve and Menon's demosaicking follow. After gains and curve the variance is not of the form
   a y + b, so BM3D on encoded values could not be told the noise.
 - bm3d_blind: knows what the networks know, the training's a and b of encoded values. This is the paper's own chain.
