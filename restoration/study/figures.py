@@ -70,8 +70,8 @@ def curves(frame: pd.DataFrame, titles: Mapping[str, str], *, columns: int = 2, 
     """Values against patches seen, a panel for each value of `panel`, scaled to the second half of the training.
 
     Args:
-        frame: columns panel (its title), loss, seed, patches, value. Of several seeds the line is the mean, and a band
-            reaches from the least value to the greatest.
+        frame: columns panel (its title), loss, seed, patches, value (finite). Of several seeds the line is the mean,
+            and a band reaches from the least value to the greatest.
         titles: of the losses, by name.
         switch: patches after which one loss takes the place of another.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from restoration import names
@@ -57,6 +58,7 @@ def _panel(curves: pd.DataFrame, tag: str, metric: str, title: str) -> pd.DataFr
 
 def _curves(study: Study, panels: Iterable[pd.DataFrame], *, columns: int, switch: float | None = None) -> str | None:
     frame = pd.concat([panel for panel in panels if len(panel)] or [study.curves[:0]])
+    frame = frame[np.isfinite(frame["value"])]  # a metric is not defined on every photograph
     return figures.curves(frame, _titles(study), columns=columns, switch=switch) if len(frame) else None
 
 
