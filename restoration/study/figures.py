@@ -88,7 +88,7 @@ def curves(frame: pd.DataFrame, titles: Mapping[str, str], *, columns: int = 2, 
             later = rows.loc[rows["patches"] >= rows["patches"].max() / 2, "value"]
             axes.set(title=title, ylim=_padded(later.min(), later.max()), xlim=(0, None))
             axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-            axes.yaxis.set_major_locator(MaxNLocator(5))
+            axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
             if switch is not None:
                 axes.axvline(switch, color="0.5", linewidth=0.8, linestyle=":")
         for axes in places[-columns:]:
@@ -131,7 +131,7 @@ def differences(frame: pd.DataFrame, titles: Mapping[str, str], *, label: str, c
                     axes.plot(row["value"], line, color=look.colour, marker=look.marker)
             axes.set(title=title, ylim=(len(shown) - 0.5, -0.5))
             axes.set_yticks(range(len(shown)), [])
-            axes.xaxis.set_major_locator(MaxNLocator(3))
+            axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
         for axes in places[::columns]:
             axes.set_yticks(range(len(shown)), [titles[loss] for loss in shown])
         for axes in places[-columns:]:
@@ -241,4 +241,8 @@ def _svg(figure: Figure) -> str:
     text = StringIO()
     with np.printoptions(legacy=False):
         figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    return re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", text.getvalue())
+    return re.sub(r"<[^>]+>", lambda tag: re.sub(r"\d+\.\d{3,}", _rounded, tag[0]), text.getvalue())
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}"

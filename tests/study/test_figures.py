@@ -78,12 +78,15 @@ def test_texts():
 
 
 def test_scaled_to_the_second_half():
-    """Ticks begin near 5, the value in the middle of the training, not at 0."""
-    ticks = [word for word in texts(DRAWN["curves"]()) if word.replace(".", "").isdigit()]
-    values = sorted({float(word) for word in ticks if float(word) < 20})
-    assert values[-1] >= 10
-    assert "2" not in ticks
-    assert "4" not in ticks
+    """Values of the second half go from 5 to 11: ticks begin near 5, not at 0, and keep all their digits."""
+    frame = curve_frame()
+    ticks = [float(word) for word in texts(figures.curves(frame, TITLES)) if word.replace(".", "").isdigit()]
+    values = [tick for tick in ticks if tick < 20]
+    assert {6, 8, 10} <= set(values)
+    assert not {1, 2, 3, 4} & set(values)
+    fine = texts(figures.curves(frame.assign(value=0.9 + frame["value"] / 10_000), TITLES))
+    assert "0.9006" in fine
+    assert "0.9010" in fine
 
 
 def test_looks_differ():

@@ -21,7 +21,7 @@ def training_figure(study: Study) -> str | None:
         for metric in names.QUICK
         for task in tasks
     ]
-    return _curves(study, panels, columns=len(tasks))
+    return _curves(study, panels, columns=max(2, len(tasks)))
 
 
 def switching_figure(study: Study) -> str | None:
@@ -39,7 +39,7 @@ def switching_figure(study: Study) -> str | None:
         for test, facts in study.test_sets.items()
         for task in tasks
     ]
-    return _curves(study, panels, columns=len(tasks), switch=switch_place(study))
+    return _curves(study, panels, columns=max(2, len(tasks)), switch=switch_place(study))
 
 
 def switch_place(study: Study) -> float | None:

@@ -1,5 +1,6 @@
 """Crops chosen by a rule, maps of differences, and crops side by side as a figure."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -80,7 +81,7 @@ def save_crops(rows: Mapping[str, Mapping[str, np.ndarray]], columns: Sequence[s
     figure = Figure(figsize=(1.5 * len(columns), 1.62 * len(lines)), layout="constrained")
     grid = figure.subplots(len(lines), len(columns), squeeze=False)
     for places, (label, crops) in zip(grid, lines, strict=True):
-        places[0].set_ylabel(label)
+        places[0].set_ylabel(textwrap.fill(label, 22), fontsize=9)
         for axes, title in zip(places, columns, strict=True):
             axes.set(xticks=[], yticks=[], frame_on=False)
             if title in crops:
