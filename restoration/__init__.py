@@ -1,18 +1,24 @@
 """Loss functions for image restoration with neural networks (Zhao et al., 2017), reproduced."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from restoration import losses as losses
     from restoration.pretrained import load as load
     from restoration.pretrained import restore as restore
+    from restoration.scoring.score import score as score
 
-__all__ = ["load", "restore"]
+__all__ = ["__version__", "load", "losses", "restore", "score"]
+__version__ = "0.1.0"
+
+PLACES = {"load": "pretrained", "restore": "pretrained", "score": "scoring.score"}
 
 
 def __getattr__(name: str) -> Any:
-    """`load` and `restore`, imported when asked for: PyTorch takes two seconds, and not every module needs it."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from restoration import pretrained
-
-    return getattr(pretrained, name)
+    """A public name, imported on first use: PyTorch takes two seconds, and not every module needs it."""
+    if name == "losses":
+        return import_module("restoration.losses")
+    if name in PLACES:
+        return getattr(import_module(f"restoration.{PLACES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

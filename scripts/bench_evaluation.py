@@ -23,10 +23,11 @@ from torch import Tensor, nn
 from restoration.datasets.decode import decode
 from restoration.datasets.folder import photographs_in
 from restoration.datasets.photos import PackedPhotos
+from restoration.names import QUICK
 from restoration.networks.inference import restore_image
-from restoration.scoring.evaluate import degraded_photo, evaluate, scores_of
-from restoration.scoring.metrics import MEASURES, QUICK
+from restoration.scoring.evaluate import degraded_photo, evaluate
 from restoration.scoring.protocol import Protocol
+from restoration.scoring.score import ALL_METRICS, score_versions
 from restoration.study.runs import hardware
 from restoration.tasks import Task
 from scripts.cli import chosen_device, clear_errors
@@ -97,9 +98,9 @@ def photo_times(
     ways: dict[str, Callable[[], object]] = {
         FORWARD: lambda: images.extend([restore_image(model, degraded, tile=tile) for model in models.values()]),
         EVALUATION: lambda: list(evaluate(models, task, photo, protocol=Protocol(), device=device, metrics=QUICK)),
-        OURS: lambda: scores_of(images, Protocol().prepare(target), Protocol(), metrics=QUICK),
+        OURS: lambda: score_versions(images, target, metrics=QUICK),
         PIQ: lambda: piq_scores(images, target),
-        ALL: lambda: scores_of(images, Protocol().prepare(target), Protocol()),
+        ALL: lambda: score_versions(images, target),
     }
     return {name: timed(way, device) for name, way in ways.items()}
 
@@ -142,8 +143,8 @@ def peak_gigabytes(name: str, megapixels: float) -> float:
     if name == PIQ:
         piq_scores([degraded], target)
     elif name != "the pair alone":
-        metrics = MEASURES if name == "the pair and all metrics" else QUICK
-        scores_of([degraded], Protocol().prepare(target), Protocol(), metrics=metrics)
+        metrics = ALL_METRICS if name == "the pair and all metrics" else QUICK
+        score_versions([degraded], target, metrics=metrics)
     return peak_megabytes() / 1e3
 
 

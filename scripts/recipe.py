@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from restoration.files import write_text
-from restoration.scoring.metrics import METRICS, QUICK
+from restoration.names import METRICS, QUICK
 from restoration.study.rendering import Cell, Table, markdown, show
 from restoration.study.runs import Run, read_provenance
 from restoration.study.scalars import curve, read_scalars
@@ -46,7 +46,7 @@ def candidates_table(runs: dict[str, Run]) -> Table:
         f"seed {first.seed}; {facts['hardware']}, {facts['precision']}; commit {facts['commit']}"
     )
     rows = [(str(name), last_validation(run)) for name, run in runs.items()]
-    return Table(title, [METRICS[name].title for name in QUICK], rows)
+    return Table(title, [METRICS[name].label for name in QUICK], rows)
 
 
 def last_validation(run: Run) -> list[Cell]:

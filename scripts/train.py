@@ -20,9 +20,10 @@ from restoration.datasets.pack import pack_recorded, pack_set
 from restoration.datasets.photos import PackedSet
 from restoration.errors import UserError
 from restoration.files import write_text
-from restoration.scoring.evaluate import INPUT, Validation, evaluate
-from restoration.scoring.metrics import MEASURES
+from restoration.names import INPUT
+from restoration.scoring.evaluate import Validation, evaluate
 from restoration.scoring.protocol import Protocol
+from restoration.scoring.score import ALL_METRICS
 from restoration.study.rendering import show
 from restoration.study.runs import Run, find_runs, read_provenance, read_scoring, write_provenance, write_scores
 from restoration.study.tables import build_tables, table_of, write_tables
@@ -180,7 +181,7 @@ def score_runs(
 def scoring(task: Task, photos: PackedSet, protocol: Protocol) -> dict[str, Any]:
     """All that the scores of a network depend on, but for the network."""
     tests = {name: test.key for name, test in photos.test.items()}
-    return {"protocol": str(protocol), "metrics": list(MEASURES), "degradation": repr(task), "test sets": tests}
+    return {"protocol": str(protocol), "metrics": list(ALL_METRICS), "degradation": repr(task), "test sets": tests}
 
 
 def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:

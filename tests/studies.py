@@ -8,8 +8,8 @@ import numpy as np
 import yaml
 
 from restoration.files import write_text
-from restoration.scoring.evaluate import INPUT
-from restoration.scoring.metrics import MEASURES, QUICK
+from restoration.names import INPUT, QUICK
+from restoration.scoring.score import ALL_METRICS
 from restoration.study.alpha import Setting
 from restoration.study.runs import COLUMNS, Run, baseline_run
 from restoration.study.scalars import COLUMNS as SCALARS
@@ -77,7 +77,7 @@ def write_study(
 
 
 def _scoring() -> dict:
-    return {"protocol": "as agreed", "metrics": list(MEASURES), "degradation": "some", "test sets": {}}
+    return {"protocol": "as agreed", "metrics": list(ALL_METRICS), "degradation": "some", "test sets": {}}
 
 
 def _write_run(run: Run, tests: Mapping[str, int], *, whole: bool) -> None:
@@ -105,7 +105,7 @@ def _write_rows(run: Run, losses: Sequence[str], tests: Mapping[str, int]) -> No
     for test, count in tests.items():
         for loss in losses:
             names = f"{run.data},{run.variant},{test},{run.task},{loss},{run.seed}"
-            for metric in MEASURES:
+            for metric in ALL_METRICS:
                 values = _values(run, loss, test, metric, count)
                 lines += [f"{names},{image:02}.png,{metric},{value!r}" for image, value in enumerate(values.tolist())]
     write_text(run.folder / "per_image.csv", "\n".join(lines) + "\n")
@@ -119,7 +119,7 @@ def _values(run: Run, loss: str, test: str, metric: str, count: int) -> np.ndarr
     better = gain(loss) + own.normal(0, 0.05) * (loss != INPUT) + own.normal(0, 0.05, count)
     direction = 1 if scale_of(metric).higher_is_better else -1
     level, unit = {"psnr": (30.0, 1.0), "psnr_y": (31.0, 1.0), "l2": (0.002, 2e-4), "l1": (0.02, 1e-3)}.get(
-        metric, (0.9, 0.01) if metric in MEASURES and direction == 1 else (0.5, 0.03)
+        metric, (0.9, 0.01) if metric in ALL_METRICS and direction == 1 else (0.5, 0.03)
     )
     return level + unit * (photographs + direction * better)
 

@@ -10,8 +10,7 @@ import tifffile
 import torch
 
 from restoration.errors import UserError
-from restoration.scoring.evaluate import scores_of
-from restoration.scoring.protocol import Protocol
+from restoration.scoring.score import score_versions
 from restoration.sensor import (
     Sensor,
     binned,
@@ -259,8 +258,7 @@ def test_a_real_photograph_has_scores():
     source = Sensor(light=source.light[window], gains=source.gains, to_srgb=source.to_srgb)
     quiet = network_input(source)
     loud = network_input(noisy(source, a=0.005, b=0.0001, generator=torch.Generator().manual_seed(0)))
-    target = Protocol().prepare(reference[:, *window])
-    psnr = [scores["psnr"] for scores in scores_of([quiet, loud], target, Protocol())]
+    psnr = score_versions([quiet, loud], reference[:, *window], metrics=["psnr"])[0].tolist()
     assert psnr[0] > 32
     assert psnr[0] > psnr[1] + 5
 

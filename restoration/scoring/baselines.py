@@ -23,8 +23,9 @@ from torch.nn import functional
 from restoration.datasets.photos import PackedSet
 from restoration.errors import UserError
 from restoration.scoring.anscombe import Anscombe
-from restoration.scoring.evaluate import Score, noise_of, scores_of
+from restoration.scoring.evaluate import Score, noise_of
 from restoration.scoring.protocol import Protocol
+from restoration.scoring.score import ALL_METRICS, score_versions
 from restoration.study.runs import Run, baseline_run, read_own_scores, write_scores
 from restoration.tasks import Demosaic, SuperResolution, Task
 
@@ -67,8 +68,10 @@ def score_baselines(
                 if image not in scored:
                     truth = test.image(index)
                     restored = baseline(truth, noise_of(image)).to(device)
-                    (values,) = scores_of([restored], protocol.prepare(truth.to(device)), protocol)
-                    scores[test_set] += [Score(name, image, metric, value) for metric, value in values.items()]
+                    values = score_versions([restored], truth.to(device), protocol=protocol)[:, 0].tolist()
+                    scores[test_set] += [
+                        Score(name, image, metric, value) for metric, value in zip(ALL_METRICS, values, strict=True)
+                    ]
                     write_scores(run, scores, scoring)
                 yield f"{name} on {test_set}"
 

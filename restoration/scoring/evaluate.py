@@ -1,26 +1,25 @@
-"""Whole photographs -> restored -> one record per image and metric."""
+"""Whole photographs of a task: degraded, restored and scored."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
+from math import isfinite, nan
 
 import torch
 from torch import Tensor, nn
 
 from restoration.datasets.photos import PackedPhotos
+from restoration.names import INPUT, QUICK
 from restoration.networks.inference import restore_image
-from restoration.scoring.metrics import MEASURES, QUICK, score
 from restoration.scoring.protocol import Protocol
+from restoration.scoring.score import ALL_METRICS, score_versions
 from restoration.tasks import Task
-
-INPUT = "input"  # stands for a loss in the records of the degraded input itself
-AT_ONCE = 8_000_000  # pixels of restored photographs that are scored together
 
 
 @dataclass(frozen=True)
 class Score:
-    """One value of a restored photograph under one metric; `loss` names the network."""
+    """The value of one metric for one restored photograph; `loss` names the network."""
 
     loss: str
     image: str
@@ -29,14 +28,14 @@ class Score:
 
 
 def degraded_photo(task: Task, photos: PackedPhotos, index: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """A photograph degraded with noise seeded by its name, so that every loss meets the same input, and the truth."""
+    """A photograph's degraded version and the photograph, (3, H, W) each; the same noise at every call."""
     target = photos.image(index)
     degraded = task.degrade(target, noise_of(photos.names[index]))
     return degraded.to(device), target.to(device)
 
 
 def noise_of(name: str) -> torch.Generator:
-    """The noise with which the photograph of this name is degraded whenever it is evaluated."""
+    """The generator of a photograph's noise, seeded by its name: every loss meets the same input."""
     return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big"))
 
 
@@ -47,40 +46,19 @@ def evaluate(
     *,
     protocol: Protocol,
     device: torch.device,
-    metrics: Iterable[str] = MEASURES,
+    metrics: Iterable[str] = ALL_METRICS,
 ) -> Iterator[list[Score]]:
-    """The scores of the degraded input and of every model, photograph by photograph.
-
-    A photograph is degraded once for all models, and what the metrics need of the truth alone is computed once for as
-    many of them as are scored together.
-    """
-    for index, name in enumerate(photos.names):
+    """The scores of the degraded input and of every model, one list for each photograph."""
+    names = list(metrics)
+    for index, image in enumerate(photos.names):
         degraded, target = degraded_photo(task, photos, index, device)
-        target = protocol.prepare(target)
-        images = chain([degraded], (restore_image(model, degraded) for model in models.values()))
-        all_values = scores_of(images, target, protocol, metrics=metrics)
+        versions = chain([degraded], (restore_image(model, degraded) for model in models.values()))
+        values = score_versions(versions, target, metrics=names, protocol=protocol).T.tolist()
         yield [
-            Score(loss, name, metric, value)
-            for loss, values in zip([INPUT, *models], all_values, strict=True)
-            for metric, value in values.items()
+            Score(loss, image, metric, value)
+            for loss, row in zip([INPUT, *models], values, strict=True)
+            for metric, value in zip(names, row, strict=True)
         ]
-
-
-@torch.inference_mode()
-def scores_of(
-    images: Iterable[Tensor], target: Tensor, protocol: Protocol, *, metrics: Iterable[str] = MEASURES
-) -> list[dict[str, float]]:
-    """Metrics of versions of one photograph, (3, H, W) each; few of a large one at once, to bound the memory.
-
-    Args:
-        target: the photograph, prepared.
-    """
-    prepared = (protocol.prepare(image) for image in images)
-    at_once = max(1, AT_ONCE // target[0, 0].numel())
-    scores = []
-    while group := list(islice(prepared, at_once)):
-        scores += score(group[0] if len(group) == 1 else torch.cat(group), target, metrics=metrics)
-    return scores
 
 
 class Validation:
@@ -95,12 +73,12 @@ class Validation:
         self.pairs = [degraded_photo(task, photos, index, device) for index in range(len(photos))]
 
     def scores(self, model: nn.Module) -> dict[str, float]:
-        """The mean of the quick metrics over the photographs."""
+        """Means of the quick metrics over the photographs whose value is finite; not a number if none is."""
         values = [
-            scores_of([restore_image(model, degraded)], self.protocol.prepare(target), self.protocol, metrics=QUICK)[0]
+            score_versions([restore_image(model, degraded)], target, metrics=QUICK, protocol=self.protocol)[:, 0]
             for degraded, target in self.pairs
         ]
-        return {metric: sum(value[metric] for value in values) / len(values) for metric in QUICK}
+        return {metric: _finite_mean(row) for metric, row in zip(QUICK, torch.stack(values).T.tolist(), strict=True)}
 
     def crops(self, model: nn.Module, *, count: int = 2, side: int = 160) -> Iterator[Tensor]:
         """Degraded, restored and true centre of the first photographs, side by side, (3, side, 3 side) in [0, 1]."""
@@ -108,3 +86,8 @@ class Validation:
             top, left = ((length - min(length, side)) // 2 for length in target.shape[1:])
             images = (degraded, restore_image(model, degraded).clamp(0, 1), target)
             yield torch.cat([image[:, top : top + side, left : left + side] for image in images], dim=2)
+
+
+def _finite_mean(values: list[float]) -> float:
+    finite = [value for value in values if isfinite(value)]
+    return sum(finite) / len(finite) if finite else nan

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from restoration.scoring.artefacts import ARTEFACTS, looked_for
-from restoration.scoring.evaluate import INPUT
+from restoration.names import ARTEFACTS, INPUT, is_measured
 from restoration.study.columns import columns_in_order, title_of
 from restoration.study.rendering import Cell, Table
 from restoration.study.scales import scale_of
@@ -19,7 +18,7 @@ def artefact_table(scores: Scores, at: Condition, *, input_title: str) -> Table 
 
     A photograph counts where all columns have a value.
     """
-    places = [replace(at, metric=name) for name in ARTEFACTS if looked_for(name, at.task)]
+    places = [replace(at, metric=name) for name in ARTEFACTS if is_measured(name, at.task)]
     places = [place for place in places if scores.losses(place)]
     columns = columns_in_order({loss for place in places for loss in scores.losses(place)})
     rows = [row for place in places if (row := _row(scores, place, columns))]
@@ -54,6 +53,6 @@ def _row(scores: Scores, at: Condition, columns: Sequence[str]) -> tuple[str, li
             continue
         low, high = scores.interval(at, values[loss], [loss])
         cells.append(Cell(means[loss], f"[{scale.shown(low)}, {scale.shown(high)}]", means[loss] == least))
-    title, _ = ARTEFACTS[at.metric]
+    title = ARTEFACTS[at.metric].title
     some = "" if finite.all() else f" ({finite.sum()} of {len(finite)} photographs)"
     return f"{title}{some}", cells

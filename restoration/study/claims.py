@@ -12,7 +12,7 @@ from string import ascii_lowercase
 
 import pandas as pd
 
-from restoration.scoring.evaluate import INPUT
+from restoration.names import INPUT
 from restoration.study.bootstrap import RESAMPLES
 from restoration.study.columns import title_of
 from restoration.study.comparisons import rank_records

@@ -1,6 +1,6 @@
 """What stands in a table's columns: the degraded input, baselines without training, losses; titles, order, kinds."""
 
-from restoration.scoring.evaluate import INPUT
+from restoration.names import INPUT
 
 LOSSES = {
     "l2": "L2",

@@ -12,8 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from restoration.errors import UserError
-from restoration.scoring.artefacts import ARTEFACTS, looked_for
-from restoration.scoring.metrics import METRICS
+from restoration.names import METRICS, is_measured
 from restoration.study.bootstrap import RESAMPLES
 from restoration.study.columns import UNTRAINED, columns_in_order, title_of
 from restoration.study.rendering import Cell, Table
@@ -146,7 +145,7 @@ def rank_records(scores: Scores, at: Condition, losses: Sequence[str], metrics: 
 def _conditions(scores: Scores, variant: str) -> list[Condition]:
     """As tables show them; without artefacts where the task leaves none of the kind."""
     its = (at for at in scores.conditions() if at.variant == variant)
-    there = (at for at in its if at.metric not in ARTEFACTS or looked_for(at.metric, at.task))
+    there = (at for at in its if is_measured(at.metric, at.task))
     return sorted(there, key=_as_shown)
 
 

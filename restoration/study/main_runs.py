@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from restoration.scoring.metrics import METRICS
+from restoration.names import METRICS
 from restoration.study.scores import Scores
 from restoration.study.statements import Alike, Better, Pair, Part
 from restoration.study.statistics import Condition

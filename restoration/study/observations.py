@@ -34,9 +34,10 @@ from torch import Tensor, nn
 
 from restoration.errors import UserError
 from restoration.files import replacing
+from restoration.names import INPUT
 from restoration.networks.inference import restore_image
 from restoration.scoring.baselines import DENOISING, bm3d, denoised, menon
-from restoration.scoring.evaluate import INPUT, noise_of
+from restoration.scoring.evaluate import noise_of
 from restoration.sensor import Sensor, binned, estimated_noise, mosaic, noisy
 from restoration.study.report.drawing import as_saved
 from restoration.tasks import Demosaic

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from restoration.scoring.metrics import METRICS
+from restoration.names import METRICS
 from restoration.study.columns import columns_in_order, title_of
 from restoration.study.rendering import Cell, Table
 
@@ -42,7 +42,7 @@ def beside_published(records: pd.DataFrame, published: pd.DataFrame) -> list[Tab
                     stated = theirs.get((task, metric, loss), math.nan) / row.shown_times
                     paper = f"({row.shown(stated)})".replace("nan", "–")
                     cells.append(Cell(row.shown(measured).replace("nan", "–"), paper))
-                body.append((row.title, cells))
+                body.append((row.label, cells))
             title = f"{task} on {test_set}: ours (the paper's)"
             tables.append(Table(title, [title_of(name) for name in columns], body, [NOTE]))
     return tables

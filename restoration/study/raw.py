@@ -15,9 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from restoration.files import write_csv, write_text
-from restoration.scoring.evaluate import INPUT, scores_of
-from restoration.scoring.metrics import METRICS
-from restoration.scoring.protocol import Protocol
+from restoration.names import INPUT, METRICS
+from restoration.scoring.score import score_versions
 from restoration.sensor import Sensor, displayed, estimated_noise, read_sensor
 from restoration.study.observations import (
     TILE,
@@ -116,17 +115,17 @@ def tile_scores(
         versions: of `restorations`.
         reference: (3, H, W); a rest at the right and bottom that fills no tile is not scored.
     """
-    protocol, rows = Protocol(), []
+    rows = []
     for top in range(0, reference.shape[1] - TILE + 1, TILE):
         for left in range(0, reference.shape[2] - TILE + 1, TILE):
             tile = (..., slice(top, top + TILE), slice(left, left + TILE))
             images = (image[tile].float() / 255 for image in versions.values())
-            scores = scores_of(images, protocol.prepare(reference[tile]), protocol, metrics=METRICS)
+            scores = score_versions(images, reference[tile], metrics=METRICS).T.tolist()
             image = f"{photograph} row {top} column {left}"
             rows += [
                 (data, variant, test_set, TASK, loss, seed, image, metric, value)
                 for (loss, seed), values in zip(versions, scores, strict=True)
-                for metric, value in values.items()
+                for metric, value in zip(METRICS, values, strict=True)
             ]
     return pd.DataFrame(rows, columns=COLUMNS)
 

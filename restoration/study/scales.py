@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass
 
 from restoration.errors import UserError
-from restoration.scoring.artefacts import ARTEFACTS
-from restoration.scoring.metrics import METRICS
+from restoration.names import ARTEFACTS, METRICS
 
 RANK = "rank"  # of a loss among others, averaged over metrics: 1 is best
 
@@ -40,8 +39,8 @@ def _signed(value: float, form: str) -> str:
 
 def title_of_metric(metric: str) -> str:
     if metric in METRICS:
-        return METRICS[metric].title
-    return ARTEFACTS[metric][0] if metric in ARTEFACTS else metric
+        return METRICS[metric].label
+    return ARTEFACTS[metric].title if metric in ARTEFACTS else metric
 
 
 def scale_of(metric: str) -> Scale:
@@ -50,10 +49,10 @@ def scale_of(metric: str) -> Scale:
         return Scale("ranks", higher_is_better=False, digits=2)
     if metric in METRICS:
         row = METRICS[metric]
-        unit = re.search(r"\((.+)\)$", row.title)
-        return Scale(unit[1] if unit else f"({row.title})", row.higher_is_better, row.digits, row.shown_times)
+        unit = re.search(r"\((.+)\)$", row.label)
+        return Scale(unit[1] if unit else f"({row.label})", row.higher_is_better, row.digits, row.shown_times)
     if metric in ARTEFACTS:
-        title, _ = ARTEFACTS[metric]
+        title = ARTEFACTS[metric].title
         return Scale(f"({title}, levels)", higher_is_better=False, digits=None)
     known = [*METRICS, *ARTEFACTS, RANK]
     raise UserError(f"nobody said whether more or less {metric!r} is better; known are {', '.join(known)}")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from restoration.errors import UserError
-from restoration.scoring.artefacts import ARTEFACTS
+from restoration.names import ARTEFACTS
 from restoration.study.bootstrap import RESAMPLES, mean_interval
 from restoration.study.columns import UNTRAINED, kind_of
 from restoration.study.runs import COLUMNS

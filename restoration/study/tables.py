@@ -12,8 +12,7 @@ import pandas as pd
 
 from restoration.errors import UserError
 from restoration.files import write_text
-from restoration.scoring.evaluate import INPUT
-from restoration.scoring.metrics import METRICS, NOTE, QUICK
+from restoration.names import INPUT, METRICS, METRICS_NOTE, QUICK
 from restoration.study.columns import BASELINES, UNTRAINED, in_order, title_of
 from restoration.study.rendering import Cell, Table, latex, markdown
 from restoration.study.runs import Run, read_baselines, read_provenance, read_scores, read_scoring
@@ -78,7 +77,7 @@ def table_of(result: ResultTable, differences: Iterable[Difference] = ()) -> Tab
         for column, cell in zip(result.columns, _cells(name, means, spreads), strict=True):
             found = beside.get((name, column))
             cells.append(replace(cell, interval=_around(found)) if found and not cell.interval else cell)
-        rows.append((METRICS[name].title, cells))
+        rows.append((METRICS[name].label, cells))
     shown = [cell.interval for _, cells in rows for cell in cells]
     notes = ["±: standard deviation over seeds"] if any(text.startswith("±") for text in shown) else []
     if any("[" in text for text in shown):
@@ -107,7 +106,7 @@ def headline(results: Sequence[ResultTable]) -> list[Table]:
                 if name in QUOTED:
                     cells = _cells(name, means[shown], spreads[shown])
                     rows.append(
-                        (f"{result.task}: {METRICS[name].title}", dict(zip(columns[shown], cells, strict=True)))
+                        (f"{result.task}: {METRICS[name].label}", dict(zip(columns[shown], cells, strict=True)))
                     )
         titles = [title for title in titles if any(title in cells for _, cells in rows)]
         body = [(name, [cells.get(title, Cell("–")) for title in titles]) for name, cells in rows]
@@ -185,11 +184,11 @@ def _table(test_set: Any, scores: pd.DataFrame, runs: Sequence[Run], input_title
     photographs = scores["image"].nunique()
     defined = scores.dropna(subset="value").groupby("metric")["image"].nunique()
     partly = [
-        f"{METRICS[name].title} over the {defined.get(name, 0)} of {photographs} photographs on which it is defined"
+        f"{METRICS[name].label} over the {defined.get(name, 0)} of {photographs} photographs on which it is defined"
         for name in metrics
         if defined.get(name, 0) < photographs
     ]
-    notes = [] if set(metrics) <= set(QUICK) else [NOTE]
+    notes = [] if set(metrics) <= set(QUICK) else [METRICS_NOTE]
     return ResultTable(
         folder=f"{first.data}/{first.variant}",
         task=first.task,

@@ -10,9 +10,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
+from restoration.names import METRICS
 from restoration.networks.inference import evaluating
 from restoration.scoring.evaluate import Validation
-from restoration.scoring.metrics import METRICS
 
 
 @runtime_checkable
@@ -60,7 +60,7 @@ class ProgressLine:
 
     def validated(self, step: int, scores: Mapping[str, float]) -> None:
         """Prints the scores of the validation photographs."""
-        values = "  ".join(f"{METRICS[name].title} {METRICS[name].shown(value)}" for name, value in scores.items())
+        values = "  ".join(f"{METRICS[name].label} {METRICS[name].shown(value)}" for name, value in scores.items())
         self.bar.console.print(f"{step * self.batch:>12,} patches  {values}", highlight=False, soft_wrap=True)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from restoration.scoring import artefacts
 from restoration.scoring.artefacts import (
-    ARTEFACTS,
+    FUNCTIONS,
     block_step,
     colour_shift,
     edge_residual,
@@ -22,7 +22,6 @@ from restoration.scoring.artefacts import (
 from restoration.scoring.protocol import Protocol
 from restoration.tasks import JPEG, SuperResolution
 
-MEASURES = {name: measure for name, (_, measure) in ARTEFACTS.items()}
 prepare = Protocol().prepare
 
 
@@ -111,31 +110,31 @@ def measured(measure, image: Tensor, target: Tensor) -> float:
     return measure(prepare(image), prepare(target)).item()
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_equal_images_give_nothing(target, name):
-    assert measured(MEASURES[name], target, target) == 0
+    assert measured(FUNCTIONS[name], target, target) == 0
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_what_is_planted_is_found_in_proportion(target, name):
     """From 2 to 8 levels, and beneath white noise."""
     pattern = planted(target)[name] / 255
-    two, four, eight = (measured(MEASURES[name], target + amount * pattern, target) for amount in (2, 4, 8))
+    two, four, eight = (measured(FUNCTIONS[name], target + amount * pattern, target) for amount in (2, 4, 8))
     assert 0.45 < two / 2 < 1.2  # less than 1 where a band of the spectrum is asked for, or black is clipped
     assert two / 2 == pytest.approx(four / 4, rel=0.2)
     assert eight / 8 == pytest.approx(four / 4, rel=0.2)
     if name != "edge_residual":  # which noise adds to
         white = 3 / 255 * noise(target.shape).flip(2)
-        assert measured(MEASURES[name], target + 4 * pattern + white, target) == pytest.approx(four, rel=0.1)
+        assert measured(FUNCTIONS[name], target + 4 * pattern + white, target) == pytest.approx(four, rel=0.1)
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_other_artefacts_are_not_taken_for_it(target, name):
     patterns = {other: pattern * 3 / 255 for other, pattern in planted(target).items()}
-    own = measured(MEASURES[name], target + patterns[name], target)
+    own = measured(FUNCTIONS[name], target + patterns[name], target)
     for other, pattern in patterns.items():
         if other != name and (name, other) not in KIN:
-            assert abs(measured(MEASURES[name], target + pattern, target)) < own / 3, other
+            assert abs(measured(FUNCTIONS[name], target + pattern, target)) < own / 3, other
 
 
 @pytest.mark.parametrize("level", [2, 4, 8])
@@ -250,11 +249,11 @@ def test_too_little_to_look_at_is_not_a_number():
     assert not grating(grey(32, 32), grey(32, 32)).isnan()
 
 
-@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_an_image_has_its_value_in_any_company(target, name):
     images = torch.cat([prepare(target + amount / 255 * noise(target.shape)) for amount in (1, 5)])
-    together = MEASURES[name](images, prepare(target))
-    alone = [MEASURES[name](image[None], prepare(target)).item() for image in images]
+    together = FUNCTIONS[name](images, prepare(target))
+    alone = [FUNCTIONS[name](image[None], prepare(target)).item() for image in images]
     assert together.tolist() == alone
 
 

@@ -1,7 +1,6 @@
-"""The paper's other rows, and luma: equal to independent formulas where these are short, else to piq's own functions.
+"""Metrics: equal to brute-force formulas and to other libraries in float64, and what must hold by definition.
 
-FSIM, FSIMc and IW-SSIM have no independent implementation here: their values are piq's, and what must hold by
-definition.
+FSIM, FSIMc and IW-SSIM have no second independent implementation here: their reference is piq.
 """
 
 import math
@@ -10,16 +9,19 @@ from functools import partial
 import numpy as np
 import piq
 import pytest
+import scipy.ndimage
 import scipy.signal
 import skimage.color
 import skimage.data
 import skimage.metrics
 import torch
+from torch import Tensor
 
-from restoration.scoring import iw_ssim
-from restoration.scoring.metrics import METRICS, QUICK, score
-from restoration.scoring.protocol import Protocol
+from restoration.names import ARTEFACTS, METRICS
+from restoration.scoring import artefacts, iw_ssim, metrics, ssim
+from restoration.scoring.score import score
 from restoration.tasks import JPEG, Demosaic
+from tests.scoring.conftest import after, as_image, photograph, prepared, values_of
 
 PIQ = {
     "iw_ssim": piq.information_weighted_ssim,
@@ -27,54 +29,119 @@ PIQ = {
     "fsim": partial(piq.fsim, chromatic=False),
     "fsimc": partial(piq.fsim, chromatic=True),
 }
-OTHERS = [name for name in METRICS if name not in QUICK]
+SSIMS = ("ssim", "ms_ssim")
 
 
-def photograph(height: int, width: int) -> torch.Tensor:
-    return torch.from_numpy(skimage.data.coffee()[:height, :width].copy()).permute(2, 0, 1).float() / 255
-
-
-def pair(task, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    degraded = task.degrade(target, torch.Generator().manual_seed(0))
-    return Protocol().prepare(degraded), Protocol().prepare(target)
-
-
-def as_array(image: torch.Tensor) -> np.ndarray:
+def as_array(image: Tensor) -> np.ndarray:
     return image[0].permute(1, 2, 0).double().numpy()
 
 
-def test_rows_stand_in_the_papers_order():
-    names = ["l2", "psnr", "l1", "ssim", "ms_ssim", "iw_ssim", "gmsd", "fsim", "fsimc", "psnr_y", "ssim_y"]
-    assert list(METRICS) == names
-    assert [name for name in METRICS if not METRICS[name].higher_is_better] == ["l2", "l1", "gmsd"]
+def noisy(target: Tensor, amount: float, seed: int = 0) -> Tensor:
+    noise = torch.randn(target.shape, generator=torch.Generator().manual_seed(seed))
+    return prepared(target[0] + amount * noise[0])
 
 
-@pytest.mark.parametrize(("height", "width"), [(161, 161), (162, 301), (233, 170), (400, 401)])
-@pytest.mark.parametrize("task", [JPEG(), Demosaic()], ids=["jpeg", "noise"])
-def test_they_equal_piq_in_float64_for_odd_and_even_sizes(task, height, width):
-    """400 rows make FSIM pool by two, 301 columns and more than 128 rows cross the strips of IW-SSIM."""
-    restored, target = pair(task, photograph(height, width))
-    (values,) = score(restored, target)
+def test_every_metric_has_facts_and_a_function():
+    assert list(metrics.FUNCTIONS) == list(METRICS)
+    assert list(artefacts.FUNCTIONS) == list(ARTEFACTS)
+
+
+def brute_force(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """SSIM and its factor cs of one channel, from the weighted sums over every 11 x 11 window."""
+    offsets = np.arange(-5, 6)
+    weights = np.exp(-(offsets[:, None] ** 2 + offsets**2) / (2 * 1.5**2))
+    weights /= weights.sum()
+    x, y = (np.lib.stride_tricks.sliding_window_view(image, (11, 11)) for image in (x, y))
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return (weights * values).sum(axis=(2, 3))
+
+    mu_x, mu_y = mean(x), mean(y)
+    centred_x, centred_y = x - mu_x[..., None, None], y - mu_y[..., None, None]
+    variances = mean(centred_x**2) + mean(centred_y**2)
+    luminance = (2 * mu_x * mu_y + 0.01**2) / (mu_x**2 + mu_y**2 + 0.01**2)
+    cs = (2 * mean(centred_x * centred_y) + 0.03**2) / (variances + 0.03**2)
+    return float((luminance * cs).mean()), float(cs.mean())
+
+
+def wang_pyramid(x: np.ndarray, y: np.ndarray) -> float:
+    """MS-SSIM of one channel, halved as Wang's code does it.
+
+    That is imfilter(image, ones(2) / 4, 'symmetric') and every second sample from the first on. MATLAB's origin of a
+    kernel of 2 is its first element: a sample is the mean of a pixel and the next one, mirrored at the end.
+    """
+    value = 1.0
+    for scale, weight in enumerate((0.0448, 0.2856, 0.3001, 0.2363, 0.1333)):
+        if scale > 0:
+            x, y = (
+                scipy.ndimage.correlate(image, np.full((2, 2), 0.25), mode="reflect", origin=(-1, -1))[::2, ::2]
+                for image in (x, y)
+            )
+        ssim, cs = brute_force(x, y)
+        value *= max(ssim if scale == 4 else cs, 0) ** weight
+    return value
+
+
+@pytest.mark.parametrize("size", [(176, 176), (161, 176), (176, 163), (167, 161)], ids=str)
+def test_wangs_pyramid(jpeg_pair, size):
+    """Even sides at every scale, one odd side, and both; a JPEG, whose blocks tell shifted pairs of pixels."""
+    restored, target = (prepared(image[:, : size[0], 40 : 40 + size[1]])[:, 1:2] for image in jpeg_pair)
+    versions = torch.cat([restored, 1 - target])
+    values = values_of(versions, target, SSIMS)
+    truth = target[0, 0].double().numpy()
+    for index, image in enumerate(versions[:, 0].double().numpy()):
+        assert values["ssim"][index] == pytest.approx(brute_force(image, truth)[0], abs=1e-9)
+        assert values["ms_ssim"][index] == pytest.approx(wang_pyramid(image, truth), abs=1e-7)  # halved in float32
+
+
+@pytest.mark.parametrize("size", [(176, 176), (192, 304)], ids=str)
+def test_ssim_equals_piq(jpeg_pair, size):
+    """Sides that are even at every scale, where piq halves as Wang does; flat and white images among them."""
+    degraded, target = (prepared(image[:, : size[0], : size[1]])[:, 1:2] for image in jpeg_pair)
+    flat, white = torch.full_like(target, 0.5), target.clone()
+    white[..., :100, :] = 1
+    cases = [
+        (degraded, target),
+        (noisy(white, 0.01), white),
+        (flat + 0.2, flat),
+        (torch.ones_like(flat), torch.zeros_like(flat)),
+        (noisy(flat + 0.5, 0.003, seed=1), noisy(flat + 0.5, 0.003, seed=2)),
+    ]
+    for restored, truth in cases:
+        values = values_of(restored, truth, SSIMS)
+        doubles = (restored.double(), truth.double())
+        assert values["ssim"] == pytest.approx([float(piq.ssim(*doubles, downsample=False))], abs=1e-7)
+        assert values["ms_ssim"] == pytest.approx([float(piq.multi_scale_ssim(*doubles))], abs=1e-6)
+
+
+def test_other_libraries(jpeg_pair):
+    restored, target = (prepared(image) for image in jpeg_pair)
+    values = values_of(restored, target, ("l2", "l1", "psnr", "ssim"))
+    x, y = as_array(restored), as_array(target)
+    assert values["l2"] == pytest.approx([np.mean((x - y) ** 2)], rel=1e-6)
+    assert values["l1"] == pytest.approx([np.mean(np.abs(x - y))], rel=1e-6)
+    assert values["psnr"] == pytest.approx([skimage.metrics.peak_signal_noise_ratio(y, x, data_range=1)], abs=1e-5)
+    wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1, "channel_axis": 2}
+    _, ssim_map = skimage.metrics.structural_similarity(x, y, full=True, **wang)
+    assert values["ssim"] == pytest.approx([ssim_map[5:-5, 5:-5].mean()], abs=1e-9)
+
+
+@pytest.mark.parametrize(("task", "height", "width"), [(JPEG(), 161, 162), (Demosaic(), 233, 301), (JPEG(), 385, 400)])
+def test_piq(task, height, width):
+    """Odd and even sides; more than 128 rows cross the strips of IW-SSIM; with 385 rows FSIM pools by two."""
+    restored, target = after(task, photograph(height, width))
+    values = values_of(restored, target, PIQ)
     for name, theirs in PIQ.items():
-        assert values[name] == pytest.approx(float(theirs(restored.double(), target.double())), abs=1e-10), name
+        assert values[name] == pytest.approx([float(theirs(restored.double(), target.double()))], abs=1e-10), name
 
 
-def test_a_white_sky_is_scored_as_by_piq_in_float64_which_float32_misses():
-    target = torch.from_numpy(skimage.data.astronaut()[:400, :400].copy()).permute(2, 0, 1).float() / 255
-    target[:, :200] = 1
-    restored, target = pair(JPEG(), target)
+def test_white_sky():
+    """IW-SSIM in float64; in float32 it would be off by more than 1e-6."""
+    target = as_image(skimage.data.astronaut()[:200, 150:350])
+    target[:, :100] = 1
+    restored, target = after(JPEG(), target)
     expected = float(piq.information_weighted_ssim(restored.double(), target.double()))
-    (values,) = score(restored, target, metrics=["iw_ssim"])
-    assert values["iw_ssim"] == pytest.approx(expected, abs=1e-9)
-    assert abs(float(piq.information_weighted_ssim(restored, target)) - expected) > 1e-5
-
-
-@pytest.mark.parametrize("strip", [1, 30, 1000])
-def test_strips_of_iw_ssim_cover_each_row_once(monkeypatch, strip):
-    restored, target = pair(Demosaic(), photograph(170, 190))
-    (whole,) = score(restored, target, metrics=["iw_ssim"])
-    monkeypatch.setattr(iw_ssim, "STRIP", strip)
-    assert score(restored, target, metrics=["iw_ssim"])[0] == pytest.approx(whole, rel=1e-10)
+    assert values_of(restored, target, ["iw_ssim"])["iw_ssim"] == pytest.approx([expected], abs=1e-9)
 
 
 def gmsd(x: np.ndarray, y: np.ndarray) -> float:
@@ -91,75 +158,78 @@ def gmsd(x: np.ndarray, y: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("task", [JPEG(), Demosaic()], ids=["jpeg", "noise"])
-def test_gmsd_is_the_papers_formula(task):
-    restored, target = pair(task, photograph(120, 180))
-    (values,) = score(restored, target, metrics=["gmsd"])
-    assert values["gmsd"] == pytest.approx(gmsd(as_array(restored), as_array(target)), abs=1e-9)
+def test_gmsd_formula(task):
+    restored, target = after(task, photograph(120, 180))
+    expected = gmsd(as_array(restored), as_array(target))
+    assert values_of(restored, target, ["gmsd"])["gmsd"] == pytest.approx([expected], abs=1e-9)
 
 
 @pytest.mark.parametrize("task", [JPEG(), Demosaic()], ids=["jpeg", "noise"])
-def test_luma_rows_equal_scikit_images_on_its_ycbcr(task):
-    restored, target = pair(task, photograph(121, 180))
-    (values,) = score(restored, target, metrics=["psnr_y", "ssim_y"])
+def test_luma_of_scikit_image(task):
+    """scikit-image's coefficients are those of MATLAB's rgb2ycbcr, rounded in the same digit."""
+    restored, target = after(task, photograph(121, 180))
+    values = values_of(restored, target, ["psnr_y", "ssim_y"])
     x, y = (skimage.color.rgb2ycbcr(as_array(image))[..., 0] for image in (restored, target))
-    # scikit-image's coefficients are those of MATLAB's rgb2ycbcr, rounded in the same digit
     expected = skimage.metrics.peak_signal_noise_ratio(y, x, data_range=255)
-    assert values["psnr_y"] == pytest.approx(expected, abs=1e-6)
+    assert values["psnr_y"] == pytest.approx([expected], abs=1e-6)
     wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
     _, ssim_map = skimage.metrics.structural_similarity(x, y, full=True, **wang)
-    assert values["ssim_y"] == pytest.approx(ssim_map[5:-5, 5:-5].mean(), abs=1e-8)
+    assert values["ssim_y"] == pytest.approx([ssim_map[5:-5, 5:-5].mean()], abs=1e-8)
 
 
-def test_luma_runs_from_16_to_235_with_a_peak_of_255():
-    """Black against white: the difference is 219 of 255 levels."""
-    (values,) = score(torch.ones(1, 3, 20, 20), torch.zeros(1, 3, 20, 20), metrics=["psnr_y", "ssim_y"])
-    assert values["psnr_y"] == pytest.approx(20 * math.log10(255 / 219), abs=1e-9)
+def test_known_differences():
+    """Of flat images, contrast and structure are 1; luma of black and white differs by 219 of 255 levels."""
+    target = torch.full((1, 3, 20, 20), 0.5)
+    values = values_of(target + 0.1, target, ("psnr", "l1", "ssim"))
+    assert values["psnr"] == pytest.approx([20], abs=1e-4)
+    assert values["l1"] == pytest.approx([0.1])
+    assert values["ssim"] == pytest.approx([(2 * 0.5 * 0.6 + 1e-4) / (0.5**2 + 0.6**2 + 1e-4)], abs=1e-7)
+    values = values_of(torch.ones(1, 3, 20, 20), torch.zeros(1, 3, 20, 20), ("psnr_y", "ssim_y"))
+    assert values["psnr_y"] == pytest.approx([20 * math.log10(255 / 219)], abs=1e-9)
     c1 = (0.01 * 255) ** 2
-    assert values["ssim_y"] == pytest.approx((2 * 16 * 235 + c1) / (16**2 + 235**2 + c1), abs=1e-9)
+    assert values["ssim_y"] == pytest.approx([(2 * 16 * 235 + c1) / (16**2 + 235**2 + c1)], abs=1e-9)
 
 
-def test_equal_photographs_are_perfect():
-    target = Protocol().prepare(photograph(200, 210))
-    (values,) = score(target, target, metrics=OTHERS)
-    assert values.pop("gmsd") == 0
-    assert values.pop("psnr_y") == math.inf
-    assert values == pytest.approx(dict.fromkeys(values, 1), abs=1e-12)
+def test_symmetry_and_company():
+    """All but IW-SSIM are symmetric; a version's value does not depend on the other versions."""
+    target = photograph(165, 170)
+    versions = torch.cat([after(task, target)[0] for task in (JPEG(), Demosaic())])
+    truth = prepared(target)
+    together, alone = values_of(versions, truth), values_of(versions[:1], truth)
+    back = values_of(truth, versions[:1])
+    for name in METRICS:
+        assert together[name][0] == pytest.approx(alone[name][0], rel=1e-12), name
+        if name != "iw_ssim":
+            assert back[name] == pytest.approx(alone[name], rel=1e-9), name
 
 
-def test_more_noise_is_worse_in_every_row():
-    target = photograph(200, 210)
-    versions = [pair(Demosaic(a=0, b=sigma**2), target)[0] for sigma in (0.01, 0.03, 0.1)]
-    values = score(torch.cat(versions), Protocol().prepare(target))
-    for name, metric in METRICS.items():
-        column = [own[name] for own in values]
-        assert column == sorted(column, reverse=metric.higher_is_better), name
+def test_more_noise_is_worse():
+    target = photograph(165, 170)
+    versions = torch.cat([after(Demosaic(a=0, b=sigma**2), target)[0] for sigma in (0.01, 0.03, 0.1)])
+    for name, column in values_of(versions, prepared(target)).items():
+        assert column == sorted(column, reverse=METRICS[name].higher_is_better), name
         assert len(set(column)) == 3, name
 
 
-def test_only_fsimc_of_the_papers_last_four_sees_a_change_of_colour_alone():
-    target = photograph(200, 210).clamp(0.2, 0.8)
-    shift = torch.tensor([0.1, -0.1 * (0.299 - 0.114) / 0.587, -0.1])[:, None, None]  # of the same luma
-    (values,) = score((target + shift)[None], target[None], metrics=OTHERS)
-    assert values["fsim"] == pytest.approx(1, abs=1e-6)
-    assert values["iw_ssim"] == pytest.approx(1, abs=1e-6)
-    assert values["gmsd"] == pytest.approx(0, abs=1e-6)
-    assert values["fsimc"] < 0.9999
+def test_colour_alone():
+    """A shift of colour that keeps the luma: of IW-SSIM, GMSD, FSIM and FSIMc, only FSIMc sees it."""
+    target = photograph(165, 170).clamp(0.2, 0.8)
+    shift = torch.tensor([0.1, -0.1 * (0.299 - 0.114) / 0.587, -0.1])[:, None, None]
+    values = values_of((target + shift)[None], target[None], PIQ)
+    assert values["fsim"] == pytest.approx([1], abs=1e-6)
+    assert values["iw_ssim"] == pytest.approx([1], abs=1e-6)
+    assert values["gmsd"] == pytest.approx([0], abs=1e-6)
+    assert values["fsimc"][0] < 0.9999
 
 
-def test_what_is_not_defined_is_not_a_number():
-    small = torch.rand(1, 3, 160, 200)
-    assert math.isnan(score(small, small, metrics=["iw_ssim"])[0]["iw_ssim"])
-    flat = torch.full((1, 3, 170, 170), 0.5)
-    assert math.isnan(score(flat, flat, metrics=["iw_ssim"])[0]["iw_ssim"])
-    grey = torch.rand(1, 1, 170, 170)
-    (values,) = score(grey, grey, metrics=METRICS)
-    assert {name for name, value in values.items() if math.isnan(value)} == {"fsimc", "psnr_y", "ssim_y"}
-
-
-def test_versions_are_scored_alike_alone_and_together():
-    target = photograph(180, 190)
-    versions = torch.cat([pair(task, target)[0] for task in (JPEG(), Demosaic())])
-    truth = Protocol().prepare(target)
-    together = score(versions, truth, metrics=OTHERS)
-    for values, version in zip(together, versions, strict=True):
-        assert values == pytest.approx(score(version[None], truth, metrics=OTHERS)[0], rel=1e-12)
+@pytest.mark.parametrize(
+    ("module", "name", "size"),
+    [(ssim, "TILE", 1), (ssim, "TILE", 7), (ssim, "TILE", 500), (iw_ssim, "STRIP", 30), (iw_ssim, "STRIP", 1000)],
+)
+def test_tiles_and_strips(monkeypatch, module, name, size):
+    """Each window position counts once, whatever the size of the pieces."""
+    metric, rows = ("iw_ssim", 165) if module is iw_ssim else ("ssim", 30)
+    restored, target = (image[0] for image in after(JPEG(), photograph(rows, 166)))
+    whole = score(restored, target, metrics=metric)[metric]
+    monkeypatch.setattr(module, name, size)
+    assert float(score(restored, target, metrics=metric)[metric]) == pytest.approx(float(whole), rel=1e-10)

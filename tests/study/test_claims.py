@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from restoration.scoring.metrics import METRICS
+from restoration.names import METRICS
 from restoration.study.claims import build_ledger, build_raw_ledger
 from restoration.study.columns import UNTRAINED
 from restoration.study.judge import SHOWN

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from restoration.scoring.evaluate import INPUT
+from restoration.names import INPUT
 from restoration.study.published import beside_published, read_published
 from restoration.study.rendering import markdown
 from restoration.study.statistics import Condition

@@ -11,8 +11,8 @@ import pytest
 
 from restoration.errors import UserError
 from restoration.files import write_text
-from restoration.scoring.evaluate import INPUT, Score
-from restoration.scoring.metrics import METRICS, NOTE, QUICK
+from restoration.names import INPUT, METRICS, METRICS_NOTE, QUICK
+from restoration.scoring.evaluate import Score
 from restoration.study.rendering import Cell, markdown
 from restoration.study.runs import Run, baseline_run, find_runs, write_scores
 from restoration.study.tables import ResultTable, build_tables, headline, table_of, write_tables
@@ -71,20 +71,20 @@ def test_tables_hold_the_means_the_spread_and_the_best(runs, tmp_path):
 
 def cells_of(table: ResultTable, metric: str) -> dict[str, Cell]:
     """A row by its columns."""
-    return dict(zip(table.columns, dict(table_of(table).rows)[METRICS[metric].title], strict=True))
+    return dict(zip(table.columns, dict(table_of(table).rows)[METRICS[metric].label], strict=True))
 
 
 def test_records_of_fewer_metrics_have_fewer_rows_and_stand_beside_others(tmp_path, runs):
     """As those do that were written before a metric was added."""
     (full,) = build_tables(runs, input_titles={"sr": "Bilinear"})
     assert full.metrics == tuple(METRICS)
-    assert NOTE in full.header
+    assert METRICS_NOTE in full.header
     for run in runs:
         rows = [Score(name, "0.png", metric, 1.0) for name in (run.loss, INPUT) for metric in QUICK]
         write_scores(run, {"kodak24": rows}, {"protocol": "as agreed", "degradation": "x2"})
     (table,) = build_tables(runs, input_titles={"sr": "Bilinear"})
     assert table.metrics == QUICK
-    assert NOTE not in table.header
+    assert METRICS_NOTE not in table.header
 
     rows = [Score(name, "0.png", metric, 1.0) for name in (runs[-1].loss, INPUT) for metric in METRICS]
     how = {"protocol": "as agreed", "degradation": "x2", "metrics": list(METRICS)}

@@ -1,0 +1,107 @@
+"""`score`: how close restored images are to the true ones, one value for each image and metric.
+
+The same arithmetic fills the tables. `Protocol` says what happens to both images first. A value is infinite (PSNR of
+equal images) or not a number (a metric that is not defined for an image, see `metrics` and `artefacts`): whoever takes
+means must leave such values out and say so.
+"""
+
+from collections.abc import Iterable
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from restoration.names import ARTEFACTS, METRICS
+from restoration.scoring.artefacts import FUNCTIONS as ARTEFACT_FUNCTIONS
+from restoration.scoring.metrics import FUNCTIONS, Versions
+from restoration.scoring.protocol import Protocol
+from restoration.scoring.ssim import precise
+
+ALL_METRICS = (*METRICS, *ARTEFACTS)
+AT_ONCE = 8_000_000  # pixels of restored versions that are scored together: bounds the memory
+OVERSHOOT = (-1.0, 2.0)  # a network may leave [0, 1], the protocol clamps it; 8-bit levels are far outside
+DEFAULT = Protocol()
+
+
+def score(
+    restored: Tensor, target: Tensor, *, metrics: Iterable[str] = ALL_METRICS, protocol: Protocol = DEFAULT
+) -> dict[str, Tensor]:
+    """Values by metric name: of one image, a tensor without dimensions; of N images, (N,).
+
+    Images are RGB, at least 11 x 11 pixels, either floating-point in [0, 1] or uint8, whose levels are divided by 255.
+
+    Args:
+        restored: (3, H, W) or (N, 3, H, W); values from -1 to 2, which are clamped to [0, 1].
+        target: of the same shape, each restored image has its own; or (3, H, W), which all restored images share.
+
+    Raises:
+        ValueError: another type, shape or range, a value that is not finite, or an unknown metric.
+    """
+    names = [metrics] if isinstance(metrics, str) else list(metrics)
+    unknown = [name for name in names if name not in ALL_METRICS]
+    if unknown:
+        raise ValueError(f"unknown metric {unknown[0]!r}; known: {', '.join(ALL_METRICS)}")
+    images = _checked("restored", restored, *OVERSHOOT)
+    truth = _checked("target", target, 0, 1)
+    if images.shape[-3:] != truth.shape[-3:] or (truth.ndim == 4 and images.shape != truth.shape):
+        raise ValueError(
+            "target must have the shape of restored, or be one (3, H, W) photograph that all restored images share; "
+            f"got restored {tuple(images.shape)} and target {tuple(truth.shape)}"
+        )
+    if truth.ndim == 4:
+        pairs = [([image], photo) for image, photo in zip(images, truth, strict=True)]
+    else:
+        pairs = [(images.reshape(-1, *truth.shape), truth)]
+    values = [score_versions(versions, photo, metrics=names, protocol=protocol) for versions, photo in pairs]
+    return dict(zip(names, torch.cat(values, dim=1).view(-1, *images.shape[:-3]), strict=True))
+
+
+@torch.no_grad()
+def score_versions(
+    versions: Iterable[Tensor], target: Tensor, *, metrics: Iterable[str] = ALL_METRICS, protocol: Protocol = DEFAULT
+) -> Tensor:
+    """Values of N versions of one photograph, (metrics, N) in float64, on their device; nothing is checked.
+
+    What metrics need of the photograph is computed once for the versions that fit into memory together.
+
+    Args:
+        versions: (3, H, W) each, of any range; taken when needed.
+        target: the photograph, (3, H, W) in [0, 1].
+    """
+    truth = protocol.prepare(target)
+    prepared = (protocol.prepare(version) for version in versions)
+    at_once = max(1, AT_ONCE // truth[0, 0].numel())
+    names, values = list(metrics), []
+    while group := list(islice(prepared, at_once)):
+        images = Versions(group[0] if len(group) == 1 else torch.cat(group), truth)
+        values.append(torch.stack([_value(name, images).to(precise(truth.device)) for name in names]))
+    return torch.cat(values, dim=1)
+
+
+def _value(metric: str, images: Versions) -> Tensor:
+    if metric in ARTEFACT_FUNCTIONS:
+        return ARTEFACT_FUNCTIONS[metric](images.restored, images.target)
+    return FUNCTIONS[metric](images)
+
+
+def _checked(name: str, image: Tensor, lowest: float, highest: float) -> Tensor:
+    """The image in float32, or an error that says what to do."""
+    if not isinstance(image, Tensor) or not (image.is_floating_point() or image.dtype == torch.uint8):
+        received = f"a tensor of {image.dtype}" if isinstance(image, Tensor) else f"{type(image).__name__}"
+        raise ValueError(
+            f"{name} must be a floating-point tensor in [0, 1], or uint8, got {received}; "
+            "make one of (H, W, 3) uint8 pixels by torch.from_numpy(pixels).permute(2, 0, 1)"
+        )
+    if image.ndim not in (3, 4) or image.shape[-3] != 3 or 0 in image.shape:
+        raise ValueError(f"{name} must have the shape (3, H, W) or (N, 3, H, W), got {tuple(image.shape)}")
+    if image.dtype == torch.uint8:
+        return image.float() / 255
+    if not image.isfinite().all():
+        raise ValueError(f"{name} has values that are not finite")
+    low, high = (float(value) for value in image.detach().aminmax())
+    if low < lowest or high > highest:
+        raise ValueError(
+            f"{name} must have values from {lowest:g} to {highest:g}, got {low:g} to {high:g}; "
+            "divide 8-bit levels by 255, clamp other values"
+        )
+    return image.float()
