@@ -78,7 +78,7 @@ def test_train_eval_and_study_from_photographs_to_tables(command, tmp_path):
     reported = run(command("report"))
     assert reported.returncode == 0, reported.stderr
     page = (tmp_path / "report" / "index.html").read_text()
-    assert "Super-resolution ×2: test" in page
+    assert "Super-resolution ×2 on test" in page
     assert "Flip between losses" in page
     figure = (tmp_path / "report" / "training.svg").read_bytes()
 
