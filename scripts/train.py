@@ -34,6 +34,7 @@ from restoration.training.checkpoint import save_weights
 from restoration.training.distributed import ALONE, World, joined
 from restoration.training.patches import PatchSampler
 from restoration.training.train import train
+from restoration.training.trial import try_parts
 from scripts.cli import chosen_bf16, chosen_device, clear_errors, end_at_once, plain_console
 from scripts.trained import built_loss, config_of
 
@@ -58,6 +59,8 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
         device = chosen_device(config.device)
         bf16 = chosen_bf16(config.precision, device)
         task, loss, budget = instantiate(config.task), built_loss(config), instantiate(config.budget)
+        for warning in try_parts(instantiate(config.model), built_loss(config), task, device, bf16=bf16):
+            console.print(f"warning: {warning}", soft_wrap=True)
         photo_set = instantiate(config.data)
         photos = pack_set(photo_set, Path(config.packs))
         sampler = training_sampler(config, photos, device, world)

@@ -230,7 +230,7 @@ def test_evaluation_goes_on_without_the_photographs_that_are_gone(command, photo
     assert {path.parents[1].name for path in tmp_path.rglob("sr-*.md")} == {"another", "tiny"}
 
 
-@pytest.mark.parametrize("loss", ["smooth_l1", "gmsd"])
+@pytest.mark.parametrize("loss", ["smooth_l1", "haarpsi"])
 def test_a_loss_of_any_library_joins_by_one_file(command, tmp_path, loss):
     """The README's promise: an nn.Module with forward(restored, target) and a YAML."""
     (tmp_path / "configs" / "loss").mkdir(parents=True)
