@@ -55,7 +55,7 @@ tensorboard: $(BIN)/.ready ## the curves of all runs, in a browser
 	@$(BIN)/tensorboard --logdir results/runs
 
 restore: $(BIN)/.ready $(if $(filter demosaic,$(TASK))$(findstring /demosaic/,$(NETWORK)),$(BIN)/.ready-fivek) ## restore your own files by a shipped network, as new PNG files: TASK= FILES="a.jpg 'my b.jpg'" [LOSS= OUT=folder NETWORK=a run's folder]
-	@$(BIN)/python -m scripts.restore $(if $(NETWORK),--network "$(NETWORK)") $(if $(TASK),--task $(TASK)) $(if $(LOSS),--loss $(LOSS)) $(if $(OUT),--out "$(OUT)") $(FILES)
+	@$(BIN)/python -m scripts.restore $(if $(NETWORK),--network "$(NETWORK)") $(if $(TASK),--task $(TASK)) $(if $(LOSS),--loss $(LOSS)) $(if $(OUT),--out "$(OUT)") -- $(FILES)
 
 bench: $(BIN)/.ready-dev ## speed beside the machine's and other libraries': [BENCH=step, losses, pipeline, evaluation, growth, data or full]
 	@set -e; for part in $(if $(BENCH),$(BENCH:full=step losses pipeline evaluation growth data),step losses pipeline evaluation); do \

@@ -79,7 +79,7 @@ def photographs(config: DictConfig) -> list[PackedPhotos]:
 
 def alone(picture: np.ndarray) -> PackedPhotos:
     pixels = torch.from_numpy(picture).flatten()
-    return PackedPhotos(pixels, torch.tensor([picture.shape[:2]]), ["photograph"], [""], key="")
+    return PackedPhotos(pixels, torch.tensor([picture.shape[:2]]), ["photograph"], torch.empty(0), key="")
 
 
 def forward_times(model: nn.Module, degraded: Tensor) -> dict[str, float]:

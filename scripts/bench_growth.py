@@ -149,7 +149,7 @@ def noise(megapixels: float) -> PackedPhotos:
     height = round((megapixels * 1e6 / 1.5) ** 0.5)
     size = torch.tensor([[height, round(1.5 * height)]])
     pixels = torch.randint(256, (int(size.prod()) * 3,), dtype=torch.uint8)
-    return PackedPhotos(pixels, size, ["photograph"], [""], key="")
+    return PackedPhotos(pixels, size, ["photograph"], torch.empty(0), key="")
 
 
 def growth_rows(growth: Growth, costs: Sequence[Cost]) -> list[tuple[str, ...]]:

@@ -9,7 +9,7 @@ import skimage.data
 import torch
 from PIL import Image
 
-from restoration.datasets.photos import PackedPhotos
+from restoration.datasets.photos import PackedPhotos, thumbnail
 from tests.server import Server
 
 
@@ -19,7 +19,7 @@ def packed(*photos: np.ndarray) -> PackedPhotos:
         torch.from_numpy(np.concatenate([photo.reshape(-1) for photo in photos])),
         torch.tensor([photo.shape[:2] for photo in photos]),
         [f"{index}.png" for index in range(len(photos))],
-        [str(index) for index in range(len(photos))],
+        torch.from_numpy(np.stack([thumbnail(photo) for photo in photos])),
         key="test",
     )
 

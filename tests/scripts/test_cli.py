@@ -78,7 +78,7 @@ def test_train_eval_and_study_from_photographs_to_tables(command, tmp_path):
     reported = run(command("report"))
     assert reported.returncode == 0, reported.stderr
     page = (tmp_path / "report" / "index.html").read_text()
-    assert "Super-resolution ×2 on test" in page
+    assert "Super-resolution ×2: test" in page
     assert "Flip between losses" in page
     figure = (tmp_path / "report" / "training.svg").read_bytes()
 
@@ -230,7 +230,7 @@ def test_evaluation_goes_on_without_the_photographs_that_are_gone(command, photo
     assert {path.parents[1].name for path in tmp_path.rglob("sr-*.md")} == {"another", "tiny"}
 
 
-@pytest.mark.parametrize("loss", ["smooth_l1", "haarpsi"])
+@pytest.mark.parametrize("loss", ["smooth_l1", "gmsd"])
 def test_a_loss_of_any_library_joins_by_one_file(command, tmp_path, loss):
     """The README's promise: an nn.Module with forward(restored, target) and a YAML."""
     (tmp_path / "configs" / "loss").mkdir(parents=True)
