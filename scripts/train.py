@@ -20,7 +20,7 @@ from restoration.datasets.pack import pack_recorded, pack_set
 from restoration.datasets.photos import PackedSet
 from restoration.errors import UserError
 from restoration.files import write_text
-from restoration.names import INPUT
+from restoration.names import INPUT, input_title
 from restoration.scoring.evaluate import Validation, evaluate
 from restoration.scoring.protocol import Protocol
 from restoration.scoring.score import ALL_METRICS
@@ -33,7 +33,7 @@ from restoration.training.distributed import ALONE, World, joined
 from restoration.training.patches import PatchSampler
 from restoration.training.train import train
 from scripts.cli import chosen_bf16, chosen_device, clear_errors, end_at_once, plain_console
-from scripts.trained import built_loss, config_of, task_of
+from scripts.trained import built_loss, config_of
 
 IDENTITY = ("task", "loss", "model", "optimizer", "budget")  # with the seed, what makes two trainings the same one
 
@@ -190,7 +190,7 @@ def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
     runs = [
         run for root, data, variant, task in places for run in find_runs(root, data=data, variant=variant, task=task)
     ]
-    input_titles = {run.task: task_of(run).input_name for run in runs}
+    input_titles = {run.task: input_title(run.task) for run in runs}
     tables = build_tables(runs, input_titles=input_titles)
     write_tables(tables, Path(config.tables))
     for table in tables:

@@ -12,6 +12,8 @@ from PIL import Image
 from restoration.datasets.photos import PackedPhotos, thumbnail
 from tests.server import Server
 
+NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
 
 def packed(*photos: np.ndarray) -> PackedPhotos:
     """Photographs in memory, as `pack` would give them."""
@@ -27,6 +29,12 @@ def packed(*photos: np.ndarray) -> PackedPhotos:
 def crop() -> np.ndarray:
     """A colourful, detailed 97 x 82 crop."""
     return np.ascontiguousarray(skimage.data.astronaut()[60:157, 180:262])
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=NEEDS_GPU)])
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """The CPU, and a GPU where there is one."""
+    return torch.device(request.param)
 
 
 @pytest.fixture(scope="session")
