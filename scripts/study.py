@@ -1,19 +1,23 @@
 """Trains every run of an experiment that is not trained yet, then writes the tables: make study BUDGET=quick
 
-An experiment is a file of configs/experiment/. One run after the other in this process; with LAUNCHER=slurm as jobs of
-a cluster (see configs/hydra/launcher). A run that fails does not keep the others from being trained; it is named at
-the end.
+An experiment is a file of configs/experiment/. Its runs are trained one after the other in this process, or as jobs of
+a cluster (LAUNCHER=slurm). A run that fails does not stop the others; it is named at the end.
+
+Hydra's multirun would do less: it takes one grid, not the several parts of an experiment, sends complete runs to the
+queue again, and with its submitit launcher stops waiting at the first job that crashes.
 """
 
 import json
-import subprocess
-import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
@@ -21,87 +25,180 @@ from rich.console import Console
 from restoration.datasets.pack import pack_set
 from restoration.errors import UserError
 from restoration.files import write_text
-from restoration.study.runs import Run
+from restoration.names import METRICS, QUICK
+from restoration.study.rendering import Cell, Table, markdown, show
+from restoration.study.runs import Run, read_provenance
+from restoration.study.scalars import curve, read_scalars
 from restoration.training.train import Interrupted
 from scripts.cli import clear_errors, explained, plain_console
-from scripts.experiment import Planned, of_training, planned
-from scripts.job import FAILURE, LOG
-from scripts.train import is_done, show_tables, train_and_score, training_sampler
+from scripts.train import is_done, run_of, show_tables, train_and_score, training_sampler
+
+MAIN = "main"  # the part whose runs lie in the folder of the budget itself
+
+OmegaConf.register_new_resolver("third", lambda number: max(1, number // 3), replace=True)
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="study")
 def main(config: DictConfig) -> None:
     with clear_errors():
         console = plain_console()
-        typed, launcher = HydraConfig.get().overrides, HydraConfig.get().runtime.choices["hydra/launcher"]
-        shared = of_training([*typed.hydra, *typed.task])
         photo_set = instantiate(config.data)
-        photos = pack_set(photo_set, Path(config.packs))  # before all runs, so that bad photographs are named once
-        parts: Any = OmegaConf.to_container(config.parts, resolve=True)
-        grid = planned(parts, shared, photo_set.name)
-        missing = {run: plan for run, plan in grid.items() if not is_done(run, plan.config, photos)}
-        console.print(f"{len(grid) - len(missing)} of {len(grid)} runs are complete")
-
-        if launcher == "basic":
+        photos = pack_set(photo_set, Path(config.packs))  # names bad photographs before the first run
+        typed = HydraConfig.get().overrides
+        runs = composed_runs(config, [*typed.hydra, *typed.task], photo_set.name)
+        missing = {run: own for run, own in runs.items() if not is_done(run, own, photos)}
+        console.print(f"{len(runs) - len(missing)} of {len(runs)} runs are complete")
+        if config.launcher is None:
             failures = train_here(missing, console)
         else:
-            for plan in {run.task: plan for run, plan in missing.items()}.values():
-                training_sampler(plan.config, photos, torch.device("cpu"))  # packs what the task makes of them
-            failures = train_as_jobs(missing, shared, console)
-        show_tables([run for run in grid if run.is_complete()], config, console)
+            for own in {run.task: own for run, own in missing.items()}.values():
+                training_sampler(own, photos, torch.device("cpu"))  # packs the degraded photographs once for all jobs
+            failures = train_as_jobs(missing, config.launcher, console)
+        complete = [run for run in runs if run.is_complete()]
+        if config.compared_on == "validation":
+            show_validation(complete, Path(config.tables), console)
+        else:
+            show_tables(complete, config, console)
         if failures:
             raise UserError(
-                f"{len(failures)} of {len(grid)} runs failed or are missing:\n"
-                + "\n".join(
-                    f"  {run.task} with {run.loss}, seed {run.seed}, {run.variant}: {why}"
-                    for run, why in failures.items()
-                )
+                f"{len(failures)} of {len(runs)} runs failed or are missing:\n"
+                + "\n".join(f"  {run.folder}: {why}" for run, why in failures.items())
                 + "\nThe tables hold what is complete; the same command trains the rest."
             )
 
 
-def train_here(grid: dict[Run, Planned], console: Console) -> dict[Run, str]:
-    """Trains one run after the other; why those failed that did."""
+def composed_runs(config: DictConfig, typed: Sequence[str], data: str) -> dict[Run, DictConfig]:
+    """The runs of all parts of an experiment and their resolved configurations, in order.
+
+    Args:
+        config: of the study.
+        typed: the overrides of the study; those of a part come after them.
+        data: name of the data set.
+
+    Raises:
+        UserError: a run cannot be composed, or two runs have the same names.
+    """
+    names = set(hydra.compose("train"))
+    typed = [text for text in typed if not text.startswith("hydra.mode=")]
+    parts: Any = OmegaConf.to_container(config.parts, resolve=True)
+    runs: dict[Run, DictConfig] = {}
+    for part, grids in parts.items():
+        place = [] if part == MAIN else [f"part={part}", f"study={config.study}", f"variant={config.study}-{part}"]
+        for values in points(grids):
+            try:
+                composed = hydra.compose("study", [*typed, *place, *values], return_hydra_config=True)
+                HydraConfig.instance().set_config(composed)
+                resolved = OmegaConf.masked_copy(composed, [str(name) for name in composed if name in names])
+                OmegaConf.resolve(resolved)  # before the next one takes its place in HydraConfig
+            except HydraException as error:
+                raise UserError(f"part {part} of the experiment, {' '.join(values)}: {error}") from error
+            run = run_of(resolved, data)
+            if run in runs:
+                raise UserError(
+                    f"part {part} of the experiment has two runs in {run.folder}, one of them: {' '.join(values)}\n"
+                    "Give one of them a name of its own: names.loss."
+                )
+            runs[run] = resolved
+    return runs
+
+
+def points(grids: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
+    """The points of a grid, or of several, as overrides: values of lists are multiplied, the last one fastest."""
+    for grid in [grids] if isinstance(grids, Mapping) else grids:
+        axes = [value if isinstance(value, list) else [value] for value in grid.values()]
+        for point in product(*axes):
+            yield [
+                f"{key}={value if isinstance(value, str) else json.dumps(value)}"
+                for key, value in zip(grid, point, strict=True)
+            ]
+
+
+def train_here(runs: Mapping[Run, DictConfig], console: Console) -> dict[Run, str]:
+    """Trains one run after the other; the failed ones and why."""
     failures = {}
-    for number, (run, plan) in enumerate(grid.items(), start=1):
-        console.rule(f"{number} of {len(grid)}")
+    for number, (run, config) in enumerate(runs.items(), start=1):
+        console.rule(f"{number} of {len(runs)}")
         try:
-            train_and_score(plan.config, console)
+            train_and_score(config, console)
         except Interrupted:
             raise
-        except Exception as error:  # whatever it is, the others do not depend on it
+        except Exception as error:  # of whatever kind: the other runs do not depend on it
             failures[run] = explained(error)
             console.print(f"failed: {failures[run]}", soft_wrap=True)
     return failures
 
 
-def train_as_jobs(grid: dict[Run, Planned], shared: list[str], console: Console) -> dict[Run, str]:
-    """Trains all runs as jobs and waits for them; why those failed that did."""
-    if not grid:
+@dataclass(frozen=True)
+class Job:
+    """One run as a job of submitit."""
+
+    config: Any
+
+    def __call__(self) -> str:
+        """Trains the run, or goes on with it; why it failed, or "" where it did not."""
+        try:
+            train_and_score(DictConfig(self.config), plain_console())
+        except Interrupted as error:
+            raise SystemExit(f"{error}: stopped with a checkpoint") from error  # no result: the cluster may requeue
+        except Exception as error:
+            return explained(error)
+        return ""
+
+    def checkpoint(self) -> Any:
+        """What submitit queues when the time of the job is up: the same job, which goes on from its checkpoint."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
+
+
+def train_as_jobs(runs: Mapping[Run, DictConfig], launcher: DictConfig, console: Console) -> dict[Run, str]:
+    """Sends every run to the queue of a cluster and waits for all; the failed ones and why."""
+    import submitit
+    from submitit.core.utils import FailedJobError, UncompletedJobError
+
+    if not runs:
         return {}
-    for run in grid:
-        (run.folder / FAILURE).unlink(missing_ok=True)  # an earlier job's
-    folder = next(iter(grid)).folder.parents[3]
+    folder = next(iter(runs)).root / ".submitit"
+    executor = submitit.AutoExecutor(folder / "%j", cluster=launcher.cluster, **launcher.executor)
+    executor.update_parameters(**launcher.job)
+    with executor.batch():
+        jobs = {run: executor.submit(Job(OmegaConf.to_container(config))) for run, config in runs.items()}
     console.print(
-        f"{len(grid)} jobs; each one's output is {folder}/VARIANT/TASK/LOSS/seedK/{LOG}. This command waits for them; "
-        "where it is interrupted, the cluster goes on with them: cancel them before you start it again.",
+        f"{len(jobs)} jobs, which log to {folder}. This command waits for them. The jobs go on if you interrupt it: "
+        "cancel them before you start it again.",
         soft_wrap=True,
     )
-    jobs = folder / "jobs.json"
-    write_text(jobs, json.dumps([plan.of_job for plan in grid.values()], indent=0) + "\n")
-    sweep = ["hydra/sweeper=listed", f"hydra.sweeper.jobs='{jobs}'", f"hydra.sweep.dir='{folder}'"]
-    command = [sys.executable, "-m", "scripts.grid", "--multirun", *sweep, *shared]
-    launched = subprocess.run(command, check=False).returncode == 0
-    silent = f"its job left no result; see {LOG} in its folder and {folder}/.submitit"
-    if not launched:
-        silent = "the launcher stopped, as it says above; its job may still be in the queue"
-    return {run: _failure(run) or silent for run in grid if _failure(run) or not run.is_complete()}
+    failures = {}
+    for run, job in jobs.items():
+        try:
+            failures[run] = job.result()
+        except (UncompletedJobError, FailedJobError):
+            failures[run] = f"its job ended without a result; see {job.paths.stderr}"
+    return {run: why for run, why in failures.items() if why}
 
 
-def _failure(run: Run) -> str:
-    """Why the job of a run gave up; empty where it did not."""
-    path = run.folder / FAILURE
-    return path.read_text().strip() if path.exists() else ""
+def show_validation(runs: Sequence[Run], folder: Path, console: Console) -> None:
+    """Prints and writes the last validation scores of every run, a table for each task."""
+    for task in dict.fromkeys(run.task for run in runs):
+        of_task = [run for run in runs if run.task == task]
+        facts = read_provenance(of_task[0])
+        rows = [(f"{run.part}: {run.loss}, seed {run.seed}", validation_cells(run)) for run in of_task]
+        table = Table(
+            f"{task}, {facts['photographs']['val']} validation photographs of {of_task[0].data}",
+            [METRICS[name].label for name in QUICK],
+            rows,
+            [f"{facts['hardware']}; commit {facts['commit']}"],
+        )
+        path = folder / of_task[0].data / of_task[0].study / f"{task}-validation.md"
+        write_text(path, markdown(table))
+        show(table, console)
+        console.print(f"written to {path}", soft_wrap=True)
+
+
+def validation_cells(run: Run) -> list[Cell]:
+    """The last value of each validation metric."""
+    scalars = read_scalars(run)
+    return [Cell(METRICS[name].shown(curve(scalars, f"val/{name}")[1][-1])) for name in QUICK]
 
 
 if __name__ == "__main__":

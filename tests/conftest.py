@@ -9,10 +9,8 @@ import skimage.data
 import torch
 from PIL import Image
 
-from restoration.datasets.photos import PackedPhotos, thumbnail
+from restoration.datasets.photos import PackedPhotos
 from tests.server import Server
-
-NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
 def packed(*photos: np.ndarray) -> PackedPhotos:
@@ -21,7 +19,7 @@ def packed(*photos: np.ndarray) -> PackedPhotos:
         torch.from_numpy(np.concatenate([photo.reshape(-1) for photo in photos])),
         torch.tensor([photo.shape[:2] for photo in photos]),
         [f"{index}.png" for index in range(len(photos))],
-        torch.from_numpy(np.stack([thumbnail(photo) for photo in photos])),
+        [str(index) for index in range(len(photos))],
         key="test",
     )
 
@@ -29,12 +27,6 @@ def packed(*photos: np.ndarray) -> PackedPhotos:
 def crop() -> np.ndarray:
     """A colourful, detailed 97 x 82 crop."""
     return np.ascontiguousarray(skimage.data.astronaut()[60:157, 180:262])
-
-
-@pytest.fixture(params=["cpu", pytest.param("cuda", marks=NEEDS_GPU)])
-def device(request: pytest.FixtureRequest) -> torch.device:
-    """The CPU, and a GPU where there is one."""
-    return torch.device(request.param)
 
 
 @pytest.fixture(scope="session")
@@ -45,12 +37,16 @@ def photo() -> np.ndarray:
 @pytest.fixture
 def photo_folder(tmp_path: Path) -> Path:
     """train/ with five photographs and test/ with one, all different."""
+    return write_photographs(tmp_path)
+
+
+def write_photographs(folder: Path) -> Path:
     images = {"astronaut": skimage.data.astronaut(), "coffee": skimage.data.coffee()}
     for number in range(5):
         corner = 80 * number
-        _save(tmp_path / "train" / f"{number}.png", images["astronaut"][corner : corner + 72, 100:196])
-    _save(tmp_path / "test" / "cup.png", images["coffee"][100:280, 150:330])
-    return tmp_path
+        _save(folder / "train" / f"{number}.png", images["astronaut"][corner : corner + 72, 100:196])
+    _save(folder / "test" / "cup.png", images["coffee"][100:280, 150:330])
+    return folder
 
 
 def _save(path: Path, pixels: np.ndarray) -> None:

@@ -23,16 +23,15 @@ class Broken(L1Loss):
 
 
 class SignalOnce(L1Loss):
-    """Sends a signal once, at the third step, to the process itself or to the job that started it.
+    """Sends a signal to its own process once, at the third step.
 
     Args:
         marker: a file that this makes when it sends.
     """
 
-    def __init__(self, number: int, receiver: str, marker: str):
+    def __init__(self, number: int, marker: str):
         super().__init__()
         self.number = number
-        self.receiver = receiver
         self.marker = Path(marker)
         self.calls = 0
 
@@ -40,5 +39,5 @@ class SignalOnce(L1Loss):
         self.calls += 1
         if self.calls == 3 and not self.marker.exists():
             self.marker.touch()
-            os.kill({"self": os.getpid(), "job": os.getppid()}[self.receiver], signal.Signals(self.number))
+            os.kill(os.getpid(), signal.Signals(self.number))
         return super().forward(restored, target)

@@ -1,0 +1,210 @@
+"""From commands to tables, interrupted and killed on the way, and the message for every mistake."""
+
+import csv
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import load_file
+
+from tests.scripts.conftest import ROOT, call, places
+
+
+def files(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def copied(study, tmp_path) -> Path:
+    """The shared study, to be changed."""
+    return shutil.copytree(study, tmp_path / "study")
+
+
+def test_run_folder(study):
+    folder = study / "runs/tiny/quick/sr/mix/seed0"
+    names = {"config.yaml", "model.safetensors", "checkpoint.pt", "per_image.csv", "scoring.json", "provenance.json"}
+    assert names < {path.name for path in folder.iterdir()}
+    rows = list(csv.DictReader((folder / "per_image.csv").read_text().splitlines()))
+    assert {(row["test_set"], row["loss"]) for row in rows} == {("test", "mix"), ("test", "input")}
+
+
+def test_tables(study):
+    assert "| Bilinear | L1 | Mix |" in (study / "tables/tiny/quick/sr-test.md").read_text()
+
+
+def test_eval_keeps_all_columns(copied):
+    table = copied / "tables/tiny/quick/sr-test.md"
+    before = table.read_text()
+    table.unlink()
+    printed = call("eval", *places(copied), "only.loss=l1", "packs=" + str(copied / "packs"))
+    assert printed.count("scoring ") == 1
+    assert table.read_text() == before
+
+
+def test_baselines(copied, data):
+    call("eval", *places(copied), data[-1], "only.loss=l1", "baselines=true")
+    assert "Bicubic" in (copied / "tables/tiny/quick/sr-test.md").read_text()
+
+
+def test_report_and_publish(copied, data, refused, tmp_path):
+    """A study as a page, kept, and as a page of what was kept; a published study does not lose runs."""
+    runs = [f"runs={copied}/runs", data[-1]]
+    call("report", *runs, f"report={tmp_path}/report")
+    assert "<html" in (tmp_path / "report/index.html").read_text()
+    publish = [*runs, f"studies={tmp_path}/studies", f"weights={tmp_path}/weights"]
+    call("publish", *publish)
+    published = tmp_path / "studies/tiny-quick"
+    assert {path.name for path in (tmp_path / "weights").iterdir()} == {"sr-l1.safetensors", "sr-mix.safetensors"}
+
+    before = files(published)
+    (copied / "runs/tiny/quick/sr/l1/seed0").rename(tmp_path / "elsewhere")
+    refused("publish", publish, "lacks: publish all together", "drop=true")
+    assert files(published) == before
+
+    call("report", f"study={published}", f"runs={tmp_path}/nothing", f"report={tmp_path}/of_records")
+    assert (tmp_path / "of_records/index.html").exists()
+    call("figure", f"runs={copied}/runs", f"tables={tmp_path}/tables", data[-1])
+    with Image.open(tmp_path / "tables/tiny/quick/crops.png") as crops:
+        assert crops.width > crops.height
+
+
+def test_data(data, tmp_path):
+    assert "96x72" in call("prepare_data", *data, f"pages={tmp_path}")
+
+
+class Process:
+    """A training in a process of its own."""
+
+    def __init__(self, overrides: list[str]):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "scripts.train", *overrides],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+
+    def end(self, number: int, *, after: str) -> str:
+        """Sends a signal after a line that holds `after`; what is on stderr at the end."""
+        assert self.process.stdout
+        while after not in self.process.stdout.readline():
+            assert self.process.poll() is None
+        self.process.send_signal(number)
+        return self.process.communicate(timeout=60)[1]
+
+
+def test_interrupted_and_killed(tiny, tmp_path):
+    """A run that is stopped by a signal, then killed, ends with the weights of one that is not."""
+    options = [*tiny, "task=jpeg", "loss=ms_ssim", "budget.patches=480", "budget.validations=12"]
+    options += ["checkpoint_seconds=0"]
+    interrupted = Process(options)
+    errors = interrupted.end(signal.SIGINT, after=" 80 patches")
+    assert interrupted.process.returncode == 130
+    assert "the same command goes on from there" in errors
+    assert "Traceback" not in errors
+    assert list(tmp_path.rglob("checkpoint.pt"))
+    killed = Process(options)
+    killed.end(signal.SIGKILL, after=" 240 patches")
+    assert killed.process.returncode == -signal.SIGKILL
+    call("train", *options)
+    call("train", *options, f"runs={tmp_path}/whole")
+    folder = "tiny/quick/jpeg/ms_ssim/seed0/model.safetensors"
+    assert (tmp_path / "runs" / folder).read_bytes() == (tmp_path / "whole" / folder).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "parts"),
+    [
+        (["task=denoise"], ["denoise", "demosaic", "jpeg", "sr"]),
+        (["loss=lpips"], ["lpips", "ms_ssim", "mix"]),
+        (["optimzer.betas=1"], ["optimzer"]),
+        (["task=jpeg", "task.quality=300"], ["quality runs from 1 to 95, got 300"]),
+        (["precision=fp8"], ["auto, bf16 or fp32, got fp8"]),
+        (["data.test=null"], ["data.test=DIR"]),
+    ],
+    ids=lambda value: value[-1],
+)
+def test_unknown_values(refused, tiny, overrides, parts):
+    refused("train", [*tiny, *overrides], *parts)
+
+
+def test_bad_photographs(refused, tiny, photographs, tmp_path):
+    (tmp_path / "empty").mkdir()
+    refused("train", [*tiny, f"data.train={tmp_path}/empty"], "no photographs in")
+    shutil.copytree(photographs / "train", tmp_path / "train")
+    (tmp_path / "train/zero.png").write_bytes(b"")
+    Image.fromarray(np.zeros((30, 30, 3), np.uint8)).save(tmp_path / "train/tiny.png")
+    options = [*tiny, "task=sr", f"data.train={tmp_path}/train"]
+    refused("train", options, "zero.png: empty file", "tiny.png: 30x30 pixels", "data.skip_bad=true")
+    assert not (tmp_path / "runs").exists()  # stopped before training
+    call("train", *options, "data.skip_bad=true")
+
+
+def test_another_configuration(refused, copied, tiny):
+    """A complete run is kept when the same command asks for other settings."""
+    options = [*tiny, *places(copied), "task=sr", "loss=l1"]
+    before = files(copied / "runs")
+    refused("train", [*options, "task.scale=3"], "task.scale: 2 there, 3 asked for", "variant=")
+    after = files(copied / "runs")
+    assert {path: after[path] for path in before} == before
+    call("train", *options, "task.scale=3", "variant=x3")
+
+
+@pytest.fixture
+def full_disk():
+    """No file may become larger than `limit` bytes from when it is called."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_full_disk(refused, full_disk, copied, tiny, tmp_path):
+    full_disk(1_000_000)  # packs fit, checkpoints do not
+    refused("train", [*tiny, "task=sr", "loss=l1"], "checkpoint.pt", "File too large")
+    assert not list((tmp_path / "runs").rglob("model.safetensors"))
+    assert {path.name for path in (tmp_path / "runs").rglob(".*")} <= {".lock"}
+    before = files(copied)
+    full_disk(1000)
+    refused("eval", [*places(copied), tiny[4]], "File too large")
+    assert files(copied) == before
+
+
+def test_eval_without_runs(refused, tmp_path):
+    refused("eval", [*places(tmp_path), "only.task=sr"], "no trained run matches task=sr", "make train")
+
+
+def test_eval_without_photographs(refused, copied, data, photographs, tmp_path):
+    """Runs whose photographs are there are scored, the others are named."""
+    shutil.copytree(photographs / "test", tmp_path / "gone")
+    gone = [*data, f"data.test={tmp_path}/gone", "data.name=another", "budget.patches=8", "budget.validations=1"]
+    call("train", *gone, *places(copied), "task=sr")
+    shutil.rmtree(tmp_path / "gone")
+    shutil.rmtree(copied / "tables")
+    scored = {path: path.stat().st_mtime_ns for path in copied.rglob("per_image.csv")}
+    options = [*places(copied), data[-1], "only.loss=mix"]
+    refused("eval", options, "1 of 2 runs were not scored,", "runs/another/quick/sr/mix/seed0: ", "gone")
+    assert [path.parents[4].name for path, then in scored.items() if path.stat().st_mtime_ns > then] == ["tiny"]
+    assert {path.parents[1].name for path in copied.rglob("sr-*.md")} == {"another", "tiny"}
+
+
+@pytest.mark.parametrize("loss", ["smooth_l1", "gmsd"])
+def test_loss_of_the_readme(tiny, tmp_path, loss):
+    """A loss of any library joins by one file, as the README says."""
+    readme = (ROOT / "README.md").read_text()
+    yaml = re.search(rf"```yaml\n(# configs/loss/{loss}.yaml\n.*?)```", readme, flags=re.DOTALL)
+    assert yaml
+    (tmp_path / "configs/loss").mkdir(parents=True)
+    (tmp_path / f"configs/loss/{loss}.yaml").write_text(yaml[1])
+    printed = call("train", f"hydra.searchpath=[file://{tmp_path}/configs]", *tiny, "task=sr", f"loss={loss}")
+    assert loss in printed
+    (weights,) = tmp_path.rglob(f"{loss}/seed0/model.safetensors")
+    assert len(load_file(weights)) == 8

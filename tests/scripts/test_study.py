@@ -1,0 +1,178 @@
+"""An experiment becomes its runs; a study of them survives runs that fail, crash or are stopped."""
+
+import signal
+import subprocess
+import sys
+from collections import Counter
+
+import hydra
+import pytest
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from restoration.errors import UserError
+from restoration.study.runs import Run
+from scripts.study import composed_runs
+from tests.scripts.conftest import ROOT, call
+
+
+def plan(*typed: str, parts: str | None = None) -> dict[Run, DictConfig]:
+    """The runs of a study with these overrides; with `parts`, as YAML, in place of its own."""
+    with hydra.initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        config = hydra.compose("study", list(typed), return_hydra_config=True)
+        HydraConfig.instance().set_config(config)
+        if parts is not None:
+            config.parts = OmegaConf.create(parts)
+        return composed_runs(config, typed, "photos")
+
+
+def names(run: Run) -> tuple[str, str, str, int]:
+    return run.part, run.task, run.loss, run.seed
+
+
+@pytest.fixture(scope="module")
+def paper() -> dict[Run, DictConfig]:
+    return plan("experiment=paper", "budget=long", "tasks=[sr]")
+
+
+def test_runs_of_the_paper(paper):
+    columns = {"main": 7, "seeds": 21, "switching": 4, "sigma": 4, "alpha": 12, "adamw": 5, "dense": 5, "residual": 5}
+    assert Counter(run.part for run in paper) == columns
+    assert {run.part for run in list(paper)[:7]} == {"main"}
+    assert all(run.study == "long" for run in paper)
+    assert all(run.variant == ("long" if run.part == "main" else f"long-{run.part}") for run in paper)
+    effort = sum(config.budget.patches for config in paper.values())
+    assert effort == 77 / 3 * 300_000  # 77 models for three tasks, as the experiment's file says
+    assert {config.budget.validations for run, config in paper.items() if run.part == "seeds"} == {4}
+
+
+def test_what_the_parts_vary(paper):
+    config = {names(run): config for run, config in paper.items()}
+    assert {name[0] for name, each in config.items() if each.track} == {"switching"}
+    assert config["residual", "sr", "l1", 0].model.residual
+    assert config["adamw", "sr", "l1", 0].optimizer._target_ == "torch.optim.AdamW"
+    alpha = {run.loss: each.loss for run, each in paper.items() if run.part == "alpha"}
+    assert {loss: (float(values.alpha), values.l1_scale) for loss, values in alpha.items()} == {
+        "mix": (0.84, 255),
+        "mix_code": (0.025, 1),
+        "mix_unit0.055": (0.055, 1),
+        "mix_unit0.84": (0.84, 1),
+        **{f"mix_a{value}": (value, 255) for value in (0.01, 0.1, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)},
+    }
+    assert alpha["mix_a0.7"].about.title == "Mix, α = 0.7"
+
+
+def test_typed_values():
+    grid = plan("experiment=paper", "tasks=[sr]", "five=[l2,mix]", "third=80", "~parts.alpha", "~parts.seeds")
+    assert [run.loss for run in grid if run.part == "adamw"] == ["l2", "mix"]
+    assert {config.budget.patches for run, config in grid.items() if run.part == "dense"} == {80}
+    assert not {run.part for run in grid} & {"alpha", "seeds"}
+
+
+def test_losses():
+    grid = plan("tasks=[sr,jpeg]", "losses=[l1,mix]", "seeds=[0,3]", "budget=cpu")
+    assert [names(run) for run in grid] == [
+        ("main", task, loss, seed) for task in ("sr", "jpeg") for seed in (0, 3) for loss in ("l1", "mix")
+    ]
+
+
+def test_values_of_any_kind():
+    parts = """
+    one:
+      optimizer: adamw
+      optimizer.betas: [[0.9, 0.99], [0.9, 0.999]]
+      model.identity_start: false
+      names.loss: \\${loss.alpha}_\\${optimizer.betas.1}
+    """
+    grid = plan("variant=mine", "optimizer=adam", "seed=3", parts=parts)
+    assert [(run.variant, *names(run)) for run in grid] == [
+        ("mine-one", "one", "demosaic", "0.84_0.99", 3),
+        ("mine-one", "one", "demosaic", "0.84_0.999", 3),
+    ]
+    for config in grid.values():
+        assert (config.model.identity_start, config.optimizer.weight_decay) == (False, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ("loss: lpips", "lpips"),
+        ("los.alpha: 1", "los"),
+        ("seed: 'a=['", "a="),
+        ("loss.alpha: [0.84, 0.5]", "two runs"),
+    ],
+)
+def test_mistakes_in_a_part(values, named):
+    with pytest.raises(UserError, match=rf"part second of the experiment(.|\n)*{named}"):
+        plan(parts=f"{{first: {{task: sr}}, second: {{{values}}}}}")
+
+
+MINI = """# @package _global_
+compared_on: validation
+parts:
+  main: {task: sr, loss: l1}
+  fast: {task: sr, loss: l1, budget.learning_rate: 0.01}
+"""
+
+
+@pytest.fixture
+def options(tiny, tmp_path) -> list[str]:
+    """Overrides of a study with the losses of tests/failing_losses.py."""
+    losses = tmp_path / "configs/loss"
+    losses.mkdir(parents=True)
+    (losses / "broken.yaml").write_text("_target_: tests.failing_losses.Broken\n")
+    (losses / "wrong.yaml").write_text("_target_: torch.nn.NLLLoss\n")
+    for name, number in (("killed", signal.SIGKILL), ("preempted", signal.SIGUSR2)):
+        (losses / f"{name}.yaml").write_text(
+            f"_target_: tests.failing_losses.SignalOnce\nnumber: {int(number)}\nmarker: {tmp_path}/{name}\n"
+        )
+    return [
+        f"hydra.searchpath=[file://{tmp_path}/configs]",
+        *tiny,
+        "tasks=[sr]",
+        "checkpoint_seconds=0",
+        "budget.validations=1",
+    ]
+
+
+def test_failures_here(options, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2 of 3 runs failed or are missing") as caught:
+        call("study", *options, "losses=[broken,wrong,l1]")
+    message = str(caught.value.code)
+    assert "sr/broken/seed0: the loss is not finite at step 3" in message
+    assert "sr/wrong/seed0: the network or the loss failed at step 1" in message
+    assert "| Bilinear | L1 |" in (tmp_path / "tables/tiny/quick/sr-test.md").read_text()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert "1 of 1 runs are complete" in call("study", *options, "losses=[l1]")
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert {path for path in after if after[path] != before.get(path)} <= set((tmp_path / "tables").rglob("*"))
+
+
+def test_validation_in_place_of_test(options, tmp_path):
+    (tmp_path / "configs/experiment").mkdir()
+    (tmp_path / "configs/experiment/mini.yaml").write_text(MINI)
+    call("study", *options, "experiment=mini", "variant=mine")
+    table = (tmp_path / "tables/tiny/mine/sr-validation.md").read_text()
+    assert "| main: l1, seed 0 |" in table
+    assert "| fast: l1, seed 0 |" in table
+
+
+def test_jobs(options, study, tmp_path):
+    """A crash ends a job alone; a time-out puts the job back into the queue, where it goes on."""
+    command = [sys.executable, "-m", "scripts.study", *options, "losses=[broken,killed,preempted]", "launcher=local"]
+    first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert first.returncode == 1
+    assert "2 of 3 runs failed or are missing" in first.stderr
+    assert "sr/broken/seed0: the loss is not finite at step" in first.stderr
+    assert "sr/killed/seed0: its job ended without a result" in first.stderr
+    again = call("study", *options, "losses=[killed]")
+    assert "| Bilinear | killed | preempted |" in (tmp_path / "tables/tiny/quick/sr-test.md").read_text(), again
+    folder = tmp_path / "runs/tiny/quick/sr"
+    weights = {path.parents[1].name: path.read_bytes() for path in folder.rglob("model.safetensors")}
+    expected = (study / "runs/tiny/quick/sr/l1/seed0/model.safetensors").read_bytes()
+    assert weights == {"killed": expected, "preempted": expected}
+    for name in ("killed", "preempted"):
+        assert torch.load(folder / name / "seed0/checkpoint.pt", weights_only=True)["step"] == 6
+    starts = [path.read_text().count("Starting with") for path in (tmp_path / "runs/.submitit").glob("*/*.out")]
+    assert sorted(starts) == [1, 1, 2]
