@@ -1,16 +1,18 @@
 # Loss functions for image restoration: `make help` lists what can be done.
 PYTHON ?= python3
 BIN := .venv/bin
-HYDRA = $(if $(DATA),data=$(DATA)) $(if $(BUDGET),budget=$(BUDGET)) \
-	$(if $(TRAIN),"data.train='$(TRAIN)'") $(if $(TEST),"data.test='$(TEST)'") $(ARGS)
-RUN = $(if $(GPUS),$(BIN)/torchrun --standalone --nproc-per-node $(GPUS) -m,$(BIN)/python -m)
-STUDIED = $(if $(DATA),"only.data='$(DATA)'") $(if $(BUDGET),"only.variant='$(BUDGET)'")
-ONLY = $(if $(TASK),only.task=$(TASK)) $(if $(LOSS),only.loss=$(LOSS)) $(STUDIED)
+RUN = @$(BIN)/python scripts/make.py run $@
 
-READY = $(BIN)/.ready $(if $(filter fivek,$(DATA)),$(BIN)/.ready-fivek) $(if $(LAUNCHER),$(BIN)/.ready-cluster)
+# The names that were typed. Their values are literal: a $ is no variable of make.
+TYPED := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+$(foreach name,$(TYPED),$(eval override $(name) := $$(value $(name))))
+export TYPED TASK LOSS SEED GPUS DATA TRAIN TEST BUDGET EXPERIMENT LAUNCHER STUDY RAW NETWORK FILES OUT BENCH ARGS
+
+FOR_RAW = $(filter fivek,$(DATA))$(filter demosaic,$(TASK))$(findstring /demosaic/,$(NETWORK))
+READY = $(BIN)/.ready $(if $(FOR_RAW),$(BIN)/.ready-fivek) $(if $(LAUNCHER),$(BIN)/.ready-cluster)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train eval study report publish raw figure tensorboard restore bench recipe lint test
+.PHONY: help check setup data train eval study report publish raw figure tensorboard restore bench lint test
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -20,57 +22,55 @@ help: ## this list
 	@echo '  TRAIN, TEST: with DATA=folder: folders of photographs, lists of files or "patterns/**/*.png"'
 	@echo '  GPUS: how many of this machine train one network together'
 	@echo '  EXPERIMENT: what a study trains: $(notdir $(basename $(wildcard configs/experiment/*)))'
-	@echo '  LAUNCHER: every run of a study as a job: $(notdir $(basename $(wildcard configs/hydra/launcher/*)))'
-	@echo '  ARGS: any configuration value, as in make train ARGS="seed=1 budget.batch=32"'
+	@echo '  LAUNCHER: every run of a study as a job: $(notdir $(basename $(wildcard configs/launcher/*)))'
+	@echo '  ARGS: values of the configuration, as in make train ARGS="seed=1 budget.batch=32"'
+	@echo '  Commands that read results take DATA and BUDGET as the folders in results/runs are named.'
 
 setup: $(BIN)/.ready ## make or refresh .venv (every other target does so by itself)
 
-data: $(READY) ## download and decode a data set, say what it holds, draw it: DATA= [TRAIN= TEST= ARGS=]
-	@$(BIN)/python -m scripts.prepare_data $(HYDRA)
+data: $(READY) ## download and decode a data set, draw it: DATA= [TRAIN= TEST= ARGS=]
+	$(RUN)
 
 train: $(READY) ## train one network, or go on with it, and score it: TASK= LOSS= [DATA= BUDGET= SEED= GPUS= ARGS=]
-	@$(RUN) scripts.train $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(if $(SEED),seed=$(SEED)) $(HYDRA)
-
-eval: $(BIN)/.ready ## score trained runs again, write their tables: [TASK= LOSS= DATA=its name BUDGET= ARGS=]
-	@$(BIN)/python -m scripts.eval $(ONLY) $(ARGS)
+	$(RUN)
 
 study: $(READY) ## train every loss x task not yet trained, write all tables: [TASK=sr,jpeg LOSS= SEED= EXPERIMENT= BUDGET= DATA= LAUNCHER= ARGS=]
-	$(if $(GPUS),$(error a study trains each network by itself: GPUS= goes with make train, LAUNCHER=slurm with a study))
-	@$(BIN)/python -m scripts.study $(if $(EXPERIMENT),experiment=$(EXPERIMENT)) $(if $(LAUNCHER),hydra/launcher=$(LAUNCHER)) \
-		$(if $(TASK),"tasks=[$(TASK)]") $(if $(LOSS),"losses=[$(LOSS)]") $(if $(SEED),"seeds=[$(SEED)]") $(HYDRA)
+	$(RUN)
 
-report: $(BIN)/.ready ## everything a study found as one page, results/report/index.html: [DATA=its name BUDGET=its name, or STUDY=results/studies/photos-long, ARGS=]
-	@$(BIN)/python -m scripts.report $(if $(STUDY),"study='$(STUDY)'") $(STUDIED) $(ARGS)
+eval: $(READY) ## score trained runs again, write their tables: [TASK= LOSS= DATA= BUDGET= ARGS=]
+	$(RUN)
 
-raw: $(BIN)/.ready-fivek ## the demosaicking networks beside BM3D on real raw files: RAW=a file or a folder [DATA=its name BUDGET=its name ARGS=]
-	@$(BIN)/python -m scripts.raw $(if $(RAW),"raw='$(RAW)'") $(STUDIED) $(ARGS)
+report: $(READY) ## what a study found, as one page, results/report/index.html: [DATA= BUDGET=, or STUDY=results/studies/photos-long, ARGS=]
+	$(RUN)
 
-publish: $(BIN)/.ready ## keep a study in results/studies/, its networks in results/weights/: [DATA=its name BUDGET=its name ARGS=]
-	@$(BIN)/python -m scripts.publish $(STUDIED) $(ARGS)
+raw: $(BIN)/.ready-fivek ## the demosaicking networks beside BM3D on real raw files: RAW=a file or a folder [DATA= BUDGET= ARGS=]
+	$(RUN)
 
-figure: $(BIN)/.ready ## crops of a test photograph after every trained network: [TASK= LOSS= DATA= BUDGET= ARGS=drawn_on=sample]
-	@$(BIN)/python -m scripts.figure $(ONLY) $(ARGS)
+publish: $(READY) ## keep a study in results/studies/, its networks in results/weights/: [DATA= BUDGET= ARGS=]
+	$(RUN)
 
-tensorboard: $(BIN)/.ready ## the curves of all runs, in a browser
-	@$(BIN)/tensorboard --logdir results/runs
+figure: $(READY) ## crops of a test photograph after every trained network: [TASK= LOSS= DATA= BUDGET= ARGS=drawn_on=sample]
+	$(RUN)
 
-restore: $(BIN)/.ready $(if $(filter demosaic,$(TASK))$(findstring /demosaic/,$(NETWORK)),$(BIN)/.ready-fivek) ## restore your own files by a shipped network, as new PNG files: TASK= FILES="a.jpg 'my b.jpg'" [LOSS= OUT=folder NETWORK=a run's folder]
-	@$(BIN)/python -m scripts.restore $(if $(NETWORK),--network "$(NETWORK)") $(if $(TASK),--task $(TASK)) $(if $(LOSS),--loss $(LOSS)) $(if $(OUT),--out "$(OUT)") -- $(FILES)
+tensorboard: $(READY) ## curves in a browser: [TASK= LOSS= DATA= BUDGET= ARGS=]
+	$(RUN)
 
-bench: $(BIN)/.ready-dev ## speed beside the machine's and other libraries': [BENCH=step, losses, pipeline, evaluation, growth, data or full]
-	@set -e; for part in $(if $(BENCH),$(BENCH:full=step losses pipeline evaluation growth data),step losses pipeline evaluation); do \
-		$(BIN)/python -m scripts.bench_$$part $(ARGS); done
+restore: $(READY) ## restore your own files by a shipped network, as new PNG files: TASK= FILES="a.jpg 'my b.jpg'" [LOSS= OUT=folder NETWORK=a run's folder]
+	$(RUN)
 
-recipe: $(READY) ## train candidates for optimiser, batch and schedule side by side: [TASK= LOSS= SEED= DATA= BUDGET= ARGS="--config-name precision"]
-	@$(BIN)/python -m scripts.recipe $(if $(TASK),task=$(TASK)) $(if $(LOSS),loss=$(LOSS)) $(if $(SEED),seed=$(SEED)) $(HYDRA)
+bench: $(BIN)/.ready-dev ## speed beside the machine's and other libraries': [BENCH=step,losses,pipeline,evaluation TASK= LOSS= ARGS=]
+	$(RUN)
 
 lint: $(BIN)/.ready-dev ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright
 
-test: $(BIN)/.ready-dev ## all tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(BIN)/.ready-dev ## all tests: [ARGS="tests/losses -k mix"]
+	$(RUN)
 
-$(BIN)/.ready: pyproject.toml constraints.txt
+check:
+	@$(firstword $(wildcard $(BIN)/python) $(PYTHON)) scripts/make.py check $(MAKECMDGOALS)
+
+$(BIN)/.ready: pyproject.toml constraints.txt | check
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another with make PYTHON=...")'
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	@echo "installing PyTorch and the rest into .venv: some minutes, once"

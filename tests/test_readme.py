@@ -1,7 +1,6 @@
 """The README shows tables as they were written, and names what exists."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,13 +26,3 @@ def test_linked_files_exist():
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"make ([a-z]+)", README))))
 def test_named_targets_exist(name):
     assert re.search(rf"^{name}: .*## ", (ROOT / "Makefile").read_text(), flags=re.MULTILINE), name
-
-
-def test_a_study_takes_the_names_that_a_training_takes():
-    def said(*names: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["make", "-n", "study", *names], cwd=ROOT, capture_output=True, text=True, check=False)
-
-    assert '"tasks=[sr]" "losses=[mix,l1]" "seeds=[3]"' in said("TASK=sr", "LOSS=mix,l1", "SEED=3").stdout
-    refused = said("GPUS=2")
-    assert refused.returncode != 0
-    assert "GPUS= goes with make train" in refused.stderr
