@@ -1,9 +1,10 @@
-"""Files appear whole or not at all."""
+"""Files that appear whole or not at all; names that can be printed."""
 
 import contextlib
 import errno
 import os
-import tempfile
+import re
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,27 +12,31 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
-UNFINISHED = ".unfinished."  # how the names of files begin that are being written
-NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # what writing fails with where the disk or a quota is full
+UNFINISHED = ".unfinished."  # first letters of the names of files that are being written
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # errors of a full disk or quota
+LONGEST_SUFFIX = 20  # a file name has at most 255 bytes, sometimes 143
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yields a temporary name beside `path`; it takes the place of `path` at the end, or vanishes on any error."""
+    """Yields a temporary file beside `path`, which replaces `path` at the end, or is deleted after an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=UNFINISHED, suffix=f".{path.name}", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    suffix = path.suffix if len(path.suffix) <= LONGEST_SUFFIX else ""
+    temporary = path.with_name(f"{UNFINISHED}{secrets.token_hex(8)}{suffix}")
     try:
+        with open(temporary, "xb"):  # with the permissions that the umask allows
+            pass
         yield temporary
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp makes private files
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def printable(name: str | Path) -> str:
+    """A name without bytes that are not UTF-8 and without control characters, which are escaped."""
+    return re.sub("[\x00-\x1f\x7f\ud800-\udfff]", lambda match: ascii(match[0])[1:-1], str(name))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -41,9 +46,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """Writes a whole table in place of `path`, compressed where that ends in .xz, its numbers to the last bit.
+    """Writes a whole table in place of `path`, compressed where that ends in .xz, with all digits of its numbers.
 
-    Pandas writes numbers as NumPy prints them, of which packages change the options: colour-science leaves 12 digits.
+    Pandas writes numbers as NumPy prints them, and colour-science sets NumPy to print 12 digits.
     """
     with replacing(path) as temporary, np.printoptions(legacy=False):
         compression = "xz" if path.suffix == ".xz" else None
@@ -52,7 +57,7 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
 
 @contextlib.contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """One process at a time works in `folder`, others wait; what a killed one held is free, what it left is removed."""
+    """One process at a time works in `folder`, others wait; unfinished files of a killed process are deleted."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:

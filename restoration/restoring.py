@@ -1,97 +1,110 @@
-"""A user's own files -> restored, as new PNG files.
+"""A user's files -> restored, as new PNG files.
 
-What each task reads: demosaic, raw files of a Bayer sensor; sr, a photograph, which is enlarged first;
-jpeg, a photograph that was stored as a JPEG file. `datasets.decode` says what happens to a photograph's pixels; they
-keep their embedded colour profile.
+The task says what it reads: demosaic a raw file of a Bayer sensor; sr a photograph, which is enlarged first; jpeg a
+photograph that was saved as JPEG. `datasets.decode` says how a photograph's pixels are read; the new file keeps an RGB
+colour profile.
 """
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from restoration.datasets.decode import SUFFIXES, BadPhoto, decode
+from restoration.datasets.decode import SUFFIXES, BadPhoto, decode_with_profile
 from restoration.errors import UserError
-from restoration.files import replacing
+from restoration.files import printable, replacing
 from restoration.networks.inference import restore_image
 from restoration.sensor import displayed, network_input, read_sensor
 from restoration.tasks import JPEG, Demosaic, SuperResolution, Task
 
 
+@dataclass(frozen=True)
+class Input:
+    """What a network takes of a file.
+
+    Attributes:
+        image: (3, H, W) in [0, 1].
+        shown: makes an sRGB picture, (3, H, W) in [0, 1], of the network's output.
+        profile: the ICC profile of the picture; None for sRGB or an unknown one.
+    """
+
+    image: Tensor
+    shown: Callable[[Tensor], Tensor]
+    profile: bytes | None = None
+
+
 def restored_name(path: Path, task: str, loss: str, folder: Path | None = None) -> Path:
-    """Where a file's restored version is written: beside it, or in `folder`."""
+    """Where a file's restored version is written: beside the file, or in `folder`."""
     return (folder or path.parent) / f"{path.stem}-{task}-{loss}.png"
 
 
-@torch.inference_mode()
 def restore_file(path: Path, task: Task, network: nn.Module, target: Path, *, device: torch.device) -> None:
-    """Restores a user's file and writes it as `target`, an 8-bit PNG.
+    """Restores a user's file and writes `target`, an 8-bit PNG.
 
     Raises:
-        UserError: `target` is there already, or the file is not what the task takes.
+        UserError: `target` exists or has too long a name, or the task does not take the file.
     """
     _refuse_existing(target)
-    degraded, shown = read_input(path, task)
-    image = shown(restore_image(network, degraded.to(device)).cpu())
-    pixels = image.clamp_(0, 1).mul_(255).round_().byte().permute(1, 2, 0).numpy()
-    profile = None if isinstance(task, Demosaic) else _rgb_profile(path)
+    given = read_input(path, task)
+    picture = given.shown(restore_image(network, given.image.to(device)).cpu())
+    pixels = picture.clamp_(0, 1).mul_(255).round_().byte().permute(1, 2, 0).numpy()
     with replacing(target) as temporary:
-        Image.fromarray(pixels).save(temporary, "PNG", icc_profile=profile)
-        _refuse_existing(target)  # it may have come meanwhile
+        Image.fromarray(pixels).save(temporary, "PNG", icc_profile=given.profile)
+        _refuse_existing(target)  # it may have been created meanwhile
 
 
-def read_input(path: Path, task: Task) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """What the task's network takes of a file, (3, H, W) in [0, 1], and what makes a picture of its output.
+def read_input(path: Path, task: Task) -> Input:
+    """What the task's network takes of a file.
 
     Raises:
-        UserError: the file is not what the task takes; the message says why.
+        UserError: the task does not take the file; the message says why.
     """
     if not path.is_file():
-        raise UserError(f"{path} is not there, or is no file")
+        raise UserError(f"{printable(path)} does not exist or is not a file")
     match task:
         case Demosaic():
             return _raw(path)
         case SuperResolution():
-            return task.enlarged(_photo(path)), _unchanged
+            photo = _photo(path)
+            return Input(task.enlarged(photo.image), photo.shown, photo.profile)
         case JPEG():
-            return _photo(path), _unchanged
+            return _photo(path)
     raise UserError(f"files are restored for demosaicking, super-resolution and JPEG, got {task}")
 
 
-def _raw(path: Path) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    if path.suffix.lower() in {".png", ".jpg", ".jpeg", ".webp", ".bmp"}:
+def _raw(path: Path) -> Input:
+    if path.suffix.lower() in SUFFIXES - {".tif", ".tiff"}:  # some cameras call their raw files so
         raise UserError(
-            f"{path} has three colours at every pixel; demosaic takes the raw file of a Bayer sensor (DNG, NEF, CR2, "
-            "ARW and others), TASK=jpeg or TASK=sr takes this one"
+            f"{printable(path)} has three colours per pixel; demosaic takes the raw file of a Bayer sensor (DNG, NEF, "
+            "CR2, ARW and others), TASK=jpeg or TASK=sr take this one"
         )
     sensor = read_sensor(path)
-    return network_input(sensor), lambda image: displayed(image, sensor)
+    return Input(network_input(sensor), lambda image: displayed(image, sensor))
 
 
-def _photo(path: Path) -> Tensor:
-    """(3, H, W) float32 in [0, 1]."""
-    if path.suffix.lower() not in SUFFIXES:  # a raw file would give the small picture that is embedded in it
-        raise UserError(f"{path}: this task takes {', '.join(sorted(SUFFIXES))} files; TASK=demosaic takes raw files")
+def _photo(path: Path) -> Input:
+    if path.suffix.lower() not in SUFFIXES:  # of a raw file, the embedded preview would be read
+        raise UserError(
+            f"{printable(path)}: this task takes {', '.join(sorted(SUFFIXES))} files; TASK=demosaic takes raw files"
+        )
     try:
-        return torch.from_numpy(decode(path)).permute(2, 0, 1).float() / 255
+        pixels, profile = decode_with_profile(path)
     except BadPhoto as error:
-        raise UserError(f"{path} cannot be read as a photograph: {error}") from error
-
-
-def _unchanged(image: Tensor) -> Tensor:
-    return image
-
-
-def _rgb_profile(path: Path) -> bytes | None:
-    """A photograph's colour profile, if it is one of RGB: of grey or CMYK it does not fit the decoded pixels."""
-    with Image.open(path) as image:
-        profile = image.info.get("icc_profile")
-    return profile if profile and profile[16:20] == b"RGB " else None
+        raise UserError(f"{printable(path)} cannot be read as a photograph: {error}") from error
+    if profile and profile[16:20] != b"RGB ":  # of a grey or CMYK file: does not fit the decoded pixels
+        profile = None
+    return Input(torch.from_numpy(pixels).permute(2, 0, 1).float().div_(255), lambda image: image, profile)
 
 
 def _refuse_existing(target: Path) -> None:
-    if os.path.lexists(target):
-        raise UserError(f"{target} is there already and is not overwritten; move it away, or give OUT=another folder")
+    try:
+        os.lstat(target)
+    except FileNotFoundError:
+        return
+    except OSError as error:  # such as a name of more than 255 bytes
+        raise UserError(f"cannot write {printable(target)}: {error.strerror}; rename the file") from error
+    raise UserError(f"{printable(target)} exists and is not overwritten; move it, or give OUT=another folder")

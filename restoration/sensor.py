@@ -28,6 +28,7 @@ from torch import Tensor
 
 from restoration.datasets.develop import raw_library
 from restoration.errors import UserError
+from restoration.files import printable
 from restoration.tasks.demosaic import interpolated, mosaic_of
 
 CORNERS = {"RGGB": (0, 0), "GRBG": (0, 1), "GBRG": (1, 0), "BGGR": (1, 1)}  # rows and columns before the first red
@@ -59,13 +60,13 @@ def read_sensor(path: str | Path) -> Sensor:
     Raises:
         UserError: rawpy is not installed, or the file is not a raw file of a Bayer sensor with known colours.
     """
-    rawpy = raw_library()
+    rawpy, name = raw_library(), printable(path)
     try:
-        with rawpy.imread(str(path)) as raw:
+        with open(path, "rb") as file, rawpy.imread(file) as raw:  # rawpy takes no names that are not UTF-8
             pattern = _pattern(raw)
             if pattern not in CORNERS:
                 raise UserError(
-                    f"{path} has the colour pattern {pattern}; the networks take Bayer sensors, 2 x 2 of R, G, G, B"
+                    f"{name} has the colour pattern {pattern}; the networks take Bayer sensors, 2 x 2 of R, G, G, B"
                 )
             values = raw.raw_image_visible.astype(np.float32)
             colours = raw.raw_colors_visible
@@ -74,10 +75,10 @@ def read_sensor(path: str | Path) -> Sensor:
             balance = _balance(raw.camera_whitebalance, raw.daylight_whitebalance)
             to_srgb = _to_srgb(raw.color_matrix[:, :3], raw.rgb_xyz_matrix[:3])
             flip = raw.sizes.flip
-    except rawpy.LibRawError as error:
-        raise UserError(f"LibRaw cannot read {path} ({error}); give an undamaged raw file of a Bayer sensor") from error
+    except (rawpy.LibRawError, OSError) as error:
+        raise UserError(f"LibRaw cannot read {name} ({error}); give an undamaged raw file of a Bayer sensor") from error
     if to_srgb is None:
-        raise UserError(f"{path} has no colour matrix and LibRaw does not know its camera; convert the file to DNG")
+        raise UserError(f"{name} has no colour matrix and LibRaw does not know its camera; convert the file to DNG")
     light = (values - black[colours]) / (white - black[colours])
     top, left = CORNERS[pattern]
     light = light[top:, left:]

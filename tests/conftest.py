@@ -9,8 +9,10 @@ import skimage.data
 import torch
 from PIL import Image
 
-from restoration.datasets.photos import PackedPhotos
+from restoration.datasets.photos import PackedPhotos, thumbnail
 from tests.server import Server
+
+NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
 def packed(*photos: np.ndarray) -> PackedPhotos:
@@ -19,7 +21,7 @@ def packed(*photos: np.ndarray) -> PackedPhotos:
         torch.from_numpy(np.concatenate([photo.reshape(-1) for photo in photos])),
         torch.tensor([photo.shape[:2] for photo in photos]),
         [f"{index}.png" for index in range(len(photos))],
-        [str(index) for index in range(len(photos))],
+        torch.from_numpy(np.stack([thumbnail(photo) for photo in photos])),
         key="test",
     )
 
@@ -27,6 +29,12 @@ def packed(*photos: np.ndarray) -> PackedPhotos:
 def crop() -> np.ndarray:
     """A colourful, detailed 97 x 82 crop."""
     return np.ascontiguousarray(skimage.data.astronaut()[60:157, 180:262])
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=NEEDS_GPU)])
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """The CPU, and a GPU where there is one."""
+    return torch.device(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,10 @@
-"""16-bit ProPhoto RGB TIFFs as FiveK's retouchers left them, from known sRGB colours."""
+"""16-bit ProPhoto RGB TIFFs as FiveK's retouchers left them, of known sRGB colours; and PostScript."""
+
+from pathlib import Path
 
 import imagecodecs
 import numpy as np
+import pytest
 import tifffile
 
 PROPHOTO = imagecodecs.cms_profile(
@@ -31,3 +34,16 @@ def prophoto(srgb: np.ndarray) -> np.ndarray:
 
 def write_tiff(path, values: np.ndarray, *, profile: bytes | None = PROPHOTO, **options) -> None:
     tifffile.imwrite(path, values, photometric="rgb", iccprofile=profile, **options)
+
+
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 200 160\n%%EndComments\nshowpage\n"
+
+
+def fake_ghostscript(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Puts a program `gs` into PATH that leaves the file `started` in `folder`."""
+    program = folder / "bin" / "gs"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch {folder}/started\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)  # Pillow looks for it once

@@ -21,13 +21,13 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from restoration.datasets.decode import ORIENTATION, BadPhoto, check_compression
+from restoration.datasets.decode import ORIENTATION, PROFILE, BadPhoto, check_compression, upright
 from restoration.errors import UserError
 
 LONG, SHORT = 999, 666
 MAX_PIXELS = 2**26  # more than any camera of FiveK has: a larger size is not believed
 FILTERS = {"lanczos": Image.Resampling.LANCZOS, "area": Image.Resampling.BOX}
-PROFILE, DEFAULT_CROP_ORIGIN, DEFAULT_CROP_SIZE = 34675, 50719, 50720
+DEFAULT_CROP_ORIGIN, DEFAULT_CROP_SIZE = 50719, 50720
 SRGB_CURVE = (2.4, 12.92)  # exponent and slope at black, as LibRaw wants them
 
 
@@ -121,7 +121,7 @@ def _tiff(path: Path) -> np.ndarray:
         profile = page.tags[PROFILE].value
         orientation = page.tags[ORIENTATION].value if ORIENTATION in page.tags else 1
         pixels = page.asarray()
-    return _upright(_to_srgb(pixels, profile), orientation)
+    return upright(_to_srgb(pixels, profile), orientation)
 
 
 def _to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
@@ -135,13 +135,6 @@ def _to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
         intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
         flags=imagecodecs.CMS.FLAGS.NOOPTIMIZE,  # or LittleCMS takes a coarse table, off by up to 27 of 255 levels
     )
-
-
-def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Undoes an EXIF orientation, 1 to 8."""
-    if orientation in (2, 4, 5, 7):
-        pixels = pixels[:, ::-1]
-    return np.rot90(pixels, {3: 2, 4: 2, 5: 1, 6: -1, 7: -1, 8: 1}.get(orientation, 0))
 
 
 def raw_library() -> ModuleType:
@@ -159,7 +152,7 @@ def raw_library() -> ModuleType:
 
 def _dng(path: Path) -> np.ndarray:
     rawpy = raw_library()
-    with rawpy.imread(str(path)) as raw:
+    with open(path, "rb") as file, rawpy.imread(file) as raw:
         active, flip = (raw.sizes.height, raw.sizes.width), raw.sizes.flip  # postprocess sets flip to user_flip
         _believable(*active)
         pixels = raw.postprocess(

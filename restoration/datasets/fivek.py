@@ -79,7 +79,7 @@ def fivek(
     preparation.drop_originals(chosen)
     train, val, test = ([preparation.target(name) for name in chosen[role]] for role in counts)
     name = "fivek" if rendering == "expert_c" else f"fivek-{rendering}"
-    return PhotoSet(name, tuple(train), tuple(val), {name: tuple(test)})
+    return PhotoSet(name, tuple(train), tuple(val), {name: tuple(test)}, published=True)
 
 
 def split_order(names: Iterable[str]) -> list[str]:

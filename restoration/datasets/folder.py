@@ -4,6 +4,7 @@ import glob
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 from restoration.datasets.decode import SUFFIXES
 from restoration.datasets.photos import PhotoSet
 from restoration.errors import UserError
+from restoration.files import printable
+
+NO_PHOTOGRAPHS = {"@eadir", "__macosx", "$recycle.bin", "system volume information", "lost+found"}  # thumbnails, trash
 
 
 def folder(
@@ -21,35 +25,36 @@ def folder(
     name: str | None = None,
     skip_bad: bool = False,
 ) -> PhotoSet:
-    """A photo set from PNG, JPEG, TIFF, WebP or BMP files of at least 48 x 48 pixels.
+    """A photo set of JPEG, PNG, TIFF, WebP or BMP files.
 
-    Photographs are named by a folder, which is searched with its subfolders; by a text file with one path a line,
-    relative ones from where the list lies, remarks after " #"; by a pattern such as "photos/**/*.png"; or by one file.
+    Photographs are named by a folder, which is searched with its subfolders; by a text file with one path per line,
+    relative to the file, comments after " #"; by a pattern such as "photos/**/*.png"; or by one file. Hidden files and
+    folders and those of operating systems, such as thumbnails and trash, are left out.
 
     Args:
-        train: photographs to draw patches from.
-        test: photographs to score, or several sets of them by name, which are scored and reported apart.
-        val: validation photographs; or how many to hold out of `train` (at most a tenth of it, at least one), those
-            whose names have the smallest hashes, so that the choice is stable.
-        name: stands in run folders and tables; by default the last two parts of the training folder's path.
-        skip_bad: leave out files that cannot be used instead of stopping.
+        train: photographs from which patches are drawn.
+        test: photographs to score; or several sets by name, each scored and reported apart.
+        val: validation photographs; or how many to hold out of `train` (at most a tenth, at least one): those whose
+            names have the smallest hashes, so the choice is stable.
+        name: stands in the paths of runs and in tables; by default the last two parts of the training folder's path.
+        skip_bad: leave out files that cannot be used; otherwise one such file is an error.
 
     Raises:
-        UserError: nothing is given, does not exist or holds no photographs.
+        UserError: nothing is given, or it does not exist or holds no photographs.
     """
     if not train or not test:
         raise UserError(
             "a folder data set needs data.train=DIR and data.test=DIR (with make: TRAIN=DIR TEST=DIR; a list of files "
-            f"or a pattern will do as well), got data.train={train} and data.test={test}"
+            f"or a pattern will do, too), got data.train={train} and data.test={test}"
         )
-    tests = dict(test) if isinstance(test, Mapping) else {_plain_parts(test)[-1]: test}
+    tests = dict(test) if isinstance(test, Mapping) else {_name_parts(test)[-1]: test}
     training = photographs_in(train, "data.train")
     if isinstance(val, int):
         training, validation = held_out(training, val, "data.train")
     else:
         validation = photographs_in(val, "data.val")
     return PhotoSet(
-        name or "-".join(_plain_parts(train)[-2:]),
+        name or "-".join(_name_parts(train)[-2:]),
         training,
         validation,
         {title: photographs_in(path, f"data.test ({title})") for title, path in tests.items()},
@@ -58,62 +63,22 @@ def folder(
 
 
 def photographs_in(given: str, option: str) -> tuple[Path, ...]:
-    """The files that a folder, a list, a pattern or a file's own name stands for.
+    """The files that a folder, a list, a pattern or a file's name stands for.
 
     Args:
-        option: what the user gave it as.
+        option: the option that the user gave, for messages.
 
     Raises:
-        UserError: it holds no photographs.
+        UserError: there are no photographs.
     """
-    path = Path(given).expanduser()
+    path = Path(os.path.expanduser(given))
     if path.is_dir():
-        return _of_kind(sorted(files_below(path)), path, option)
+        return _photographs(files_below(path), path, option)
     if path.is_file():
         return (path,) if path.suffix.lower() in SUFFIXES else _listed(path, option)
     if glob.has_magic(given):
-        return _of_kind(_matching(path), path, option)
+        return _photographs(_matching(path), path, option)
     raise UserError(f"{option}: there is no {path}; give a folder, a list of files, a pattern or a photograph")
-
-
-def _matching(pattern: Path) -> list[Path]:
-    """The files of a pattern but hidden ones; "**" does not go through links, which may lead in circles."""
-    fixed = Path(*takewhile(lambda part: not glob.has_magic(part), pattern.parts))
-    found = fixed.glob(str(pattern.relative_to(fixed)))
-    return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
-
-
-def _of_kind(files: list[Path], where: Path, option: str) -> tuple[Path, ...]:
-    photographs = tuple(file for file in files if file.suffix.lower() in SUFFIXES)
-    others = [file.name for file in files if file.is_file() and file.suffix.lower() not in SUFFIXES]
-    if not photographs:
-        raise UserError(
-            f"{option}: no photographs in {where} ({len(others)} other files; looked for {', '.join(sorted(SUFFIXES))})"
-        )
-    if others:
-        print(f"{option}: not taken for photographs: {', '.join(others[:5])}{', ...' if len(others) > 5 else ''}")
-    return photographs
-
-
-def _listed(path: Path, option: str) -> tuple[Path, ...]:
-    try:
-        lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except UnicodeDecodeError:
-        raise UserError(f"{option}: {path} is neither a photograph of a known kind nor a list of files") from None
-    photographs = dict.fromkeys(path.parent / Path(line).expanduser() for line in lines if line)
-    if not photographs:
-        raise UserError(f"{option}: the list {path} names no photographs")
-    return tuple(photographs)
-
-
-def _plain_parts(given: str) -> list[str]:
-    """The parts of a path to name things by: up to the first wildcard, without a list's suffix."""
-    path = Path(given).expanduser().resolve()
-    parts = [part for part in path.parts if part != path.anchor]
-    if path.is_file():
-        return [*parts[:-1], path.stem]
-    plain = parts if path.exists() else list(takewhile(lambda part: not glob.has_magic(part), parts))
-    return plain or ["photographs"]
 
 
 def existing_folder(path: str, option: str) -> Path:
@@ -122,32 +87,89 @@ def existing_folder(path: str, option: str) -> Path:
     Raises:
         UserError: there is none.
     """
-    root = Path(path).expanduser()
+    root = Path(os.path.expanduser(path))
     if not root.is_dir():
         raise UserError(f"{option}: {root} is not a folder")
     return root
 
 
 def files_below(root: Path) -> Iterator[Path]:
-    """Files below `root` but hidden ones; links to folders are followed, each folder once."""
+    """Files below `root` without hidden and system ones; links to folders are followed, each folder once."""
     seen = set()
     for parent, folders, names in os.walk(root, followlinks=True):
         if os.path.realpath(parent) in seen:
             folders.clear()
             continue
         seen.add(os.path.realpath(parent))
-        yield from (Path(parent) / name for name in names if not name.startswith("."))
+        folders[:] = [name for name in folders if not _left_out(name)]
+        yield from (Path(parent) / name for name in names if not _left_out(name))
 
 
 def held_out(files: tuple[Path, ...], count: int, option: str) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """Splits `files` into the rest and `count` to validate with, at most a tenth, at least one.
+    """Splits `files` into the rest and `count` for validation, at most a tenth, at least one.
 
     Raises:
-        UserError: there are not two files.
+        UserError: there are fewer than two files.
     """
     count = max(1, min(count, len(files) // 10))
     if len(files) < 2:
-        raise UserError(f"{option} holds one photograph; two are needed, one of them to validate with")
-    by_hash = sorted(files, key=lambda file: hashlib.sha256(file.name.encode()).digest())
+        raise UserError(f"{option} holds one photograph; two are needed, one of them for validation")
+    by_hash = sorted(files, key=lambda file: hashlib.sha256(os.fsencode(file.name)).digest())
     validation = set(by_hash[:count])
     return tuple(file for file in files if file not in validation), tuple(sorted(validation))
+
+
+def _left_out(name: str) -> bool:
+    return name.startswith(".") or name.lower() in NO_PHOTOGRAPHS
+
+
+def _matching(pattern: Path) -> Iterator[Path]:
+    """The files of a pattern without hidden and system ones, unless the pattern names their folder."""
+    fixed = Path()
+    for part in pattern.parts:
+        if glob.has_magic(part) and not (fixed / part).is_dir():  # "photos [2020]" is a folder's name, too
+            break
+        fixed = fixed / part
+    for path in fixed.glob(str(pattern.relative_to(fixed))):  # "**" does not follow links, so it ends
+        if not path.is_dir() and not any(_left_out(part) for part in path.relative_to(fixed).parts):
+            yield path
+
+
+def _photographs(files: Iterator[Path], where: Path, option: str) -> tuple[Path, ...]:
+    photographs, others = [], []
+    for file in sorted(files):
+        (photographs if file.suffix.lower() in SUFFIXES and not _waits(file) else others).append(file)
+    if not photographs:
+        raise UserError(
+            f"{option}: no photographs in {where} ({len(others)} other files; looked for {', '.join(sorted(SUFFIXES))})"
+        )
+    if others:
+        names = ", ".join(printable(file.name) for file in others[:5])
+        print(f"{option}: not taken for photographs: {names}{', ...' if len(others) > 5 else ''}")
+    return tuple(photographs)
+
+
+def _waits(file: Path) -> bool:
+    """Whether it is a pipe, a socket or a device; a broken link is not, `decode` will name it."""
+    return file.exists() and not stat.S_ISREG(file.stat().st_mode)
+
+
+def _listed(path: Path, option: str) -> tuple[Path, ...]:
+    try:
+        lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except UnicodeDecodeError:
+        raise UserError(f"{option}: {path} is neither a photograph of a known kind nor a list of files") from None
+    photographs = dict.fromkeys(path.parent / os.path.expanduser(line) for line in lines if line)
+    if not photographs:
+        raise UserError(f"{option}: the list {path} names no photographs")
+    return tuple(photographs)
+
+
+def _name_parts(given: str) -> list[str]:
+    """The parts of a path that can name a data set: up to the first wildcard, without a list's suffix."""
+    path = Path(os.path.expanduser(given)).resolve()
+    parts = [printable(part) for part in path.parts if part != path.anchor]
+    if path.is_file():
+        return [*parts[:-1], printable(path.stem)]
+    plain = parts if path.exists() else list(takewhile(lambda part: not glob.has_magic(part), parts))
+    return plain or ["photographs"]

@@ -76,7 +76,7 @@ def open_set(
     sets = {"bsds500": berkeley["test"]}
     if "kodak24" in tests:
         sets["kodak24"] = _kodak24(Path(kodak24), downloads, kodak24_url)
-    return PhotoSet(name, train, val, {test: sets[test] for test in tests})
+    return PhotoSet(name, train, val, {test: sets[test] for test in tests}, published=True)
 
 
 def _bsds500(folder: Path, downloads: Downloads, url: str) -> dict[str, tuple[Path, ...]]:

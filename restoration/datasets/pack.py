@@ -12,7 +12,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
+from itertools import chain, combinations
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -20,12 +20,15 @@ import numpy as np
 from rich.progress import Progress
 from safetensors import SafetensorError
 
-from restoration.datasets.decode import BadPhoto, decode
-from restoration.datasets.photos import PackedPhotos, PackedSet, PhotoSet, read_photos, write_photos
+from restoration.datasets.decode import BadPhoto, decode, read_file
+from restoration.datasets.photos import PackedPhotos, PackedSet, PhotoSet, look_alikes, read_photos, write_photos
 from restoration.errors import UserError
-from restoration.files import NO_ROOM, alone_in, replacing
+from restoration.files import NO_ROOM, alone_in, printable, replacing
 
 FORMAT = "photographs 1"  # part of a set's identity in the records of runs
+DECODER = 2  # changes whenever a file would be decoded or stored otherwise
+SHOWN = 20  # photographs in one message
+MIN_SIDE = 48  # pixels: a 31 x 31 patch, the margin of every degradation, and some choice
 GROUP_BYTES, GROUP_FILES = 2**20, 16
 
 Item = TypeVar("Item")
@@ -49,23 +52,27 @@ def pack_set(photos: PhotoSet, cache: Path) -> PackedSet:
             refused.append(str(error))
     if refused:
         raise UserError("\n".join(refused))
-    _refuse_two_roles(parts)
+    if alike := _in_two_roles(parts):
+        listed = "\n".join(alike[:SHOWN] + [f"  and {len(alike) - SHOWN} more"] * (len(alike) > SHOWN))
+        if not photos.published:
+            raise UserError(
+                f"photographs show the same in two roles:\n{listed}\n"
+                "Scores on them would mean nothing; remove them from one of the folders."
+            )
+        print(f"photographs of the published split that look alike:\n{listed}")
     train, val, *tests = parts.values()
     return PackedSet(train, val, dict(zip(photos.test, tests, strict=True)))
 
 
-def _refuse_two_roles(parts: dict[str, PackedPhotos]) -> None:
-    """Training, validation and test share no photograph; two test sets may."""
-    seen: dict[str, str] = {}
-    for role, part in parts.items():
-        names = dict(zip(part.digests, part.names, strict=True))
-        if both := [f"  {names[digest]} is also {seen[digest]}" for digest in names.keys() & seen.keys()]:
-            raise UserError(
-                f"{role} photographs have another role, too:\n" + "\n".join(sorted(both)) + "\n"
-                "Scores on them would mean nothing; remove them from one of the folders."
-            )
-        if not role.startswith("test"):
-            seen |= {digest: f"{role} photograph {name}" for digest, name in names.items()}
+def _in_two_roles(parts: dict[str, PackedPhotos]) -> list[str]:
+    """A line for each photograph of one role that looks like one of another; test sets may share photographs."""
+    lines = []
+    for first, second in combinations(parts, 2):
+        if not first.startswith("test"):
+            for one, other in look_alikes(parts[first], parts[second]):
+                names = parts[first].names[one], parts[second].names[other]
+                lines.append(f"  {second} photograph {names[1]} and {first} photograph {names[0]}")
+    return lines
 
 
 def pack(paths: Sequence[Path], cache: Path, *, title: str, skip_bad: bool = False) -> PackedPhotos:
@@ -80,9 +87,9 @@ def pack(paths: Sequence[Path], cache: Path, *, title: str, skip_bad: bool = Fal
     """
     groups = list(_grouped(paths))
     digests = list(chain.from_iterable(in_parallel(lambda group: [_digest(path) for path in group], groups)))
-    sources = list(zip(_short_names(paths), digests, strict=True))
-    key = _hash([FORMAT, skip_bad, *zip(*sources, strict=True)])
-    return _opened_or_made(cache, key, lambda file: _decode_all(file, groups, sources, title, skip_bad))
+    names = _short_names(paths)
+    key = _hash([FORMAT, skip_bad, names, digests])
+    return _opened_or_made(cache, key, lambda file: _decode_all(file, groups, names, title, skip_bad))
 
 
 def pack_recorded(
@@ -97,8 +104,7 @@ def pack_recorded(
 
     def make(file: BinaryIO) -> None:
         recorded = in_parallel(lambda index: record(photos.array(index)), range(len(photos)))
-        sources = list(zip(photos.names, photos.digests, strict=True))
-        write_photos(file, _with_progress(recorded, len(photos), title), sources)
+        write_photos(file, _with_progress(recorded, len(photos), title), photos.names)
 
     return _opened_or_made(cache, _hash([FORMAT, photos.key, recipe]), make)
 
@@ -137,9 +143,8 @@ def _grouped(paths: Sequence[Path]) -> Iterator[list[Path]]:
 def _digest(path: Path) -> str:
     """The file's sha256; empty where it cannot be read, which `decode` will name."""
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+        return hashlib.sha256(read_file(path)).hexdigest()
+    except (OSError, BadPhoto):
         return ""
 
 
@@ -156,7 +161,7 @@ def _opened_or_made(cache: Path, key: str, make: Callable[[BinaryIO], None]) -> 
     Raises:
         UserError: the disk is full or read-only.
     """
-    path = cache / f"{key[:20]}.safetensors"
+    path = cache / f"{_hash([DECODER, key])[:20]}.safetensors"
     if path.exists():
         try:
             return read_photos(path, key)
@@ -174,26 +179,28 @@ def _opened_or_made(cache: Path, key: str, make: Callable[[BinaryIO], None]) -> 
     return read_photos(path, key)
 
 
-def _decode_all(
-    file: BinaryIO, groups: Sequence[list[Path]], sources: list[tuple[str, str]], title: str, skip_bad: bool
-) -> None:
+def _decode_all(file: BinaryIO, groups: Sequence[list[Path]], names: list[str], title: str, skip_bad: bool) -> None:
     paths = list(chain.from_iterable(groups))
     bad: list[str] = []
-    kept: list[tuple[str, str]] = []
+    kept: list[str] = []
 
     def attempt(path: Path) -> np.ndarray | BadPhoto:
         try:
-            return decode(path)
+            photo = decode(path)
         except BadPhoto as error:
             return error
+        height, width = photo.shape[:2]
+        if min(height, width) < MIN_SIDE:
+            return BadPhoto(f"{width}x{height} pixels; photographs have at least {MIN_SIDE}x{MIN_SIDE}")
+        return photo
 
     def good() -> Iterator[np.ndarray]:
         decoded = chain.from_iterable(in_parallel(lambda group: [attempt(path) for path in group], groups))
-        for path, source, photo in zip(paths, sources, _with_progress(decoded, len(paths), title), strict=True):
+        for path, name, photo in zip(paths, names, _with_progress(decoded, len(paths), title), strict=True):
             if isinstance(photo, BadPhoto):
-                bad.append(f"  {path}: {photo}")
+                bad.append(f"  {printable(path)}: {photo}")
             else:
-                kept.append(source)
+                kept.append(printable(name))
                 yield photo
 
     write_photos(file, good(), kept)

@@ -1,7 +1,7 @@
 """A set of photographs: its files by role, and decoded, all pixels in one flat tensor on any device.
 
 Decoded photographs are kept in one safetensors file: `pixels`, uint8, the photographs one after the other, each (rows,
-columns, RGB); `sizes`, (n, 2) int64, height and width; `sources`, JSON in UTF-8, name and sha256 of each file.
+columns, RGB); `sizes`, (n, 2) int64, height and width; `thumbnails`, (n, 24, 24) uint8, grey; `names`, JSON in UTF-8.
 """
 
 import json
@@ -12,12 +12,16 @@ from typing import BinaryIO
 
 import numpy as np
 import torch
+from PIL import Image
 from safetensors import safe_open
 from torch import Tensor
+from torch.nn import functional
 
 from restoration.errors import UserError
 
 HEADER_BYTES = 512
+THUMBNAIL = 24  # side, pixels
+SAME = 0.9  # correlation
 
 Places = tuple[Tensor, Tensor, Tensor]  # photograph, top, left: (N,) int64 each; a corner may lie outside
 
@@ -32,6 +36,7 @@ class PhotoSet:
         val: whole photographs that are scored during training.
         test: named sets of whole photographs; each set is scored and reported apart.
         skip_bad: leave out files that cannot be used; otherwise one such file is an error.
+        published: the roles are fixed; photographs that look alike in two roles are named, not refused.
     """
 
     name: str
@@ -39,6 +44,7 @@ class PhotoSet:
     val: tuple[Path, ...]
     test: dict[str, tuple[Path, ...]] = field(default_factory=dict)
     skip_bad: bool = False
+    published: bool = False
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.test):
@@ -53,15 +59,15 @@ class PackedPhotos:
         pixels: uint8, the photographs one after the other, each (rows, columns, RGB).
         sizes: (n, 2) int64, height and width.
         names: one name per photograph.
-        digests: sha256 of each photograph's file.
-        key: hash of the names and digests.
+        thumbnails: (n, 24, 24) uint8, see `thumbnail`.
+        key: hash of the photographs' files and names.
     """
 
-    def __init__(self, pixels: Tensor, sizes: Tensor, names: list[str], digests: list[str], key: str):
+    def __init__(self, pixels: Tensor, sizes: Tensor, names: list[str], thumbnails: Tensor, key: str):
         self.pixels = pixels
         self.sizes = sizes
         self.names = names
-        self.digests = digests
+        self.thumbnails = thumbnails
         self.key = key
         lengths = sizes.prod(dim=1) * 3
         self.starts = lengths.cumsum(dim=0) - lengths
@@ -71,7 +77,7 @@ class PackedPhotos:
 
     def to(self, device: torch.device) -> "PackedPhotos":
         """The same photographs in the memory of `device`."""
-        return PackedPhotos(self.pixels.to(device), self.sizes.to(device), self.names, self.digests, self.key)
+        return PackedPhotos(self.pixels.to(device), self.sizes.to(device), self.names, self.thumbnails, self.key)
 
     def array(self, index: int) -> np.ndarray:
         """One photograph, (H, W, 3) uint8, without a copy."""
@@ -104,27 +110,49 @@ class PackedSet:
     test: dict[str, PackedPhotos]
 
 
-def write_photos(file: BinaryIO, photos: Iterable[np.ndarray], sources: list[tuple[str, str]]) -> None:
+def thumbnail(photo: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 -> (24, 24) uint8, the grey picture that `look_alikes` compares."""
+    step = max(1, min(photo.shape[:2]) // 512)  # as good and much faster for large photographs
+    grey = Image.fromarray(np.ascontiguousarray(photo[::step, ::step])).convert("L")
+    return np.asarray(grey.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
+
+
+def look_alikes(first: PackedPhotos, second: PackedPhotos) -> list[tuple[int, int]]:
+    """Pairs of a photograph of each set that show the same, also after compression, reduction or loss of colour.
+
+    The slopes of both thumbnails correlate by more than 0.9. Of 568 photographs, no two different ones reach 0.6;
+    JPEG files of quality 50 and above, and half the size, nearly always 0.99.
+    """
+    alike = _slopes(first.thumbnails) @ _slopes(second.thumbnails).T > SAME
+    return [(row, column) for row, column in alike.nonzero().tolist()]
+
+
+def write_photos(file: BinaryIO, photos: Iterable[np.ndarray], names: list[str]) -> None:
     """Writes photographs, (H, W, 3) uint8, as they come.
 
     Args:
-        sources: name and sha256 of each photograph's file; read last, so `photos` may still append to it.
+        names: of the photographs; read last, so `photos` may still append to it.
     """
     file.seek(HEADER_BYTES)
-    sizes = []
+    sizes, thumbnails = [], []
     for photo in photos:
         sizes.append(photo.shape[:2])
+        thumbnails.append(thumbnail(photo))
         file.write(np.ascontiguousarray(photo).data)
     end = file.tell() - HEADER_BYTES
-    padding = -end % 8  # safetensors wants int64 values aligned
-    size_bytes = np.array(sizes, dtype=np.int64).tobytes()
-    source_bytes = json.dumps(sources).encode()
-    file.write(bytes(padding) + size_bytes + source_bytes)
-    layout = {
-        "pixels": _entry("U8", [end + padding], 0, end + padding),
-        "sizes": _entry("I64", [len(sizes), 2], end + padding, len(size_bytes)),
-        "sources": _entry("U8", [len(source_bytes)], end + padding + len(size_bytes), len(source_bytes)),
+    padding = bytes(-end % 8)  # safetensors wants int64 values aligned
+    parts = {
+        "sizes": ("I64", [len(sizes), 2], np.array(sizes, dtype=np.int64).tobytes()),
+        "thumbnails": ("U8", [len(sizes), THUMBNAIL, THUMBNAIL], np.array(thumbnails, dtype=np.uint8).tobytes()),
+        "names": ("U8", [len(encoded := json.dumps(names).encode())], encoded),
     }
+    file.write(padding)
+    start = end + len(padding)
+    layout = {"pixels": {"dtype": "U8", "shape": [start], "data_offsets": [0, start]}}
+    for name, (dtype, shape, content) in parts.items():
+        file.write(content)
+        layout[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, start + len(content)]}
+        start += len(content)
     header = json.dumps(layout).encode().ljust(HEADER_BYTES - 8)
     file.seek(0)
     file.write(len(header).to_bytes(8, "little") + header)
@@ -137,8 +165,9 @@ def read_photos(path: Path, key: str) -> PackedPhotos:
         SafetensorError: the file is damaged.
     """
     with safe_open(path, framework="pt") as file:
-        names, digests = zip(*json.loads(bytes(file.get_tensor("sources").numpy())), strict=True)
-        return PackedPhotos(file.get_tensor("pixels"), file.get_tensor("sizes"), list(names), list(digests), key)
+        names = json.loads(bytes(file.get_tensor("names").numpy()))
+        pixels, sizes, thumbnails = (file.get_tensor(name) for name in ("pixels", "sizes", "thumbnails"))
+        return PackedPhotos(pixels, sizes, names, thumbnails, key)
 
 
 def _positions(start: Tensor, length: int, size: Tensor) -> Tensor:
@@ -147,5 +176,8 @@ def _positions(start: Tensor, length: int, size: Tensor) -> Tensor:
     return positions.clamp_min(0).minimum(size[:, None] - 1)
 
 
-def _entry(dtype: str, shape: list[int], start: int, length: int) -> dict:
-    return {"dtype": dtype, "shape": shape, "data_offsets": [start, start + length]}
+def _slopes(thumbnails: Tensor) -> Tensor:
+    """(n, 24, 24) -> differences of neighbours, (n, 2 * 24 * 23), each row of length 1; of flat pictures 0."""
+    grey = thumbnails.float()
+    slopes = torch.cat([grey.diff(dim=1).flatten(1), grey.diff(dim=2).flatten(1)], dim=1)
+    return functional.normalize(slopes, dim=1)

@@ -1,36 +1,36 @@
 """FSIM and FSIMc (Zhang et al. 2011): similarity of phase congruency and gradients, and of colour.
 
-piq 0.8's functions and constants, in float64 (in float32 a flat photograph is wrong by 0.02). `piq.fsim` gives one of
-the two metrics of one pair; here the features of the photograph are computed once for all versions of it, those of
+piq 0.8's functions and constants, in float64: in float32 a flat photograph is wrong by 0.02. `piq.fsim` computes one of
+the two metrics of one pair. Here the features of the photograph are computed once for all versions of it, and those of
 each version once for both metrics.
 """
 
 from dataclasses import dataclass
 
 import torch
-from piq.fsim import _construct_filters, _phase_congruency  # the pieces of piq.fsim: a test holds that they add up
+from piq.fsim import _construct_filters, _phase_congruency  # private pieces of piq.fsim, which a test compares
 from piq.functional import gradient_map, rgb2yiq, scharr_filter, similarity_map
 from torch import Tensor
 from torch.nn import functional
 
-WORKING_SIDE = 256  # pixels; the shorter side is divided by the integer that comes nearest to it
+WORKING_SIDE = 256  # pixels: an integer divides the image's size so that its shorter side comes near this
 CONGRUENCY, GRADIENT, COLOUR, COLOUR_EXPONENT = 0.85, 160, 200, 0.03  # T1, T2, T3 = T4 and lambda of the paper
 
 
 @dataclass(frozen=True)
 class Features:
-    """What is compared, each (1, 1, h, w), and the two colour planes, (1, 2, h, w) or without any."""
+    """Phase congruency and gradient, (1, 1, h, w) each, and the two colour planes, (1, 2, h, w)."""
 
     congruency: Tensor
     gradient: Tensor
     colours: Tensor
-    filters: Tensor  # of the frequencies: the same for all images of a size
+    filters: Tensor  # of frequencies: the same for all images of one size
 
 
 def features(image: Tensor, *, like: Features | None = None) -> Features:
-    """The features of (1, 3, H, W) or (1, 1, H, W) in [0, 1], at reduced size; `like`: those of an image as large."""
+    """The features of (1, 3, H, W) in [0, 1], at reduced size; `like`, of an image of this size, lends its filters."""
     pooled = functional.avg_pool2d(image * 255, max(1, round(min(image.shape[2:]) / WORKING_SIDE)))
-    planes = rgb2yiq(pooled) if image.shape[1] == 3 else pooled
+    planes = rgb2yiq(pooled)
     luma = planes[:, :1]
     scharr = scharr_filter().to(luma)
     filters = like.filters if like else _construct_filters(luma)
@@ -43,13 +43,11 @@ def features(image: Tensor, *, like: Features | None = None) -> Features:
 
 
 def fsim(x: Features, y: Features) -> tuple[Tensor, Tensor]:
-    """FSIM and FSIMc of a restored version and its photograph; without colours, FSIMc is not a number."""
+    """FSIM and FSIMc of a restored version and its photograph."""
     weight = torch.maximum(x.congruency, y.congruency)
     similarity = similarity_map(x.congruency, y.congruency, CONGRUENCY) * similarity_map(
         x.gradient, y.gradient, GRADIENT
     )
     plain = (similarity * weight).sum() / weight.sum()
-    if x.colours.shape[1] == 0:
-        return plain, torch.full_like(plain, torch.nan)
     colour = similarity_map(x.colours, y.colours, COLOUR).prod(dim=1, keepdim=True).abs() ** COLOUR_EXPONENT
     return plain, (similarity * colour * weight).sum() / weight.sum()

@@ -1,53 +1,48 @@
 """Joint denoising and demosaicking: signal-dependent noise, a Bayer mosaic, bilinear interpolation back to RGB.
 
-The sensor sees one colour per pixel in the pattern RGGB (red at even rows and columns). A raw value y gets Gaussian
-noise of variance a y + b and is clipped to [0, 1]. The network's input is the bilinear interpolation of that noisy
-mosaic, which is mirrored at the edges, so that the pattern goes on.
+The sensor measures one colour per pixel in the pattern RGGB (red at even rows and columns). A raw value y gets Gaussian
+noise of variance a y + b and is clipped to [0, 1]. The network's input is the bilinear interpolation of the noisy
+mosaic. At its edges the mosaic is mirrored, which continues the pattern.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from restoration.datasets.photos import PackedPhotos, Places
+from restoration.tasks.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)
-class Demosaic:
+class Demosaic(Task):
     """Noise of variance a y + b on the Bayer mosaic; a and b are for values in [0, 1]."""
 
     a: float = 0.005
     b: float = 0.0001
 
-    input_name: ClassVar[str] = "Noisy"
     margin: ClassVar[int] = 1
     records: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.a < 0 or self.b < 0:
-            raise ValueError(f"the noise variance a y + b is not negative, got a={self.a}, b={self.b}")
+            raise ValueError(f"a and b of the noise variance a y + b must not be negative, got a={self.a}, b={self.b}")
 
     def degrade(self, image: Tensor, generator: torch.Generator) -> Tensor:
         """(3, H, W) in [0, 1] -> the noisy mosaic, bilinearly interpolated, (3, H, W) in [0, 1]."""
         return interpolated(self.mosaic(image, generator)[None])
 
     def mosaic(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """(3, H, W) in [0, 1] -> what the sensor measures, (H, W) in [0, 1]."""
+        """(3, H, W) in [0, 1] -> the noisy mosaic, (H, W) in [0, 1]."""
         noise = torch.randn((1, *image.shape[1:]), generator=generator, device=generator.device).to(image)
         return self._noisy(mosaic_of(image), noise)[0]
-
-    def record(self, photo: np.ndarray) -> np.ndarray:
-        """The photograph itself: the noise is new at every draw."""
-        return photo
 
     def patches(
         self, clean: PackedPhotos, recorded: PackedPhotos, places: Places, size: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Crops of the degraded photographs, each with noise of its own, and of the true ones."""
+        """Crops of the degraded photographs, with new noise at every call, and of the true ones."""
         photo, top, left = places
         window = clean.crop((photo, top - 1, left - 1), size + 2).float() / 255
         raw = _mosaic(window, top - 1, left - 1)
@@ -59,36 +54,36 @@ class Demosaic:
 
 
 def mosaic_of(image: Tensor) -> Tensor:
-    """(3, H, W) -> (1, H, W), the colour that the sensor has at each pixel."""
+    """(3, H, W) -> (1, H, W), the colour that the sensor measures at each pixel."""
     start = torch.zeros(1, dtype=torch.int64, device=image.device)
     return _mosaic(image[None], start, start)
 
 
 def interpolated(raw: Tensor) -> Tensor:
-    """(1, H, W), a mosaic that begins with red -> (3, H, W), bilinear; mirrored at the edges."""
+    """(1, H, W), a mosaic whose first pixel is red -> (3, H, W), bilinear; mirrored at the edges."""
     start = torch.zeros(1, dtype=torch.int64, device=raw.device)
     mirrored = functional.pad(raw[None], (1, 1, 1, 1), mode="reflect")[0]
     return _bilinear(mirrored, start, start)[0]
 
 
 def _parities(top: Tensor, left: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Whether the rows (N, height, 1) and the columns (N, 1, width) of N windows are odd."""
+    """Which rows, (N, height, 1), and columns, (N, 1, width), of N windows are odd in their photographs."""
     rows = top[:, None, None] + torch.arange(height, device=top.device)[:, None]
     columns = left[:, None, None] + torch.arange(width, device=left.device)
     return rows % 2 == 1, columns % 2 == 1
 
 
 def _mosaic(image: Tensor, top: Tensor, left: Tensor) -> Tensor:
-    """(N, 3, H, W) -> (N, H, W), the colour that the sensor has at each pixel."""
+    """(N, 3, H, W) -> (N, H, W), the colour that the sensor measures at each pixel."""
     odd_row, odd_column = _parities(top, left, *image.shape[2:])
     red, green, blue = image.unbind(dim=1)
     return torch.where(odd_row == odd_column, torch.where(odd_row, blue, red), green)
 
 
 def _bilinear(raw: Tensor, top: Tensor, left: Tensor) -> Tensor:
-    """(N, H + 2, W + 2) mosaics, their inner H x W pixels from (top, left) on -> (N, 3, H, W).
+    """(N, H + 2, W + 2) mosaics -> (N, 3, H, W), of their inner pixels, which begin at (top, left) of the photograph.
 
-    A colour that was measured keeps its value; a missing one is the mean of its two or four nearest samples.
+    A measured colour keeps its value; a missing colour is the mean of its two or four nearest samples.
     """
     centre = raw[:, 1:-1, 1:-1]
     beside = (raw[:, :, :-2] + raw[:, :, 2:]) / 2

@@ -1,11 +1,10 @@
-"""Super-resolution: a photograph reduced, saved with 8 bits, and enlarged bilinearly to its full size again.
+"""Super-resolution: a photograph is reduced, saved with 8 bits, and enlarged bilinearly to its full size.
 
-Sizes that `scale` does not divide are first extended by repeating the last row or column, so that the grids of both
-resolutions stay aligned; the enlarged image is cut back.
+If `scale` does not divide a side, the last row or column is repeated first, so that the grids of both resolutions stay
+aligned; the enlarged image is cut back.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -13,29 +12,26 @@ from torch import Tensor
 from torch.nn import functional
 
 from restoration.datasets.photos import PackedPhotos, Places
+from restoration.tasks.task import Task
 
 FILTERS = ("bicubic", "bilinear", "lanczos", "area")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SuperResolution:
+class SuperResolution(Task):
     """Reduction by an integer `scale` with an antialiased `filter`, bilinear enlargement."""
 
     scale: int = 2
     filter: str = "bicubic"
 
-    input_name: ClassVar[str] = "Bilinear"
-    margin: ClassVar[int] = 0
-    records: ClassVar[bool] = True
-
     def __post_init__(self) -> None:
         if self.scale < 2:
-            raise ValueError(f"scale is an integer of at least 2, got {self.scale}")
+            raise ValueError(f"scale must be an integer of at least 2, got {self.scale}")
         if self.filter not in FILTERS:
-            raise ValueError(f"filter is one of {', '.join(FILTERS)}, got {self.filter}")
+            raise ValueError(f"filter must be one of {', '.join(FILTERS)}, got {self.filter}")
 
     def degrade(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """(3, H, W) in [0, 1] -> reduced and enlarged, (3, H, W) in [0, 1]; nothing random in it."""
+        """(3, H, W) in [0, 1] -> reduced and enlarged, (3, H, W) in [0, 1]; nothing is random."""
         height, width = image.shape[1:]
         return self.enlarged(self.reduced(image * 255))[:, :height, :width] / 255
 
@@ -66,14 +62,14 @@ class SuperResolution:
         return small[0].round().clamp(0, 255)
 
     def enlarged(self, small: Tensor) -> Tensor:
-        """(3, h, w) of any range -> (3, scale h, scale w), bilinear: what the network takes of a small photograph."""
+        """(3, h, w) of any range -> (3, scale h, scale w), bilinear: the network's input of a small photograph."""
         return functional.interpolate(small[None], scale_factor=self.scale, mode="bilinear")[0]
 
     def _interpolation(self, start: Tensor, size: int, taps: int) -> tuple[Tensor, Tensor]:
         """Bilinear enlargement along one axis from pixel `start` on, for N windows.
 
         Returns:
-            The first low-resolution position needed, (N,), and the weights of `taps` of them, (N, size, taps).
+            The first low-resolution position, (N,), and the weights of `taps` positions from there on, (N, size, taps).
         """
         pixel = start[:, None] + torch.arange(size, device=start.device)
         position = (pixel + 0.5) / self.scale - 0.5

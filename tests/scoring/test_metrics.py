@@ -94,10 +94,9 @@ def test_wangs_pyramid(jpeg_pair, size):
         assert values["ms_ssim"][index] == pytest.approx(wang_pyramid(image, truth), abs=1e-7)  # halved in float32
 
 
-@pytest.mark.parametrize("size", [(176, 176), (192, 304)], ids=str)
-def test_ssim_equals_piq(jpeg_pair, size):
+def test_ssim_equals_piq(jpeg_pair):
     """Sides that are even at every scale, where piq halves as Wang does; flat and white images among them."""
-    degraded, target = (prepared(image[:, : size[0], : size[1]])[:, 1:2] for image in jpeg_pair)
+    degraded, target = (prepared(image[:, :176, :192])[:, 1:2] for image in jpeg_pair)
     flat, white = torch.full_like(target, 0.5), target.clone()
     white[..., :100, :] = 1
     cases = [

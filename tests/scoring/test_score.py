@@ -176,7 +176,7 @@ def test_scores_of_a_gpu_without_one():
     """No tensor of the CPU and no wait for the GPU between restoring and the values of all metrics."""
     with FakeTensorMode(), torch.device("cuda"):
         network = RestorationCNN()
-        degraded, target = torch.rand(2, 3, 161, 333).unbind()
+        degraded, target = torch.rand(2, 3, 161, 167).unbind()
         values = score_versions([degraded, restore_image(network, degraded)], target)
     assert values.shape == (len(ALL_METRICS), 2)
     assert values.device.type == "cuda"

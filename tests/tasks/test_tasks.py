@@ -1,48 +1,70 @@
-"""Degradations: truth on whole images, patches that equal crops of them."""
+"""Degradations: truth on whole images, patches that equal crops of them, on every device."""
 
 import io
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from restoration.datasets.photos import PackedPhotos
-from restoration.tasks import JPEG, Demosaic, SuperResolution
+from restoration.tasks import JPEG, Demosaic, SuperResolution, Task
+from restoration.tasks.task import from_levels
 from restoration.training.patches import PatchSampler
 from tests.conftest import packed
 
 NOISELESS = Demosaic(a=0, b=0)
-TASKS = [
-    NOISELESS,
-    SuperResolution(),
-    SuperResolution(filter="area"),
-    SuperResolution(filter="lanczos"),
-    SuperResolution(scale=3),
-    SuperResolution(scale=4, filter="bilinear"),
-    JPEG(),
-    JPEG(quality=90, subsampling="4:4:4"),
-]
+PAPER = [Demosaic(), SuperResolution(), JPEG()]
 
 
-def recorded(task, photos: PackedPhotos) -> PackedPhotos:
+@dataclass(frozen=True)
+class Darker(Task):
+    """A task of a user: `degrade` alone, with noise."""
+
+    factor: float = 0.5
+
+    def degrade(self, image: Tensor, generator: torch.Generator) -> Tensor:
+        return (self.factor * image + 0.1 * torch.rand(image.shape, generator=generator).to(image)).clamp(0, 1)
+
+
+class Plain(Task):
+    """A task whose settings are no dataclass fields."""
+
+    def __init__(self, strength: float):
+        self.strength = strength
+
+
+def recorded(task: Task, photos: PackedPhotos) -> PackedPhotos:
     if not task.records:
         return photos
     return packed(*(task.record(photos.array(index)) for index in range(len(photos))))
 
 
-def as_tensor(photo: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(photo.copy()).permute(2, 0, 1).float() / 255
-
-
-@pytest.mark.parametrize("task", TASKS, ids=repr)
-def test_patches_equal_crops_of_the_degraded_photograph(task, photo):
+@pytest.mark.parametrize(
+    "task",
+    [
+        NOISELESS,
+        SuperResolution(),
+        SuperResolution(filter="area"),
+        SuperResolution(filter="lanczos"),
+        SuperResolution(scale=3),
+        SuperResolution(scale=4, filter="bilinear"),
+        JPEG(quality=90, subsampling="4:4:4"),
+    ],
+    ids=repr,
+)
+def test_patches_equal_crops(task, photo, device):
     """At every Bayer phase and offset parity, and up to the edges of photographs of odd and even sizes."""
     photos = packed(photo, np.ascontiguousarray(photo[:64, :70]))
-    generator = torch.Generator()
     tolerance = 1e-6 if getattr(task, "scale", 2) == 2 else 1e-5  # 1/3 and 1/4 of a pixel are rounded in float32
+    clean, stored = photos.to(device), recorded(task, photos).to(device)
     for index in range(len(photos)):
-        whole = task.degrade(photos.image(index), generator)
+        target = photos.image(index).to(device)
+        whole = task.degrade(target, torch.Generator())
+        assert whole.device.type == device.type
         height, width = photos.sizes[index].tolist()
         last_row, last_column = height - 31 - task.margin, width - 31 - task.margin
         corners = [
@@ -50,43 +72,72 @@ def test_patches_equal_crops_of_the_degraded_photograph(task, photo):
             for row in {task.margin, task.margin + 1, 10, 11, 12, last_row - 1, last_row}
             for column in {task.margin, task.margin + 1, 20, 21, 22, last_column - 1, last_column}
         ]
-        top, left = torch.tensor(corners).T
+        top, left = torch.tensor(corners, device=device).T
         places = (torch.full_like(top, index), top, left)
-        patches, targets = task.patches(photos, recorded(task, photos), places, 31, torch.Generator().manual_seed(0))
-        for patch, target, (row, column) in zip(patches, targets, corners, strict=True):
-            crop = (..., slice(row, row + 31), slice(column, column + 31))
-            assert (patch - whole[crop]).abs().max() <= tolerance
-            assert torch.equal(target, photos.image(index)[crop])
+        patches, targets = task.patches(clean, stored, places, 31, torch.Generator(device))
+        crops = [(..., slice(row, row + 31), slice(column, column + 31)) for row, column in corners]
+        assert (patches - torch.stack([whole[crop] for crop in crops])).abs().max() <= tolerance
+        assert torch.equal(targets, torch.stack([target[crop] for crop in crops]))
 
 
-@pytest.mark.parametrize("task", [Demosaic(), SuperResolution(), JPEG()], ids=repr)
-def test_sampled_targets_are_crops_and_inputs_belong_to_them(task, photo):
+@pytest.mark.parametrize("task", [*PAPER, Darker()], ids=repr)
+def test_sampled_patches(task, photo, device):
+    """Targets are crops of the photographs, and each input belongs to its target."""
     photos = packed(photo, np.ascontiguousarray(photo[::-1]))
-    sampler = PatchSampler(task, photos, recorded(task, photos), 64, torch.Generator().manual_seed(0))
-    degraded, target = sampler.sample()
+    generator = torch.Generator(device).manual_seed(0)
+    sampler = PatchSampler(task, photos.to(device), recorded(task, photos).to(device), 64, generator)
+    degraded, target = (patches.cpu() for patches in sampler.sample())
     assert degraded.shape == target.shape == (64, 3, 31, 31)
     assert degraded.dtype == target.dtype == torch.float32
     windows = torch.stack([photos.image(0), photos.image(1)]).unfold(2, 31, 1).unfold(3, 31, 1)
     windows = windows.permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, 31, 31)
-    for patch in target[:8]:
+    for patch in target[:2]:
         assert (windows == patch).flatten(1).all(dim=1).any()
-    error, shuffled = (degraded - target).abs().mean(), (degraded - target.roll(1, dims=0)).abs().mean()
-    assert error < shuffled / 2
+    centred = degraded - degraded.mean(dim=(2, 3), keepdim=True)
+    correlation, shuffled = ((centred * other).mean().item() for other in (target, target.roll(1, dims=0)))
+    assert correlation > 2 * abs(shuffled)
 
 
-@pytest.mark.parametrize("task", [Demosaic(), SuperResolution(), SuperResolution(scale=3), JPEG()], ids=repr)
-def test_degraded_images_keep_size_range_and_seed(task, photo):
-    image = as_tensor(photo)
+@pytest.mark.parametrize("task", [*PAPER, SuperResolution(scale=3), Darker()], ids=repr)
+def test_size_range_and_seed(task, photo, device):
+    image = from_levels(photo).to(device)
     first, again, other = (task.degrade(image, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert first.shape == image.shape
+    assert first.device == image.device
     assert first.min() >= 0
     assert first.max() <= 1
     assert torch.equal(first, again)
-    assert torch.equal(first, other) == task.records  # only the noise of demosaic is random
+    assert torch.equal(first, other) == isinstance(task, SuperResolution | JPEG)
+    assert torch.allclose(first.cpu(), task.degrade(image.cpu(), torch.Generator().manual_seed(1)), atol=1 / 255)
 
 
-def test_mosaic_keeps_measured_colours_and_averages_the_others(photo):
-    image = as_tensor(photo)
+def test_new_task(photo):
+    """`degrade` alone makes a task: each photograph has its noise, the same in every run, and settings in its name."""
+    task = Darker(factor=0.3)
+    first, again, other = (task.record(pixels) for pixels in (photo, photo.copy(), np.ascontiguousarray(photo[::-1])))
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, again)
+    noise = [from_levels(stored) - 0.3 * from_levels(own) for stored, own in ((first, photo), (other, photo[::-1]))]
+    assert not torch.allclose(*noise, atol=0.05)
+    assert (noise[0] >= -0.01).all()
+    assert (noise[0] <= 0.11).all()
+    assert repr(Plain(0.5)) == "Plain(strength=0.5)"
+    with pytest.raises(NotImplementedError, match=r"Plain must define degrade\(image, generator\)"):
+        Plain(0.5).degrade(from_levels(photo), torch.Generator())
+
+
+@pytest.mark.parametrize("task", [Demosaic(), SuperResolution(), SuperResolution(filter="area")], ids=repr)
+def test_degradation_of_a_gpu_without_one(task):
+    """All but the noise, which is the CPU's for every device, is computed where the image is."""
+    with FakeTensorMode():
+        degraded = task.degrade(torch.rand(3, 41, 50, device="cuda"), torch.Generator())
+    assert degraded.device.type == "cuda"
+    assert degraded.shape == (3, 41, 50)
+
+
+def test_bilinear_demosaicking(photo):
+    """Measured colours stay; missing ones are means of their neighbours."""
+    image = from_levels(photo)
     restored = NOISELESS.degrade(image, torch.Generator())
     red, green, blue = image
     assert torch.equal(restored[0, ::2, ::2], red[::2, ::2])
@@ -101,32 +152,31 @@ def test_mosaic_keeps_measured_colours_and_averages_the_others(photo):
     assert restored[0, row, column + 1] == pytest.approx(float(red[row, column] + red[row, column + 2]) / 2, abs=1e-6)
 
 
-@pytest.mark.parametrize("level", [0.2, 0.5])
+@pytest.mark.parametrize("level", [51, 128])
 @pytest.mark.parametrize("path", ["whole", "patches"])
-def test_noise_variance_is_a_y_plus_b(level, path):
-    task = Demosaic()
-    grey = np.full((256, 256, 3), round(level * 255), dtype=np.uint8)
-    level = round(level * 255) / 255
-    generator = torch.Generator().manual_seed(0)
+def test_noise_variance(level, path, device):
+    """a y + b, of values whose neighbours are not averaged: red where red was measured."""
+    task, grey = Demosaic(), np.full((256, 256, 3), level, dtype=np.uint8)
     if path == "whole":
-        measured = task.degrade(as_tensor(grey), generator)[0, ::2, ::2]  # red where red was measured
+        red = task.degrade(from_levels(grey).to(device), torch.Generator().manual_seed(0))[0, ::2, ::2]
     else:
-        top = left = torch.full((64,), 100)
-        photos = packed(grey)
-        measured = task.patches(photos, photos, (torch.zeros_like(top), top, left), 31, generator)[0][:, 0, ::2, ::2]
-    assert float(measured.mean()) == pytest.approx(level, abs=0.002)
-    assert float(measured.var()) == pytest.approx(0.005 * level + 0.0001, rel=0.05)
+        top = left = torch.full((64,), 100, device=device)
+        photos = packed(grey).to(device)
+        generator = torch.Generator(device).manual_seed(0)
+        red = task.patches(photos, photos, (torch.zeros_like(top), top, left), 31, generator)[0][:, 0, ::2, ::2]
+    assert float(red.mean()) == pytest.approx(level / 255, abs=0.002)
+    assert float(red.var()) == pytest.approx(0.005 * level / 255 + 0.0001, rel=0.05)
 
 
-def test_jpeg_is_what_a_saved_file_holds(photo):
+def test_jpeg_file(photo):
     file = io.BytesIO()
     Image.fromarray(photo).save(file, "JPEG", quality=25)  # Pillow's default subsampling is 4:2:0
     decoded = np.asarray(Image.open(file))
     assert np.array_equal(JPEG().record(photo), decoded)
-    assert torch.equal(JPEG().degrade(as_tensor(photo), torch.Generator()), as_tensor(decoded))
+    assert torch.equal(JPEG().degrade(from_levels(photo), torch.Generator()), from_levels(decoded))
 
 
-def test_low_resolution_image_is_what_a_saved_file_holds(photo):
+def test_low_resolution_file(photo):
     """Pillow's bicubic is antialiased with the same kernel; it rounds to 8 bits between its two passes."""
     even = np.ascontiguousarray(photo[:96])
     theirs = np.asarray(Image.fromarray(even).resize((41, 48), Image.Resampling.BICUBIC)).astype(int)
@@ -136,24 +186,24 @@ def test_low_resolution_image_is_what_a_saved_file_holds(photo):
     assert (ours == theirs)[inside].mean() > 0.8
 
 
-def test_enlargement_stays_aligned(photo):
-    """A linear ramp passes reduction and enlargement unchanged, but for rounding: no half-pixel shift."""
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_aligned_grids(scale):
+    """A linear ramp passes reduction and enlargement unchanged, except for rounding: no half-pixel shift."""
     ramp = torch.linspace(0.2, 0.8, 97)[None, None, :].expand(3, 60, 97).contiguous()
-    for scale in (2, 3, 4):
-        degraded = SuperResolution(scale=scale).degrade(ramp, torch.Generator())
-        inside = slice(4 * scale, -4 * scale)
-        assert (degraded - ramp)[..., inside, inside].abs().max() <= 0.51 / 255
+    degraded = SuperResolution(scale=scale).degrade(ramp, torch.Generator())
+    inside = slice(4 * scale, -4 * scale)
+    assert (degraded - ramp)[..., inside, inside].abs().max() <= 0.51 / 255
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: JPEG(quality=0), "quality runs from 1 to 95"),
-        (lambda: SuperResolution(scale=1), "at least 2"),
-        (lambda: SuperResolution(filter="magic"), "bicubic, bilinear, lanczos, area"),
-        (lambda: Demosaic(a=-1), "not negative"),
+        (lambda: JPEG(quality=0), "quality runs from 1 to 95, got 0"),
+        (lambda: SuperResolution(scale=1), "at least 2, got 1"),
+        (lambda: SuperResolution(filter="magic"), "one of bicubic, bilinear, lanczos, area, got magic"),
+        (lambda: Demosaic(a=-1), "must not be negative, got a=-1"),
     ],
 )
-def test_arguments_out_of_range_are_refused(make, message):
+def test_refused_settings(make, message):
     with pytest.raises(ValueError, match=message):
         make()

@@ -1,0 +1,231 @@
+"""Photographs are decoded once, exactly, and no photograph has two roles."""
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+
+from restoration.datasets.open_sets import sample
+from restoration.datasets.pack import in_parallel, pack, pack_recorded, pack_set
+from restoration.datasets.photos import PackedPhotos, PhotoSet, look_alikes
+from restoration.errors import UserError
+from restoration.tasks import JPEG
+from tests.conftest import packed
+
+MANIFEST = Path(__file__).parents[2] / "data" / "sample" / "manifest.csv"
+PROGRAM = (  # packs the photographs of a folder, prints their number and the peak of memory in kB
+    "import resource, sys; from pathlib import Path; from restoration.datasets.pack import pack\n"
+    "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+    "folder = Path(sys.argv[1]); before = peak()\n"
+    "packed = pack(sorted(folder.glob('*.*')), folder / 'cache', title='photographs')\n"
+    "print(len(packed), packed.pixels.numel() // 1000, peak() - before)"
+)
+
+
+def packed_files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} - {".lock"}
+
+
+def test_bundled_photographs(tmp_path):
+    """The same identity, pixels and windows as when the committed study was trained."""
+    photos = sample(MANIFEST)
+    assert [len(part) for part in (photos.train, photos.val, photos.test["sample"])] == [3, 1, 2]
+    train = pack_set(photos, tmp_path).train
+    assert train.key.startswith("1601bc18d3ce411b")
+    assert hashlib.sha256(train.pixels.numpy().data).hexdigest().startswith("73a5fbfd7eef556b")
+    windows = train.crop((torch.tensor([0, 1, 2]), torch.tensor([-5, 200, 490]), torch.tensor([3, 720, 0])), 31)
+    assert hashlib.sha256(windows.contiguous().numpy().data).hexdigest().startswith("c8ea3800560a0e62")
+
+
+def test_bundled_photographs_of_another_version(tmp_path):
+    changed = MANIFEST.read_text().replace("chelsea.png,test,", "chelsea.png,test,0")
+    (tmp_path / "manifest.csv").write_text(changed)
+    with pytest.raises(UserError, match=r"chelsea\.png is missing or differs .* scikit-image of constraints\.txt"):
+        sample(tmp_path / "manifest.csv")
+
+
+def test_packed_again_when_a_file_changes(tmp_path, photo):
+    paths = [tmp_path / "a" / "1.png", tmp_path / "b" / "1.png"]
+    for number, path in enumerate(paths):
+        path.parent.mkdir()
+        Image.fromarray(photo[number:]).save(path)
+    cache = tmp_path / "cache"
+    first = pack(paths, cache, title="photographs")
+    assert first.names == ["a/1.png", "b/1.png"]
+    assert np.array_equal(first.array(0), photo)
+    assert np.array_equal(first.array(1), photo[1:])
+    made = {file: file.stat().st_mtime_ns for file in cache.glob("*.safetensors")}
+    os.utime(paths[0])  # touched, not changed
+    assert pack(paths, cache, title="photographs").key == first.key
+    assert {file: file.stat().st_mtime_ns for file in cache.glob("*.safetensors")} == made
+
+    Image.fromarray(photo[5:]).save(paths[0])
+    changed = pack(paths, cache, title="photographs")
+    assert changed.key != first.key
+    assert np.array_equal(changed.array(0), photo[5:])
+
+
+def test_damaged_and_unfinished_packed_files(tmp_path, photo):
+    """They are made again or removed."""
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    pack([tmp_path / "a.png"], tmp_path / "cache", title="photographs")
+    (file,) = (tmp_path / "cache").glob("*.safetensors")
+    file.write_bytes(file.read_bytes()[:-100])
+    (tmp_path / "cache" / ".unfinished.0123.safetensors").write_bytes(bytes(1000))
+    assert np.array_equal(pack([tmp_path / "a.png"], tmp_path / "cache", title="photographs").array(0), photo)
+    assert packed_files(tmp_path / "cache") == {file.name}
+
+
+@pytest.fixture
+def with_bad(tmp_path, photo) -> list[Path]:
+    """Photographs, the second and third of them bad."""
+    Image.fromarray(photo).save(tmp_path / "good.png")
+    Image.fromarray(photo[:40]).save(tmp_path / "small.png")
+    (tmp_path / "text.jpg").write_text("these are not pixels")
+    return [tmp_path / name for name in ("good.png", "small.png", "text.jpg")]
+
+
+def test_bad_files_are_named(tmp_path, with_bad):
+    with pytest.raises(UserError) as caught:
+        pack(with_bad, tmp_path / "cache", title="photographs")
+    first, small, text, last = str(caught.value).splitlines()
+    assert first == "2 of 3 photographs cannot be used:"
+    assert small.endswith("small.png: 82x40 pixels; photographs have at least 48x48")
+    assert text.endswith("text.jpg: not a JPEG, PNG, TIFF, WebP or BMP image")
+    assert "data.skip_bad=true" in last
+    assert packed_files(tmp_path / "cache") == set()
+
+
+def test_bad_files_are_left_out(tmp_path, with_bad, photo, capsys):
+    photographs = pack(with_bad, tmp_path / "cache", title="photographs", skip_bad=True)
+    assert photographs.names == ["good.png"]
+    assert np.array_equal(photographs.array(0), photo)
+    printed = capsys.readouterr().out
+    assert "small.png" in printed
+    assert "text.jpg" in printed
+    with pytest.raises(UserError):  # a later run that does not skip them
+        pack(with_bad, tmp_path / "cache", title="photographs")
+
+
+def test_bad_files_of_all_roles_are_named_at_once(photo_folder):
+    (photo_folder / "train" / "zero.png").write_bytes(b"")
+    (photo_folder / "test" / "text.jpg").write_text("these are not pixels")
+    photos = PhotoSet("a", *(tuple(sorted((photo_folder / role).iterdir())) for role in ("train", "test")))
+    with pytest.raises(UserError, match=r"(?s)zero\.png: empty file.*text\.jpg: not a JPEG"):
+        pack_set(photos, photo_folder / "cache")
+
+
+def test_a_full_disk(tmp_path, photo, monkeypatch):
+    monkeypatch.setattr("restoration.datasets.pack.write_photos", no_room)
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"cannot write the packed photographs .*: No space left"):
+        pack([tmp_path / "a.png"], tmp_path / "cache", title="photographs")
+    assert packed_files(tmp_path / "cache") == set()
+
+
+def no_room(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_killed_while_packing(tmp_path):
+    """The next process completes the work; 330 MB of pixels are packed with less than half of that."""
+    rng = np.random.default_rng(0)
+    tile = rng.integers(0, 256, (60, 80, 3), dtype=np.uint8).repeat(16, axis=0).repeat(16, axis=1)
+    for number in range(90):
+        Image.fromarray(np.roll(tile, number, axis=1)).save(tmp_path / f"{number}.jpg")
+    command = [sys.executable, "-c", PROGRAM, tmp_path]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while not (unfinished := list((tmp_path / "cache").glob(".unfinished.*"))) or not unfinished[0].stat().st_size:
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    assert packed_files(tmp_path / "cache") == {unfinished[0].name}
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    photographs, kilobytes, more = (int(number) for number in printed.split())
+    assert photographs == 90
+    assert kilobytes > 330_000
+    assert more < kilobytes / 2
+    assert len(packed_files(tmp_path / "cache")) == 1
+    assert not unfinished[0].exists()
+
+
+def test_recorded_photographs(tmp_path, photo):
+    paths = [tmp_path / f"{number:02}.png" for number in range(12)]
+    for number, path in enumerate(paths):
+        Image.fromarray(photo[number:]).save(path)
+    clean = pack(paths, tmp_path / "cache", title="photographs")
+    task, other = JPEG(), JPEG(quality=50)
+    recorded = pack_recorded(clean, task.record, repr(task), tmp_path / "cache", title="inputs")
+    assert recorded.names == clean.names
+    assert all(np.array_equal(recorded.array(index), task.record(photo[index:])) for index in range(12))
+    assert pack_recorded(clean, other.record, repr(other), tmp_path / "cache", title="inputs").key != recorded.key
+
+
+def test_parallel_work_keeps_order_and_raises():
+    assert list(in_parallel(lambda number: number**2, range(100))) == [number**2 for number in range(100)]
+    with pytest.raises(ZeroDivisionError):
+        list(in_parallel(lambda number: 1 / number, [1, 0]))
+
+
+def jpeg(image: Image.Image, quality: int) -> np.ndarray:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+def test_look_alikes():
+    """A photograph is known again after compression, reduction and loss of colour; others are not."""
+    names = ("astronaut", "chelsea", "coffee", "rocket")
+    photos = [Image.fromarray(getattr(skimage.data, name)()) for name in names]
+    originals = packed(*map(np.asarray, photos))
+    everyone = [(index, index) for index in range(4)]
+    assert look_alikes(originals, originals) == everyone
+    for changed in (
+        [jpeg(photo, 20) for photo in photos],
+        [jpeg(photo.resize((photo.width // 4, photo.height // 4)), 75) for photo in photos],
+        [np.asarray(photo.convert("L").convert("RGB")) for photo in photos],
+        [np.asarray(photo.resize((photo.width * 5, photo.height * 5))) for photo in photos],
+        [np.asarray(photo)[2:-2, 2:-2] for photo in photos],
+        [np.asarray(photo) // 2 for photo in photos],
+    ):
+        assert look_alikes(originals, packed(*changed)) == everyone
+    mirrored = packed(*(np.asarray(photo)[:, ::-1] for photo in photos))
+    stereo = packed(*skimage.data.stereo_motorcycle()[:2])
+    flat = packed(np.full((60, 60, 3), 9, np.uint8))
+    assert look_alikes(originals, mirrored) == look_alikes(originals, stereo) == look_alikes(flat, flat) == []
+    assert look_alikes(stereo, stereo) == [(0, 0), (1, 1)]
+
+
+@pytest.fixture
+def leaking(photo_folder) -> PhotoSet:
+    """A training photograph is also tested on, as a JPEG file."""
+    with Image.open(photo_folder / "train" / "1.png") as image:
+        image.save(photo_folder / "test" / "copy.jpg", quality=60)
+    train, test = (tuple(sorted((photo_folder / role).iterdir())) for role in ("train", "test"))
+    return PhotoSet("a", train[:4], train[4:], {"mine": test})
+
+
+def test_a_photograph_of_two_roles_is_refused(photo_folder, leaking):
+    cache = photo_folder / "cache"
+    with pytest.raises(UserError, match=r"test mine photograph copy\.jpg and training photograph 1\.png"):
+        pack_set(leaking, cache)
+    with pytest.raises(UserError, match=r"validation photograph 1\.png and training photograph 1\.png"):
+        pack_set(replace(leaking, val=leaking.train, test={}), cache)
+    sound = replace(leaking, test={"mine": leaking.test["mine"][1:], "again": leaking.test["mine"][1:]})
+    assert isinstance(pack_set(sound, cache).train, PackedPhotos)  # test sets may share photographs
+
+
+def test_a_published_split_stays(photo_folder, leaking, capsys):
+    pack_set(replace(leaking, published=True), photo_folder / "cache")
+    assert "copy.jpg and training photograph 1.png" in capsys.readouterr().out
