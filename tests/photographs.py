@@ -1,5 +1,8 @@
-"""16-bit ProPhoto RGB TIFFs as FiveK's retouchers left them, of known sRGB colours; and PostScript."""
+"""16-bit ProPhoto RGB TIFFs as FiveK's retouchers left them, of known sRGB colours; PostScript; full disks."""
 
+import contextlib
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import imagecodecs
@@ -47,3 +50,14 @@ def fake_ghostscript(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=":")
     monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)  # Pillow looks for it once
+
+
+@contextlib.contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """No file may grow beyond `size` bytes, as on a full disk; briefly, since pytest's log may be a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -1,9 +1,9 @@
 """Files appear whole or not at all."""
 
-import contextlib
 import os
-import resource
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,23 +11,14 @@ import pytest
 import torch
 
 from restoration.errors import UserError
-from restoration.files import replacing, write_csv, write_text
+from restoration.files import alone_in, printable, replacing, write_csv, write_text
 from restoration.training.checkpoint import load_checkpoint, write_checkpoint
-
-
-@contextlib.contextmanager
-def full_disk():
-    """No file may grow beyond 1000 bytes, as on a full disk; briefly, since pytest's own log may be a file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+from tests.photographs import full_disk
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.xz"])
-def test_numbers_are_written_to_the_last_bit_whatever_a_package_has_set(tmp_path, name):
+def test_all_digits_are_written(tmp_path, name):
+    """Whatever another package has told NumPy to print."""
     frame = pd.DataFrame({"value": [0.9507464559354263, 1 / 3, 2e-7]})
     with np.printoptions(legacy="1.13"):
         assert "0.9507464559354263" not in frame.to_csv()
@@ -36,18 +27,31 @@ def test_numbers_are_written_to_the_last_bit_whatever_a_package_has_set(tmp_path
     assert pd.read_csv(tmp_path / name)["value"].tolist() == frame["value"].tolist()
 
 
-def test_text_replaces_the_old_one(tmp_path):
-    path = tmp_path / "new" / "a.txt"
-    write_text(path, "first")
-    write_text(path, "second")
+@pytest.mark.parametrize("name", ["a.txt", "x" * 255, f"{'x' * 240}.tensors", f"a.{'x' * 250}", "é" * 120 + ".txt"])
+def test_replacing(tmp_path, name):
+    """A name of up to 255 bytes; the temporary name is short and keeps the suffix, which says the format."""
+    path = tmp_path / "new" / name
+    for text in ("first", "second"):
+        with replacing(path) as temporary:
+            assert len(temporary.name) < 60
+            assert temporary.suffix == path.suffix or path.suffix not in (".txt", ".tensors")
+            temporary.write_text(text)
     assert path.read_text() == "second"
-    assert os.listdir(path.parent) == ["a.txt"]
-    umask = os.umask(0)
-    os.umask(umask)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+    assert os.listdir(path.parent) == [name]
 
 
-def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
+def test_permissions(tmp_path):
+    """Those of the umask, which is the same afterwards, though many threads write."""
+    umask = os.umask(0o027)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda number: write_text(tmp_path / f"{number}.txt", ""), range(200)))
+        assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o640}
+    finally:
+        assert os.umask(umask) == 0o027
+
+
+def test_an_error_leaves_the_old_file(tmp_path):
     write_text(tmp_path / "a.txt", "first")
 
     def fail() -> None:
@@ -57,22 +61,42 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
 
     with pytest.raises(RuntimeError):
         fail()
+    with full_disk(1000), pytest.raises(OSError, match="too large"):
+        write_text(tmp_path / "a.txt", "x" * 2000)
     assert (tmp_path / "a.txt").read_text() == "first"
     assert os.listdir(tmp_path) == ["a.txt"]
-
-
-def test_a_full_disk_leaves_the_old_table(tmp_path):
-    write_text(tmp_path / "table.md", "old")
-    with full_disk(), pytest.raises(OSError, match="too large"):
-        write_text(tmp_path / "table.md", "x" * 2000)
-    assert (tmp_path / "table.md").read_text() == "old"
-    assert os.listdir(tmp_path) == ["table.md"]
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(tmp_path):
     path = tmp_path / "checkpoint.pt"
     write_checkpoint(path, {"identity": {}, "random": [], "step": 1})
-    with full_disk(), pytest.raises(UserError, match="the last checkpoint is kept"):
+    with full_disk(1000), pytest.raises(UserError, match="the last checkpoint is kept"):
         write_checkpoint(path, {"identity": {}, "step": 2, "model": torch.zeros(10_000)})
     assert load_checkpoint(path, {}) == {"identity": {}, "random": [], "step": 1}
     assert os.listdir(tmp_path) == ["checkpoint.pt"]
+
+
+def test_one_at_a_time(tmp_path, capsys):
+    """Whoever comes second waits; unfinished files are deleted first."""
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / ".unfinished.0123.txt").touch()
+    steps = []
+
+    def work(name: str) -> None:
+        with alone_in(tmp_path):
+            steps.append(name)
+            if name == "first":
+                second = pool.submit(work, "second")
+                while "waiting" not in capsys.readouterr().out:
+                    assert not second.done()
+            steps.append(name)
+
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(work, "first").result()
+    assert steps == ["first", "first", "second", "second"]
+    assert os.listdir(tmp_path / "deep") == []
+
+
+def test_printable():
+    assert printable(Path("a b/é [1] $x.png")) == "a b/é [1] $x.png"
+    assert printable(os.fsdecode(b"caf\xe9\n.png")) == r"caf\udce9\n.png"

@@ -76,7 +76,7 @@ def sensor(light: torch.Tensor, gains: tuple[float, float, float] = (1, 1, 1)) -
 
 
 @pytest.mark.parametrize(("pattern", "top", "left"), [("RGGB", 0, 0), ("GRBG", 0, 1), ("GBRG", 1, 0), ("BGGR", 1, 1)])
-def test_light_begins_with_red_and_has_no_black_level(tmp_path, pattern, top, left):
+def test_light(tmp_path, pattern, top, left):
     light = scene(66, 83) * np.array([0.3, 1, 0.6])[:, None, None]
     seen = write_dng(tmp_path / "a.dng", light, pattern=pattern)
     found = read_sensor(tmp_path / "a.dng")
@@ -88,14 +88,14 @@ def test_light_begins_with_red_and_has_no_black_level(tmp_path, pattern, top, le
     assert found.gains.tolist() == pytest.approx([2, 1, 1 / 0.7], rel=1e-4)
 
 
-def test_values_outside_black_and_white_are_clipped(tmp_path):
+def test_clipping(tmp_path):
     write_dng(tmp_path / "a.dng", np.stack([np.full((64, 64), value) for value in (-0.004, 1.2, 0.5)]))
     light = read_sensor(tmp_path / "a.dng").light
     assert light[::2, ::2].unique().tolist() == [0]
     assert light[::2, 1::2].unique().tolist() == [1]
 
 
-def test_grey_is_grey_and_white_stays_white():
+def test_grey_and_white():
     light = torch.empty(8, 8)
     for grey, value in ((0.2, 0.4845), (0.9, 0.9547), (3.0, 1.0)):  # sRGB's curve, from its formula
         light[::2, ::2], light[::2, 1::2], light[1::2, ::2], light[1::2, 1::2] = grey / 2, grey, grey, grey * 0.7
@@ -104,7 +104,7 @@ def test_grey_is_grey_and_white_stays_white():
         assert torch.allclose(image, torch.full_like(image, value), atol=1e-4)
 
 
-def test_mosaic_is_what_the_tasks_is():
+def test_mosaic_of_the_task():
     """Without gains, a noiseless `Demosaic` of the encoded picture gives the same input."""
     light = torch.from_numpy(scene(20, 24)).float()
     raw = torch.where(torch.arange(24) % 2 == 0, light[0], light[1])
@@ -114,7 +114,7 @@ def test_mosaic_is_what_the_tasks_is():
     assert torch.equal(found, Demosaic(a=0, b=0).degrade(encoded(light), torch.Generator()))
 
 
-def test_the_curve_is_srgbs():
+def test_srgb_curve():
     light = torch.tensor([0, 0.001, 0.0031308, 0.18, 0.5, 1])
     assert encoded(light).tolist() == pytest.approx([0, 0.01292, 0.04045, 0.46136, 0.73536, 1], abs=1e-5)
     ramp = torch.linspace(0, 1, 1001)
@@ -122,7 +122,7 @@ def test_the_curve_is_srgbs():
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_displayed_is_what_libraw_develops(tmp_path, orientation):
+def test_displayed(tmp_path, orientation):
     """LibRaw bins quads too when asked for half the size; its colours, curve and rotation are its own."""
     light = np.clip(scene(8, 12).repeat(8, axis=1).repeat(8, axis=2) * np.array([0.5, 1, 0.7])[:, None, None], 0, 1)
     even = np.full((2, 2), 128)  # LibRaw scales all colours by one range, ours and DNG's is each colour's own
@@ -144,7 +144,7 @@ def test_displayed_is_what_libraw_develops(tmp_path, orientation):
     assert found.std() > 0.2
 
 
-def test_noise_has_the_variance_that_was_asked_for():
+def test_noise():
     light = torch.tensor([0.1, 0.3, 0.6])[:, None].repeat(1, 100_000)
     source = sensor(light)
     found = noisy(source, a=0.005, b=0.0001, generator=torch.Generator().manual_seed(0)).light
@@ -154,7 +154,7 @@ def test_noise_has_the_variance_that_was_asked_for():
     assert (wild.min(), wild.max()) == (0, 1)
 
 
-def test_in_the_networks_range_the_noise_is_another():
+def test_noise_in_the_networks_range():
     """(g f'(g y))² (a y + b), as the module says: most of it in the shadows."""
     a, b, gain = 0.0001, 0.000001, 2.0
     for y in (0.02, 0.1, 0.4):
@@ -164,7 +164,7 @@ def test_in_the_networks_range_the_noise_is_another():
         assert red.var().item() == pytest.approx((gain * slope) ** 2 * (a * y + b), rel=0.05)
 
 
-def test_binned_quads_by_hand():
+def test_binned():
     light = torch.tensor([[0.1, 0.2, 0.5, 0.6], [0.4, 0.3, 0.8, 0.7], [0.0, 0.1, 0.9, 1.0], [0.3, 0.2, 0.4, 0.5]])
     source, reference = binned(sensor(light, (2, 1, 1)))
     colours = torch.tensor([[[0.2, 1.0], [0.0, 1.0]], [[0.3, 0.7], [0.2, 0.7]], [[0.3, 0.7], [0.2, 0.5]]])
@@ -173,7 +173,7 @@ def test_binned_quads_by_hand():
     assert binned(sensor(torch.zeros(10, 14)))[1].shape == (3, 4, 6)  # 5 x 7 quads: an even part of them
 
 
-def test_binned_light_is_seen_where_its_sensor_looks():
+def test_positions_of_binned_light():
     source, reference = binned(sensor(torch.from_numpy(scene(40, 48)[0]).float(), (1.5, 1, 1.2)))
     seen = network_input(source)
     for channel, row, column in ((0, 0, 0), (1, 0, 1), (1, 1, 0), (2, 1, 1)):
@@ -182,7 +182,7 @@ def test_binned_light_is_seen_where_its_sensor_looks():
     assert not torch.allclose(seen, reference, atol=0.1)
 
 
-def test_files_that_are_no_bayer_sensors_are_named(tmp_path):
+def test_other_files(tmp_path):
     (tmp_path / "text.dng").write_text("these are not pixels")
     linear = [(50706, "B", 4, (1, 4, 0, 0), True), (50708, "s", 0, "test", True)]
     tifffile.imwrite(
@@ -194,7 +194,7 @@ def test_files_that_are_no_bayer_sensors_are_named(tmp_path):
 
 
 @needs_raw
-def test_a_real_sensors_colours_are_libraws():
+def test_colours_of_a_real_sensor():
     """A Nikon D70, whose first row is B G B G: LibRaw's quads begin one row and one column earlier."""
     source = read_sensor(D70)
     assert source.light.shape == (2012, 3038)
@@ -235,7 +235,7 @@ class NoMatrix:
         self.raw.close()
 
 
-def test_colours_are_those_of_libraws_table_where_the_file_has_no_matrix(tmp_path, monkeypatch):
+def test_camera_without_a_matrix(tmp_path, monkeypatch):
     write_dng(tmp_path / "a.dng", scene(60, 80))
     embedded = read_sensor(tmp_path / "a.dng").to_srgb
     library = SimpleNamespace(imread=lambda path: NoMatrix(rawpy.imread(path)), LibRawError=rawpy.LibRawError)
@@ -245,14 +245,14 @@ def test_colours_are_those_of_libraws_table_where_the_file_has_no_matrix(tmp_pat
     assert torch.allclose(derived, embedded, atol=1e-3)  # made by LibRaw of the same ColorMatrix
 
 
-def test_a_camera_of_unknown_colours_is_refused(tmp_path):
+def test_unknown_camera(tmp_path):
     write_dng(tmp_path / "a.dng", scene(60, 80), colours=False)
     with pytest.raises(UserError, match="has no colour matrix"):
         read_sensor(tmp_path / "a.dng")
 
 
 @needs_raw
-def test_a_real_photograph_has_scores():
+def test_scores_of_a_real_photograph():
     source, reference = binned(read_sensor(D70))
     window = (slice(200, 456), slice(300, 556))
     source = Sensor(light=source.light[window], gains=source.gains, to_srgb=source.to_srgb)
@@ -264,7 +264,7 @@ def test_a_real_photograph_has_scores():
 
 
 @needs_raw
-def test_without_a_white_balance_daylight_is_taken():
+def test_daylight():
     source = read_sensor(RAW / "emubayer_test.dng")
     with rawpy.imread(str(RAW / "emubayer_test.dng")) as raw:
         assert raw.camera_whitebalance[0] == 0

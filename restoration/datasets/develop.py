@@ -1,13 +1,13 @@
-"""A photograph of many megapixels and 16 bits -> one of the study, 999 x 666, in 8 bits.
+"""A photograph of many megapixels and 16 bits -> 999 x 666 pixels of 8 bits, as in the paper.
 
-What is done to the pixels, in this order:
-1. a TIFF is converted to sRGB by its embedded profile, 16 bits to 16 bits, relative colorimetric; what sRGB cannot hold
-   is clipped channel by channel. A DNG is developed by LibRaw into 16-bit sRGB with the camera's white balance and no
-   automatic brightening, then cropped as its DefaultCrop says;
-2. it is turned upright;
-3. its centre, 3:2 (2:3 of an upright photograph), is reduced to 999 x 666 (666 x 999), by a Lanczos filter or the mean
-   over the area of each new pixel, of the sRGB values ("gamma") or of the light they stand for ("linear");
-4. it is rounded to 8 bits, once.
+In this order:
+1. a TIFF is converted to sRGB by its embedded profile, from 16 to 16 bits, relative colorimetric; colours outside sRGB
+   are clipped channel by channel. A DNG is developed by LibRaw into 16-bit sRGB with the camera's white balance and
+   without automatic brightening, then cropped to its DefaultCrop;
+2. the EXIF orientation is applied;
+3. the 3:2 centre (2:3 of an upright photograph) is reduced to 999 x 666 (666 x 999) by a Lanczos filter or an area
+   mean, of sRGB values ("gamma") or of light ("linear");
+4. values are rounded to 8 bits, once.
 """
 
 from collections.abc import Callable
@@ -25,23 +25,23 @@ from restoration.datasets.decode import ORIENTATION, PROFILE, BadPhoto, check_co
 from restoration.errors import UserError
 
 LONG, SHORT = 999, 666
-MAX_PIXELS = 2**26  # more than any camera of FiveK has: a larger size is not believed
+MAX_PIXELS = 2**26  # more than any camera of FiveK has
 FILTERS = {"lanczos": Image.Resampling.LANCZOS, "area": Image.Resampling.BOX}
 DEFAULT_CROP_ORIGIN, DEFAULT_CROP_SIZE = 50719, 50720
-SRGB_CURVE = (2.4, 12.92)  # exponent and slope at black, as LibRaw wants them
+SRGB_CURVE = (2.4, 12.92)  # exponent and slope at black, for LibRaw
 
 
 class TooSmall(Exception):
-    """A sound photograph that would have to be enlarged."""
+    """An undamaged photograph that would have to be enlarged."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reduction:
-    """How large photographs become 999 x 666.
+    """The reduction to 999 x 666.
 
     Attributes:
         resample: "lanczos" or "area".
-        light: what is averaged: "gamma", the sRGB values; or "linear", light.
+        light: the values that are averaged: "gamma", sRGB; or "linear", light.
     """
 
     resample: str = "lanczos"
@@ -50,7 +50,7 @@ class Reduction:
     def __post_init__(self) -> None:
         if self.resample not in FILTERS or self.light not in ("gamma", "linear"):
             raise ValueError(
-                f"resample is {' or '.join(FILTERS)} and light is gamma or linear, got {self.resample}, {self.light}"
+                f"resample is {' or '.join(FILTERS)} and light is gamma or linear, got {self.resample} and {self.light}"
             )
 
     def __str__(self) -> str:
@@ -83,7 +83,7 @@ def read_tiff(path: Path) -> np.ndarray:
     """A 16-bit RGB TIFF with a colour profile -> (H, W, 3) uint16 sRGB, upright.
 
     Raises:
-        BadPhoto: it is something else, or damaged.
+        BadPhoto: another kind of file, or a damaged one.
     """
     return _read(path, _tiff)
 
@@ -92,7 +92,7 @@ def read_dng(path: Path) -> np.ndarray:
     """A raw DNG -> (H, W, 3) uint16 sRGB, upright.
 
     Raises:
-        BadPhoto: it is something else, or damaged.
+        BadPhoto: another kind of file, or a damaged one.
         UserError: rawpy is not installed.
     """
     return _read(path, _dng)
@@ -103,23 +103,20 @@ def _read(path: Path, reader: Callable[[Path], np.ndarray]) -> np.ndarray:
         return reader(path)
     except (BadPhoto, UserError, MemoryError):
         raise
-    except Exception as error:  # decoders of damaged files raise whatever they trip over
+    except Exception as error:  # decoders of damaged files raise all kinds of errors
         raise BadPhoto(f"{type(error).__name__}: {error}".splitlines()[0]) from error
 
 
 def _tiff(path: Path) -> np.ndarray:
     with tifffile.TiffFile(path) as tiff:
         page = tiff.pages.first
-        if page.dtype != np.uint16 or page.axes != "YXS" or page.samplesperpixel != 3:
-            raise BadPhoto(
-                f"16-bit RGB expected, found {page.dtype} in {page.axes} with {page.samplesperpixel} channels"
-            )
-        _believable(page.imagelength, page.imagewidth)
+        if page.dtype != np.uint16 or page.photometric != 2 or page.axes != "YXS" or page.samplesperpixel != 3:
+            raise BadPhoto(f"16-bit RGB expected, got {page.dtype} {page.photometric!s} in {page.shape}")
+        _check_size(page.imagelength, page.imagewidth)
         check_compression(page)
         if PROFILE not in page.tags:
-            raise BadPhoto("no colour profile is embedded, so its colours are not known")
-        profile = page.tags[PROFILE].value
-        orientation = page.tags[ORIENTATION].value if ORIENTATION in page.tags else 1
+            raise BadPhoto("no colour profile is embedded, so the colours are unknown")
+        profile, orientation = page.tags[PROFILE].value, page.tags.valueof(ORIENTATION, 1)
         pixels = page.asarray()
     return upright(_to_srgb(pixels, profile), orientation)
 
@@ -133,15 +130,15 @@ def _to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
         colorspace="rgb",
         outcolorspace="rgb",
         intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,
-        flags=imagecodecs.CMS.FLAGS.NOOPTIMIZE,  # or LittleCMS takes a coarse table, off by up to 27 of 255 levels
+        flags=imagecodecs.CMS.FLAGS.NOOPTIMIZE,  # LittleCMS's coarse table is off by up to 27 of 255 levels
     )
 
 
 def raw_library() -> ModuleType:
-    """rawpy, which develops raw files.
+    """The package rawpy, which develops raw files.
 
     Raises:
-        UserError: it is not installed.
+        UserError: rawpy is not installed.
     """
     try:
         import rawpy
@@ -154,7 +151,7 @@ def _dng(path: Path) -> np.ndarray:
     rawpy = raw_library()
     with open(path, "rb") as file, rawpy.imread(file) as raw:
         active, flip = (raw.sizes.height, raw.sizes.width), raw.sizes.flip  # postprocess sets flip to user_flip
-        _believable(*active)
+        _check_size(*active)
         pixels = raw.postprocess(
             use_camera_wb=True,
             no_auto_bright=True,
@@ -163,13 +160,13 @@ def _dng(path: Path) -> np.ndarray:
             gamma=SRGB_CURVE,
             user_flip=0,
         )
-    if pixels.shape[:2] == active:  # LibRaw turns the sensors that Fujifilm set at 45 degrees, and crops them itself
+    if pixels.shape[:2] == active:  # Fujifilm's sensors at 45 degrees are turned and cropped by LibRaw
         pixels = pixels[_default_crop(path)]
     return np.rot90(pixels, {3: 2, 5: 1, 6: -1}.get(flip, 0))
 
 
 def _default_crop(path: Path) -> tuple[slice, slice]:
-    """Rows and columns of the active area that a DNG asks to show; all of them where it says nothing."""
+    """Rows and columns of the active area that a DNG asks to show; by default all."""
     with tifffile.TiffFile(path) as tiff:
         first = tiff.pages.first
         for page in (first, *(first.pages or ())):
@@ -181,12 +178,12 @@ def _default_crop(path: Path) -> tuple[slice, slice]:
 
 
 def _rationals(value: tuple[int, ...]) -> tuple[int, int]:
-    """Two numbers of pixels, stored as integers or as fractions."""
+    """Two numbers of pixels, stored as integers or fractions."""
     first, second = value if len(value) == 2 else (Fraction(*value[:2]), Fraction(*value[2:]))
     return round(first), round(second)
 
 
-def _believable(height: int, width: int) -> None:
+def _check_size(height: int, width: int) -> None:
     if height * width > MAX_PIXELS:
         raise BadPhoto(f"claims {width}x{height} pixels, more than any camera of FiveK has")
 

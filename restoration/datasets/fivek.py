@@ -1,7 +1,7 @@
-"""MIT-Adobe FiveK: 5000 photographs, each raw and in the hands of five retouchers (Bychkovsky et al., CVPR 2011).
+"""MIT-Adobe FiveK: 5000 photographs, raw and as rendered by five retouchers (Bychkovsky et al., CVPR 2011).
 
-The paper trains on 700 of them and tests on 40, which ones it does not say. Here the order of all 5000 is that of the
-sha256 of their names, and the study takes its photographs from the front: data/fivek/{test,val,train}.txt.
+The paper trains on 700 of them and tests on 40, but does not say which. Here all 5000 are ordered by the sha256 of
+their names, and the first ones are taken: data/fivek/{test,val,train}.txt.
 """
 
 import csv
@@ -28,9 +28,9 @@ from restoration.datasets.seen import SeenFiles
 from restoration.errors import UserError
 from restoration.files import alone_in, replacing
 
-EXPERT = re.compile(r"(?:tiff16|expert)_?([a-e])", re.IGNORECASE)  # folders of a retoucher's files
-CORES = threading.Semaphore(os.cpu_count() or 1)  # photographs are developed on, however many are fetched at a time
-MEGABYTES = {".tif": 60, ".dng": 12}  # of an original, roughly
+EXPERT = re.compile(r"(?:tiff16|expert)_?([a-e])", re.IGNORECASE)  # names of the folders of a retoucher's files
+CORES = threading.Semaphore(os.cpu_count() or 1)  # as many are developed at a time, however many are fetched
+MEGABYTES = {".tif": 60, ".dng": 12}  # of an original, about
 
 
 def fivek(
@@ -46,20 +46,20 @@ def fivek(
     root: str | None = None,
     keep_originals: bool = True,
 ) -> PhotoSet:
-    """FiveK at 999 x 666, fetched, developed and kept as PNG files in `folder`/photographs.
+    """FiveK at 999 x 666, downloaded, developed and kept as PNG files in `folder`/photographs.
 
     Args:
-        folder: has index.csv and the lists train.txt, val.txt and test.txt; everything else is made there.
-        reduction: how the photographs become smaller.
+        folder: holds index.csv and the lists train.txt, val.txt and test.txt; everything else is made there.
         rendering: "expert_a" to "expert_e", the retouchers' TIFFs; or "raw", the camera's DNGs.
-        n, n_val, n_test: how many photographs to train, validate and test with. A smaller set is the beginning of a
-            larger one; photographs that would have to be enlarged are replaced by the next ones.
-        root: a folder with FiveK's files, which are used instead of a download.
-        url: the server's folder with tiff16_a to tiff16_e and dng.
-        keep_originals: keep what was downloaded, 45 GB; or delete each file once its PNG is there.
+        n, n_val, n_test: numbers of photographs for training, validation and test. A smaller set is the beginning of a
+            larger one; a photograph that would have to be enlarged is replaced by the next one.
+        url: the server's folder that holds tiff16_a to tiff16_e and dng.
+        root: a folder with FiveK's files, which are used instead of downloads.
+        keep_originals: keep the downloads, 45 GB; or delete each one when its PNG is written.
 
     Raises:
-        UserError: photographs could not be had (all are named; the others stay), or too few are large enough.
+        UserError: photographs could not be downloaded or read (all are named, the others are done), or too few are
+            large enough.
     """
     home = Path(folder)
     orders = photograph_orders(home)
@@ -83,22 +83,22 @@ def fivek(
 
 
 def split_order(names: Iterable[str]) -> list[str]:
-    """The shuffle from whose front the 40 test, 8 validation and 700 training photographs were taken."""
+    """The order of all photographs: the first 40 are for test, the next 8 for validation, the next 700 for training."""
     return sorted(names, key=lambda name: hashlib.sha256(f"fivek split: {name}".encode()).digest())
 
 
 def photograph_orders(folder: Path) -> dict[str, list[str]]:
-    """The names of every role: those of its list, then those that stand in for others and for larger sets.
+    """The names for each role: those of its list, then others for replacements and larger sets.
 
     Raises:
-        UserError: a list names what is not in the index.
+        UserError: a list has a name that is not in the index.
     """
     with open(folder / "index.csv", newline="") as file:
         index = [row["name"] for row in csv.DictReader(file)]
     lists = {role: (folder / f"{role}.txt").read_text().splitlines() for role in ("train", "val", "test")}
     for role, names in lists.items():
         if unknown := sorted(set(names) - set(index)):
-            raise UserError(f"{folder / role}.txt names {unknown[0]!r}, which is none of FiveK's photographs")
+            raise UserError(f"{folder / role}.txt names {unknown[0]!r}, which is not one of FiveK's photographs")
     listed = set().union(*lists.values())
     spare = [name for name in split_order(index) if name not in listed]
     return {
@@ -109,7 +109,7 @@ def photograph_orders(folder: Path) -> dict[str, list[str]]:
 
 
 class _Source:
-    """Which of a photograph's files is used, and how it is read."""
+    """Which file of a photograph is used, and how it is read."""
 
     def __init__(self, rendering: str):
         if not re.fullmatch("raw|expert_[a-e]", rendering):
@@ -121,22 +121,22 @@ class _Source:
         self.suffixes = (".dng",) if raw else (".tif", ".tiff")
         self.read = read_dng if raw else read_tiff
         if raw:
-            raw_library()  # before anything is downloaded
+            raw_library()  # raises before anything is downloaded
 
-    def found_below(self, root: Path) -> dict[str, list[Path]]:
-        """The files of this rendering in any of the layouts that people have, by photograph."""
-        found: dict[str, list[Path]] = defaultdict(list)
+    def files_below(self, root: Path) -> dict[str, list[Path]]:
+        """The files of this rendering by photograph, in any layout of folders."""
+        files: dict[str, list[Path]] = defaultdict(list)
         for path in files_below(root):
             folders = (root.name, *path.parent.relative_to(root).parts)
             experts = {match[1].lower() for folder in folders if (match := EXPERT.fullmatch(folder))}
             if path.suffix.lower() in self.suffixes and experts <= {self.expert}:
-                found[path.stem].append(path)
-        return found
+                files[path.stem].append(path)
+        return files
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Preparation:
-    """Makes the PNG files of one rendering and reduction; what is done lies on the disk, nothing is remembered here."""
+    """Makes the PNG files of one rendering and reduction. All state is on the disk."""
 
     home: Path
     downloads: Downloads
@@ -148,9 +148,9 @@ class _Preparation:
 
     @cached_property
     def photographs(self) -> Path:
-        """Where the PNG files lie."""
+        """The folder of the PNG files."""
         recipe = f"{self.source.rendering}-{self.reduction}"
-        if self.root is not None:  # somebody's files of these names need not be those of the server
+        if self.root is not None:  # a user's files may differ from the server's
             recipe += f"-{hashlib.sha256(str(self.root.resolve()).encode()).hexdigest()[:8]}"
         return self.home / "photographs" / recipe
 
@@ -158,12 +158,12 @@ class _Preparation:
         return self.photographs / f"{name}.png"
 
     def chosen(self, orders: dict[str, list[str]], counts: dict[str, int]) -> dict[str, list[str]]:
-        """The first names of each role, without those known to be too small."""
+        """The first names of each role, without photographs known to be too small."""
         chosen = {}
         for role, count in counts.items():
             large = [name for name in orders[role] if not self._too_small(name).exists()]
             if not 0 < count <= len(large):
-                raise UserError(f"FiveK has 1 to {len(large)} photographs to {role} with, {count} are asked for")
+                raise UserError(f"FiveK has 1 to {len(large)} photographs for {role}, {count} are asked for")
             chosen[role] = large[:count]
         return chosen
 
@@ -171,16 +171,16 @@ class _Preparation:
         return [name for names in chosen.values() for name in names if not self.target(name).exists()]
 
     def make(self, names: list[str]) -> None:
-        """Makes photographs, while nobody else does; a too small one leaves a mark instead."""
+        """Makes photographs, while no other process does; one that is too small leaves a mark instead."""
         self.photographs.mkdir(parents=True, exist_ok=True)
         names = [name for name in names if not self.target(name).exists() and not self._too_small(name).exists()]
-        if not names:  # another process was quicker
+        if not names:  # another process made them
             return
         if self.root is None:
             print(self._announcement(len(names)), flush=True)
             work = partial(self._fetch_and_develop, seen=SeenFiles(self.home / "seen.csv"))
         else:
-            work = partial(self._develop_own, found=self.source.found_below(self.root))
+            work = partial(self._develop_own, files=self.source.files_below(self.root))
         self.downloads.each(work, names, title="photographs of FiveK")
 
     def _fetch_and_develop(self, name: str, seen: SeenFiles) -> None:
@@ -192,16 +192,16 @@ class _Preparation:
             self._develop(name, original, seen)
         except BadPhoto:
             if original not in seen:
-                original.unlink()  # whole and yet no photograph: the next attempt may bring another
+                original.unlink()  # complete, but damaged: the next attempt may bring another file
             raise
         if not self.keep_originals:
             original.unlink()
 
-    def _develop_own(self, name: str, found: dict[str, list[Path]]) -> None:
-        self._develop(name, _only(found.get(name, [])))
+    def _develop_own(self, name: str, files: dict[str, list[Path]]) -> None:
+        self._develop(name, _only(files.get(name, [])))
 
     def _develop(self, name: str, original: Path, seen: SeenFiles | None = None) -> None:
-        """Makes the PNG file; an original that can be read is remembered before the PNG is in place."""
+        """Makes the PNG file. An original is remembered when it could be read, before the PNG is in place."""
         try:
             with CORES, replacing(self.target(name)) as temporary:
                 pixels = self.source.read(original)
@@ -212,7 +212,7 @@ class _Preparation:
             self._too_small(name).touch()
 
     def drop_originals(self, chosen: dict[str, list[str]]) -> None:
-        """Deletes the downloaded originals of photographs that are there, unless they are to be kept."""
+        """Deletes the downloaded originals of finished photographs, unless they are to be kept."""
         if not self.keep_originals and self.root is None:
             for name in chain.from_iterable(chosen.values()):
                 self._original(name).unlink(missing_ok=True)
@@ -220,7 +220,7 @@ class _Preparation:
     def _announcement(self, count: int) -> str:
         megabytes = count * MEGABYTES[self.source.suffixes[0]]
         originals = f"{megabytes / 1000:.0f} GB" if megabytes > 9999 else f"{megabytes} MB"
-        fate = "kept" if self.keep_originals else "each deleted once developed"
+        fate = "kept" if self.keep_originals else "each deleted when developed"
         return (
             f"FiveK: photographs to fetch from {self.url}: {count}, about {originals}, {fate} (data.keep_originals).\n"
             "They are for research only, under LicenseAdobe or LicenseAdobeMIT: see data/fivek/README.md"

@@ -1,4 +1,4 @@
-"""16 bits of any colour space -> 8 bits of sRGB at the paper's size: against colours known beforehand."""
+"""16 bits of any colour space -> 8 bits of sRGB at the paper's size, for known colours."""
 
 import struct
 import zlib
@@ -35,7 +35,7 @@ def chart(colours: np.ndarray, *, columns: int = 22, patch: int = 60) -> np.ndar
     return colours[places].repeat(patch, axis=0).repeat(patch, axis=1)
 
 
-def test_prophoto_comes_back_as_the_srgb_it_was_made_of(tmp_path):
+def test_prophoto_to_srgb(tmp_path):
     write_tiff(tmp_path / "a.tif", prophoto(chart(COLOURS, patch=2) / 255))
     found = read_tiff(tmp_path / "a.tif")[::2, ::2].reshape(-1, 3)[: len(COLOURS)] / 257
     assert np.abs(found - COLOURS).max() < 1
@@ -45,7 +45,7 @@ def test_prophoto_comes_back_as_the_srgb_it_was_made_of(tmp_path):
 
 @pytest.mark.parametrize("resample", ["lanczos", "area"])
 @pytest.mark.parametrize("light", ["gamma", "linear"])
-def test_a_reduced_chart_keeps_its_colours(tmp_path, resample, light):
+def test_colours_of_a_reduced_chart(tmp_path, resample, light):
     values = chart(COLOURS, columns=21, patch=100)
     assert values.shape == (1400, 2100, 3)
     write_tiff(tmp_path / "a.tif", prophoto(values / 255))
@@ -57,14 +57,14 @@ def test_a_reduced_chart_keeps_its_colours(tmp_path, resample, light):
     assert np.abs(found - COLOURS).max() <= 1
 
 
-def test_what_srgb_cannot_hold_is_clipped_channel_by_channel(tmp_path):
+def test_colours_outside_srgb(tmp_path):
     purest = np.array([[65535, 0, 0], [0, 65535, 0], [0, 0, 65535]], np.uint16)  # of ProPhoto
     write_tiff(tmp_path / "a.tif", chart(purest, columns=3, patch=8))
     found = read_tiff(tmp_path / "a.tif")[4, 4::8] / 65535
     assert np.allclose(found, np.eye(3), atol=0.01)
 
 
-def test_bits_below_the_eighth_survive_until_the_end(tmp_path):
+def test_16_bits_until_the_end(tmp_path):
     """An 8-bit conversion would step; 16 bits averaged over an area do not."""
     ramp = np.linspace(0.5, 0.51, 1998)[None, :, None].repeat(1332, axis=0).repeat(3, axis=2)
     write_tiff(tmp_path / "a.tif", prophoto(ramp))
@@ -74,7 +74,7 @@ def test_bits_below_the_eighth_survive_until_the_end(tmp_path):
     assert np.abs(Reduction(resample="area")(pixels)[333] - expected).max() <= 1
 
 
-def test_reduction_by_area_is_the_mean_of_values_or_of_light():
+def test_reduction_by_area():
     pixels = np.random.default_rng(0).integers(0, 2**16, (1332, 1998, 3), dtype=np.uint16)
     quarters = (pixels / 65535).reshape(666, 2, 999, 2, 3)
     assert np.abs(Reduction(resample="area")(pixels) - quarters.mean(axis=(1, 3)) * 255).max() < 0.501
@@ -86,7 +86,7 @@ def test_reduction_by_area_is_the_mean_of_values_or_of_light():
 
 @pytest.mark.parametrize("shape", [(2000, 3000), (2100, 2800), (1000, 3000), (700, 1050), (666, 999), (2000, 2000)])
 @pytest.mark.parametrize("turned", [False, True])
-def test_the_centre_is_cropped_to_the_papers_shape(shape, turned):
+def test_crop(shape, turned):
     height, width = shape
     rows, columns = np.mgrid[0:height, 0:width] + 0.5
     pixels = np.stack([rows, columns, np.zeros(shape)], axis=2) * 16  # a pixel tells where it was
@@ -107,7 +107,7 @@ def test_nothing_is_enlarged(shape):
         Reduction()(np.zeros((*shape, 3), np.uint16))
 
 
-def test_the_reduction_refuses_other_filters():
+def test_unknown_filters():
     with pytest.raises(ValueError, match="lanczos or area"):
         Reduction(resample="nearest")
     with pytest.raises(ValueError, match="gamma or linear"):
@@ -115,7 +115,7 @@ def test_the_reduction_refuses_other_filters():
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_tiffs_are_turned_upright(tmp_path, photo, orientation):
+def test_orientation(tmp_path, photo, orientation):
     exif = Image.Exif()
     exif[274] = orientation
     Image.fromarray(photo).save(tmp_path / "a.png", exif=exif)
@@ -130,7 +130,7 @@ def test_tiffs_are_turned_upright(tmp_path, photo, orientation):
     assert np.abs(read_tiff(tmp_path / "a.tif") / 257 - expected).max() < 0.1
 
 
-def test_tiffs_that_are_not_what_they_should_be_are_named(tmp_path):
+def test_other_tiffs(tmp_path):
     sound = np.zeros((100, 120, 3), np.uint16)
     write_tiff(tmp_path / "plain.tif", sound, profile=None)
     write_tiff(tmp_path / "eight.tif", sound.astype(np.uint8))
@@ -142,7 +142,7 @@ def test_tiffs_that_are_not_what_they_should_be_are_named(tmp_path):
     write_tiff(tmp_path / "profile.tif", sound, profile=b"not a profile" * 20)
     reasons = {
         "plain": "no colour profile",
-        "eight": "16-bit RGB expected, found uint8",
+        "eight": "16-bit RGB expected, got uint8",
         "grey": "16-bit RGB expected",
         "cut": "failed to read",
         "text": "not a TIFF",
@@ -154,7 +154,7 @@ def test_tiffs_that_are_not_what_they_should_be_are_named(tmp_path):
 
 
 def bomb(path: Path, *, claimed: bool) -> None:
-    """A small TIFF that claims 40000 x 40000 pixels, or whose only strip inflates to two gigabytes."""
+    """A small TIFF that claims 40000 x 40000 pixels, or whose only strip inflates to 64 MB."""
     write_tiff(path, np.zeros((100, 100, 3), np.uint16), compression="deflate", rowsperstrip=100)
     with tifffile.TiffFile(path) as file:
         tags = file.pages.first.tags
@@ -165,7 +165,7 @@ def bomb(path: Path, *, claimed: bool) -> None:
         struct.pack_into("<I", content, height, 40000)
     else:
         packer = zlib.compressobj(9)
-        strip = b"".join(packer.compress(bytes(2**20)) for _ in range(2**11)) + packer.flush()
+        strip = b"".join(packer.compress(bytes(2**20)) for _ in range(64)) + packer.flush()
         struct.pack_into("<I", content, offset, len(content))
         struct.pack_into("<I", content, count, len(strip))
         content += strip
@@ -173,13 +173,13 @@ def bomb(path: Path, *, claimed: bool) -> None:
 
 
 @pytest.mark.parametrize("claimed", [True, False])
-def test_bombs_are_not_unpacked(tmp_path, claimed):
+def test_bombs(tmp_path, claimed):
     bomb(tmp_path / "bomb.tif", claimed=claimed)
     with pytest.raises(BadPhoto, match="claims" if claimed else "INSUFFICIENT_SPACE"):
         read_tiff(tmp_path / "bomb.tif")
 
 
-def test_compressions_that_bring_their_own_size_are_refused(tmp_path):
+def test_compressions_with_a_size_of_their_own(tmp_path):
     """A JPEG 2000 stream of 9000 x 9000 pixels may hide in a page that claims 100 x 100."""
     write_tiff(tmp_path / "a.tif", np.zeros((100, 100, 3), np.uint16), compression="jpeg2000")
     with pytest.raises(BadPhoto, match="without compression, or with LZW or Deflate"):
@@ -205,7 +205,7 @@ def write_dng(path: Path, raw: np.ndarray, *, orientation: int, crop: tuple[tupl
 
 
 @pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, -1), (8, 1)])
-def test_raw_files_are_cropped_and_turned_as_they_say(tmp_path, orientation, turns):
+def test_crop_and_orientation_of_raw_files(tmp_path, orientation, turns):
     rows, columns = np.mgrid[0:120, 0:160]
     raw = (2000 + 100 * columns + 300 * rows).astype(np.uint16)  # brighter to the right and below
     write_dng(tmp_path / "whole.dng", raw, orientation=1, crop=((0, 0), (160, 120)))
@@ -217,7 +217,7 @@ def test_raw_files_are_cropped_and_turned_as_they_say(tmp_path, orientation, tur
 
 
 @pytest.mark.skipif(not RAW.exists(), reason="needs the raw files of ../shared/raw")
-def test_a_fivek_raw_file_is_cropped_turned_and_coloured():
+def test_a_raw_file_of_fivek():
     import rawpy
 
     path = RAW / "a1692-jmac_DSC1701.dng"
@@ -235,11 +235,11 @@ def test_a_fivek_raw_file_is_cropped_turned_and_coloured():
 
 
 @pytest.mark.skipif(not RAW.exists(), reason="needs the raw files of ../shared/raw")
-def test_a_raw_file_without_a_crop_keeps_all_pixels():
+def test_a_raw_file_without_crop():
     assert read_dng(RAW / "emubayer_test.dng").shape == (1024, 1024, 3)
 
 
-def test_raw_files_that_are_none_are_named(tmp_path):
+def test_damaged_raw_files(tmp_path):
     (tmp_path / "a.dng").write_bytes(b"II*\0" + bytes(1000))
     with pytest.raises(BadPhoto):
         read_dng(tmp_path / "a.dng")

@@ -47,7 +47,7 @@ def fetched(server: Server, folder: Path, **options) -> bytes:
     return path.read_bytes()
 
 
-def test_a_file_is_fetched_once(server, file, content, tmp_path):
+def test_fetched_once(server, file, content, tmp_path):
     assert fetched(server, tmp_path) == content
     assert fetched(server, tmp_path) == content
     assert server.ranges[file] == [None]
@@ -55,20 +55,20 @@ def test_a_file_is_fetched_once(server, file, content, tmp_path):
 
 
 @pytest.mark.parametrize("position", [0, 1, 3, 4, 5, 65_536, 1_234_567, SIZE - 1])
-def test_a_dropped_connection_goes_on_where_it_ended(server, file, content, tmp_path, position):
+def test_resume(server, file, content, tmp_path, position):
     server.faults[file] = [Fault(dropped_after=position)]
     assert fetched(server, tmp_path) == content
     assert server.ranges[file] == [None, f"bytes={position}-" if position else None]
     assert server.sent[file] == SIZE  # no byte twice
 
 
-def test_a_connection_that_always_drops_gets_there_as_long_as_it_gets_on(server, file, content, tmp_path):
+def test_progress_resets_the_attempts(server, file, content, tmp_path):
     server.faults[file] = [Fault(dropped_after=300_000)] * 9  # more than the attempts
     assert fetched(server, tmp_path) == content
     assert server.sent[file] == SIZE
 
 
-def test_a_connection_that_gets_nowhere_is_given_up(server, file, tmp_path):
+def test_no_progress(server, file, tmp_path):
     server.faults[file] = [Fault(dropped_after=0)] * 20
     with pytest.raises(UserError, match=r"1 of 1 files could not be downloaded:\n.*a\.tif: .*connection.*, 3 times"):
         fetched(server, tmp_path)
@@ -76,19 +76,19 @@ def test_a_connection_that_gets_nowhere_is_given_up(server, file, tmp_path):
     assert not (tmp_path / "a.tif").exists()
 
 
-def test_without_a_version_a_broken_file_is_begun_anew(server, file, content, tmp_path):
+def test_no_version(server, file, content, tmp_path):
     server.faults[file] = [Fault(dropped_after=10_000, no_version=True), Fault(no_version=True)]
     assert fetched(server, tmp_path) == content
     assert server.ranges[file] == [None, None]
 
 
-def test_a_file_that_changes_meanwhile_is_begun_anew(server, file, content, tmp_path):
+def test_another_version(server, file, content, tmp_path):
     server.faults[file] = [Fault(dropped_after=10_000, body=b"II*\0" + bytes(SIZE))]
     assert fetched(server, tmp_path) == content
     assert server.ranges[file] == [None, "bytes=10000-"]
 
 
-def test_a_slow_server_is_waited_for_and_a_silent_one_is_not(server, file, content, tmp_path):
+def test_slow_and_silent_servers(server, file, content, tmp_path):
     server.faults[file] = [Fault(slow=0.01)]  # a second in all, longer than the timeout
     assert fetched(server, tmp_path) == content
     assert server.ranges[file] == [None]
@@ -99,21 +99,21 @@ def test_a_slow_server_is_waited_for_and_a_silent_one_is_not(server, file, conte
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
-def test_a_server_in_trouble_is_asked_again(server, file, content, tmp_path, status):
+def test_transient_errors(server, file, content, tmp_path, status):
     server.faults[file] = [Fault(status=status), Fault(status=status)]
     assert fetched(server, tmp_path) == content
     assert len(server.ranges[file]) == 3
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
-def test_a_file_that_is_not_there_is_not_asked_for_again(server, file, tmp_path, status):
+def test_missing_files(server, file, tmp_path, status):
     server.faults[file] = [Fault(status=status)]
     with pytest.raises(UserError, match=f"a.tif: the server answers {status}"):
         fetched(server, tmp_path)
     assert len(server.ranges[file]) == 1
 
 
-def test_a_wrong_length_is_not_believed(server, file, content, tmp_path):
+def test_wrong_length(server, file, content, tmp_path):
     server.faults[file] = [Fault(too_long=100, no_version=True)] * 3
     with pytest.raises(UserError, match="3 times"):
         fetched(server, tmp_path)
@@ -123,7 +123,7 @@ def test_a_wrong_length_is_not_believed(server, file, content, tmp_path):
 
 
 @pytest.mark.parametrize("fault", [Fault(html=True), Fault(body=b"<!doctype html><title>log in</title>")])
-def test_a_web_page_is_no_photograph(server, file, content, tmp_path, fault):
+def test_web_pages(server, file, content, tmp_path, fault):
     server.faults[file] = [Fault(dropped_after=10_000), fault]
     with pytest.raises(UserError, match=r"web page|begins with b'<!doctype"):
         fetched(server, tmp_path)
@@ -131,7 +131,7 @@ def test_a_web_page_is_no_photograph(server, file, content, tmp_path, fault):
     assert fetched(server, tmp_path) == content  # the next time
 
 
-def test_what_differs_from_the_first_sight_is_refused(server, file, content, tmp_path):
+def test_other_bytes_than_at_first(server, file, content, tmp_path):
     fetched(server, tmp_path)
     changed = bytearray(content)
     changed[SIZE // 2] ^= 1
@@ -144,13 +144,13 @@ def test_what_differs_from_the_first_sight_is_refused(server, file, content, tmp
     assert fetched(server, tmp_path) == content
 
 
-def test_a_file_that_was_damaged_on_the_disk_is_fetched_again(server, file, content, tmp_path):
+def test_damaged_on_the_disk(server, file, content, tmp_path):
     fetched(server, tmp_path)
     (tmp_path / "a.tif").write_bytes(content[:-1] + b"\0")
     assert fetched(server, tmp_path) == content
 
 
-def test_a_finished_part_of_a_killed_process_is_used(server, file, content, tmp_path):
+def test_complete_part_of_a_killed_process(server, file, content, tmp_path):
     server.faults[file] = [Fault(dropped_after=SIZE - 1), Fault(status=404)]
     with pytest.raises(UserError):
         fetched(server, tmp_path)
@@ -160,14 +160,14 @@ def test_a_finished_part_of_a_killed_process_is_used(server, file, content, tmp_
     assert server.sent[file] == SIZE - 1 + len(b"<!doctype html><title>sorry</title>")
 
 
-def test_what_is_objected_to_is_not_put_in_place(server, file, content, tmp_path):
+def test_objections(server, file, content, tmp_path):
     with pytest.raises(UserError, match="shows a cat, 3 times"):
         fetched(server, tmp_path, objection=lambda part: "shows a cat")
     assert list(tmp_path.iterdir()) == []
     assert fetched(server, tmp_path) == content
 
 
-def test_failures_leave_the_others_in_place_and_are_all_named(server, content, tmp_path):
+def test_failures_are_named(server, content, tmp_path):
     names = [f"{number}.tif" for number in range(30)]
     server.files = {f"/{name}": content[:1000] for name in names[:5]}
     downloads = quick(jobs=7)
@@ -183,7 +183,7 @@ def test_failures_leave_the_others_in_place_and_are_all_named(server, content, t
     assert sorted(path.name for path in tmp_path.glob("*.tif")) == sorted(names[:5])
 
 
-def test_many_missing_files_do_not_keep_the_others_back(server, content, tmp_path):
+def test_many_missing_files(server, content, tmp_path):
     names = [f"{number:02}.tif" for number in range(30)]
     server.files = {f"/{name}": content[:1000] for name in names[20:]}
     for jobs in (1, 4):
@@ -202,12 +202,12 @@ def test_many_missing_files_do_not_keep_the_others_back(server, content, tmp_pat
 @pytest.mark.parametrize(
     "fault", [Fault(range_from=0), Fault(range_from=9), Fault(range_until=20_000), Fault(status_206_without_range=True)]
 )
-def test_another_part_than_asked_for_is_not_believed(server, file, content, tmp_path, fault):
+def test_wrong_ranges(server, file, content, tmp_path, fault):
     server.faults[file] = [Fault(dropped_after=10_000), fault]
     assert fetched(server, tmp_path) == content
 
 
-def test_an_answer_that_does_not_tell_its_end_is_refused(server, file, content, tmp_path):
+def test_unknown_length(server, file, content, tmp_path):
     server.faults[file] = [Fault(no_length=True)]
     with pytest.raises(UserError, match="does not announce the file's length"):
         fetched(server, tmp_path)
@@ -215,21 +215,21 @@ def test_an_answer_that_does_not_tell_its_end_is_refused(server, file, content, 
     assert fetched(server, tmp_path) == content
 
 
-def test_a_server_says_when_to_come_back(server, file, content, tmp_path):
+def test_retry_after(server, file, content, tmp_path):
     server.faults[file] = [Fault(status=503, retry_after=1)]
     start = time.monotonic()
     assert fetched(server, tmp_path) == content
     assert time.monotonic() - start > 1
 
 
-def test_endless_files_are_given_up_and_leave_nothing(server, file, tmp_path, monkeypatch):
+def test_endless_files(server, file, tmp_path, monkeypatch):
     monkeypatch.setattr(download, "MAX_BYTES", 500_000)
     with pytest.raises(UserError, match=r"a\.tif: more than"):
         fetched(server, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_a_network_most_are_not_even_tried(tmp_path):
+def test_no_network(tmp_path):
     tried = []
 
     def fetch(name: str) -> None:
@@ -243,7 +243,7 @@ def test_without_a_network_most_are_not_even_tried(tmp_path):
     assert len(tried) < 20
 
 
-def test_the_number_of_transfers_at_a_time_is_as_asked(server, tmp_path):
+def test_jobs(server, tmp_path):
     running, most, lock = [0], [0], threading.Lock()
 
     def work(_: int) -> None:
@@ -260,7 +260,7 @@ def test_the_number_of_transfers_at_a_time_is_as_asked(server, tmp_path):
         assert most[0] == jobs
 
 
-def test_a_full_disk_stops_everything_at_once():
+def test_full_disk():
     done = []
 
     def work(number: int) -> None:
@@ -275,6 +275,6 @@ def test_a_full_disk_stops_everything_at_once():
     assert len(done) < 10
 
 
-def test_another_kind_of_file_is_refused(server, file, tmp_path):
+def test_other_kinds_of_files(server, file, tmp_path):
     with pytest.raises(DownloadFailed, match="begins with"):
         quick().fetch(server.url + file, tmp_path / "a.tif", begins=PNG)
