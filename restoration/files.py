@@ -5,12 +5,16 @@ import errno
 import os
 import re
 import secrets
+import socket
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
+
+from restoration.errors import UserError
 
 UNFINISHED = ".unfinished."  # first letters of the names of files that are being written
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # errors of a full disk or quota
@@ -56,18 +60,31 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
 
 
 @contextlib.contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """One process at a time works in `folder`, others wait; unfinished files of a killed process are deleted."""
+def alone_in(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """One process at a time works in `folder`. The lock of a killed process is free, and its unfinished files go.
+
+    Args:
+        wait: wait for another process that works there.
+
+    Raises:
+        UserError: another process works there, and `wait` is false.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
+    lock, owner = FileLock(folder / ".lock"), folder / ".owner"
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print(f"waiting for another process that works in {folder}", flush=True)
+        who = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
+        if not wait:
+            raise UserError(f"{who} works in {folder}; wait for its end, or stop it") from None
+        print(f"waiting for {who}, which works in {folder}", flush=True)
         lock.acquire()
     try:
         for unfinished in folder.rglob(f"{UNFINISHED}*"):
             unfinished.unlink()
+        now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+        write_text(owner, f"process {os.getpid()} on {socket.gethostname()}, started {now},")
         yield
     finally:
+        owner.unlink(missing_ok=True)
         lock.release()

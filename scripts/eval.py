@@ -1,5 +1,6 @@
 """Scores trained runs again and writes their tables: make eval [TASK=sr] [LOSS=mix] [DATA=sample] [BUDGET=quick]"""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import hydra
@@ -11,10 +12,14 @@ from rich.console import Console
 from rich.progress import Progress
 
 from restoration.datasets.pack import pack_set
+from restoration.datasets.photos import PackedSet
 from restoration.errors import UserError
-from restoration.scoring.baselines import baselines_for, score_baselines
+from restoration.scoring.baselines import baselines_for
+from restoration.scoring.evaluate import Score, noise_of
 from restoration.scoring.protocol import Protocol
-from restoration.study.runs import Run, find_runs
+from restoration.scoring.score import ALL_METRICS, score_versions
+from restoration.study.runs import Run, baseline_run, find_runs, read_own_scores, write_scores
+from restoration.tasks import Task
 from scripts.cli import chosen_device, clear_errors, explained, plain_console
 from scripts.train import score_runs, scoring, show_tables
 from scripts.trained import config_of, trained_network
@@ -24,46 +29,27 @@ from scripts.trained import config_of, trained_network
 def main(config: DictConfig) -> None:
     with clear_errors():
         console = plain_console()
-        asked = {str(name): value for name, value in config.only.items()}
-        runs = find_runs(Path(config.runs), **asked)
+        names = {str(name): value for name, value in config.only.items()}
+        runs = find_runs(Path(config.runs), **names)
         if not runs:
-            raise UserError(_nothing_found(Path(config.runs), asked))
+            raise UserError(_no_runs(Path(config.runs), names))
         device, protocol = chosen_device(config.device), instantiate(config.protocol)
         failures = {}
-        for alike in scored_together(runs):
+        for group in groups_of(runs):
             try:
-                score_alike(alike, config, protocol, device, console)
-            except (UserError, InstantiationException) as error:  # the other groups do not depend on it
-                failures |= dict.fromkeys(alike, explained(error))
+                score_group(group, config, protocol, device, console)
+            except (UserError, InstantiationException) as error:  # the other groups do not depend on this one
+                failures |= dict.fromkeys(group, explained(error))
         show_tables(runs, config, console)
         if failures:
             raise UserError(
-                f"{len(failures)} of {len(runs)} runs were not scored, or in part; the tables hold what there is:\n"
+                f"{len(failures)} of {len(runs)} runs were not scored, or only in part; the tables hold the others:\n"
                 + "\n".join(f"  {run.folder}: {why}" for run, why in failures.items())
             )
 
 
-def score_alike(
-    runs: list[Run], config: DictConfig, protocol: Protocol, device: torch.device, console: Console
-) -> None:
-    """Scores networks of the same task and data, and the baselines where `config` asks for them."""
-    for run in runs:
-        console.print(f"scoring {run.folder}", soft_wrap=True)
-    trained = config_of(runs[0])
-    photos, task = pack_set(instantiate(trained.data), Path(config.packs)), instantiate(trained.task)
-    score_runs({run: trained_network(run, device) for run in runs}, task, photos, protocol, device)
-    if not config.baselines:
-        return
-    steps = score_baselines(runs[0], task, photos, scoring(task, photos, protocol), protocol=protocol, device=device)
-    total = len(baselines_for(task)) * sum(len(test) for test in photos.test.values())
-    with Progress(console=console, transient=True) as progress:
-        bar = progress.add_task("baselines", total=total)
-        for done in steps:
-            progress.update(bar, advance=1, description=done)
-
-
-def scored_together(runs: list[Run]) -> list[list[Run]]:
-    """The runs in groups of the same task and data: their networks meet the same degraded photographs."""
+def groups_of(runs: list[Run]) -> list[list[Run]]:
+    """The runs by task and data: the networks of a group restore the same degraded photographs."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
         trained = config_of(run)
@@ -71,10 +57,52 @@ def scored_together(runs: list[Run]) -> list[list[Run]]:
     return list(groups.values())
 
 
-def _nothing_found(root: Path, asked: dict[str, str | None]) -> str:
-    wanted = ", ".join(f"{name}={value}" for name, value in asked.items() if value) or "any"
-    there = "\n".join(f"  {run.folder}" for run in find_runs(root)) or "  none"
-    return f"no trained run matches {wanted} in {root}; trained are:\n{there}\nTrain one: make train TASK=sr LOSS=mix"
+def score_group(
+    runs: list[Run], config: DictConfig, protocol: Protocol, device: torch.device, console: Console
+) -> None:
+    """Scores networks of the same task and data, and baselines if `config` asks for them."""
+    for run in runs:
+        console.print(f"scoring {run.folder}", soft_wrap=True)
+    trained = config_of(runs[0])
+    photos, task = pack_set(instantiate(trained.data), Path(config.packs)), instantiate(trained.task)
+    score_runs({run: trained_network(run, device) for run in runs}, task, photos, protocol, device)
+    if not config.baselines:
+        return
+    total = len(baselines_for(task)) * sum(len(test) for test in photos.test.values())
+    with Progress(console=console, transient=True) as progress:
+        bar = progress.add_task("baselines", total=total)
+        for title in score_baselines(runs[0], task, photos, protocol, device):
+            progress.update(bar, advance=1, description=title)
+
+
+def score_baselines(run: Run, task: Task, photos: PackedSet, protocol: Protocol, device: torch.device) -> Iterator[str]:
+    """Scores the baselines beside a run on all test sets; yields "baseline on test set" after each photograph.
+
+    Scores are written after each photograph and kept for all runs that are scored in the same way. Photographs with
+    scores are skipped.
+    """
+    measured = scoring(task, photos, protocol)
+    for name, baseline in baselines_for(task).items():
+        folder = baseline_run(run, name, measured)
+        scores = {test_set: [] for test_set in photos.test} | read_own_scores(folder)
+        for test_set, test in photos.test.items():
+            scored = {score.image for score in scores[test_set]}
+            for index, image in enumerate(test.names):
+                if image not in scored:
+                    target = test.image(index)
+                    restored = baseline(target, noise_of(image)).to(device)
+                    values = score_versions([restored], target.to(device), protocol=protocol)[:, 0].tolist()
+                    scores[test_set] += [
+                        Score(name, image, metric, value) for metric, value in zip(ALL_METRICS, values, strict=True)
+                    ]
+                    write_scores(folder, scores, measured)
+                yield f"{name} on {test_set}"
+
+
+def _no_runs(root: Path, names: dict[str, str | None]) -> str:
+    wanted = ", ".join(f"{name}={value}" for name, value in names.items() if value) or "any"
+    trained = "\n".join(f"  {run.folder}" for run in find_runs(root)) or "  none"
+    return f"no trained run matches {wanted} in {root}; trained are:\n{trained}\nTrain one: make train TASK=sr LOSS=mix"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ cannot be published stops the command before anything is written.
 from pathlib import Path
 
 import hydra
+import pandas as pd
 import torch
 from omegaconf import DictConfig
 
@@ -40,7 +41,7 @@ def main(config: DictConfig) -> None:
         for run, network, task in networks:
             half_weights(run, network, task, Path(config.weights))  # whatever stops the shipping stops it here
         study.save(folder / "records")
-        write_texts(folder, sections(study))
+        write_texts(folder, sections(study, pd.read_csv(config.published)))
         draw(main_runs, packs, folder / "crops.png", drawn_on=config.shown)
         console.print(f"written to {folder}", soft_wrap=True)
         for run, network, task in networks:

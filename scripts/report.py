@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 import hydra
+import pandas as pd
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
@@ -35,7 +36,7 @@ def main(config: DictConfig) -> None:
         packs, count = Path(config.packs), config.photographs
         sections = []
         with console.status("reading the tables") as status:
-            for section in report.sections(study):
+            for section in report.sections(study, pd.read_csv(config.published)):
                 status.update(f"written: {section.title}")
                 if section.title == names.part_title("sigma"):
                     section = report.with_crops(section, *pictured(runs, "sigma", packs, min(count, 1), tests=1))

@@ -20,18 +20,21 @@ from restoration.datasets.pack import pack_recorded, pack_set
 from restoration.datasets.photos import PackedSet
 from restoration.errors import UserError
 from restoration.files import write_text
-from restoration.names import INPUT, input_title
+from restoration.names import INPUT
 from restoration.scoring.evaluate import Validation, evaluate
 from restoration.scoring.protocol import Protocol
 from restoration.scoring.score import ALL_METRICS
-from restoration.study.rendering import show
-from restoration.study.runs import Run, find_runs, read_provenance, read_scoring, write_provenance, write_scores
-from restoration.study.tables import build_tables, table_of, write_tables
+from restoration.study.records import Study
+from restoration.study.rendering import latex, markdown, show
+from restoration.study.runs import Run, read_provenance, read_scoring, write_provenance, write_scores
+from restoration.study.statistics import Comparisons
+from restoration.study.tables import main_table
 from restoration.tasks import Task
 from restoration.training.checkpoint import save_weights
 from restoration.training.distributed import ALONE, World, joined
 from restoration.training.patches import PatchSampler
 from restoration.training.train import train
+from restoration.training.trial import try_parts
 from scripts.cli import chosen_bf16, chosen_device, clear_errors, end_at_once, plain_console
 from scripts.trained import built_loss, config_of
 
@@ -56,6 +59,8 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
         device = chosen_device(config.device)
         bf16 = chosen_bf16(config.precision, device)
         task, loss, budget = instantiate(config.task), built_loss(config), instantiate(config.budget)
+        for warning in try_parts(instantiate(config.model), built_loss(config), task, device, bf16=bf16):
+            console.print(f"warning: {warning}", soft_wrap=True)
         photo_set = instantiate(config.data)
         photos = pack_set(photo_set, Path(config.packs))
         sampler = training_sampler(config, photos, device, world)
@@ -186,16 +191,17 @@ def scoring(task: Task, photos: PackedSet, protocol: Protocol) -> dict[str, Any]
 
 def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
     """Writes and prints every table in which one of these runs stands, with all its columns."""
-    places = dict.fromkeys((run.root, run.data, run.variant, run.task) for run in runs)
-    runs = [
-        run for root, data, variant, task in places for run in find_runs(root, data=data, variant=variant, task=task)
-    ]
-    input_titles = {run.task: input_title(run.task) for run in runs}
-    tables = build_tables(runs, input_titles=input_titles)
-    write_tables(tables, Path(config.tables))
-    for table in tables:
-        show(table_of(table), console)
-        console.print(f"written to {config.tables}/{table.name}.md, .csv and .tex\n", soft_wrap=True)
+    for root, data, name in dict.fromkeys((run.root, run.data, run.study) for run in runs):
+        comparisons = Comparisons(Study.collect(root, data=data, variant=name))
+        own = [run for run in runs if (run.data, run.study) == (data, name)]
+        for variant, part, task in dict.fromkeys((run.variant, run.part, run.task) for run in own):
+            for test_set in comparisons.study.test_sets:
+                if table := main_table(comparisons, part, task, test_set):
+                    path = Path(config.tables) / data / variant / f"{task}-{test_set}.md"
+                    write_text(path, markdown(table))
+                    write_text(path.with_suffix(".tex"), latex(table))
+                    show(table, console)
+                    console.print(f"written to {path} and .tex\n", soft_wrap=True)
 
 
 def _tracked(photos: PackedSet, task: Task, protocol: Protocol, device: torch.device) -> dict[str, Validation]:

@@ -1,38 +1,35 @@
-"""What photographs are restored with where no network is: the columns that the paper compares its networks with.
+"""Restoration without a trained network: the columns that the paper compares its networks with.
 
-A baseline gets a photograph and the generator of its noise, (3, H, W) in [0, 1], degrades it as the task does, to the
-very same low-resolution file or noisy mosaic that the network's input is interpolated from, and restores that.
+A baseline gets a photograph and the generator of its noise, (3, H, W) in [0, 1], degrades it as the task does, and
+restores what the network's input is interpolated from: the low-resolution file or the noisy mosaic.
 
 - bicubic: enlargement of the low-resolution file, with Pillow's kernel (a = -0.5).
-- malvar, menon: demosaicking of the noisy mosaic (Malvar et al. 2004, Menon et al. 2007), no denoising.
-- bm3d: generalised Anscombe transform, BM3D on each of the four half-size colour planes of the mosaic, exact unbiased
+- malvar, menon: demosaicking of the noisy mosaic (Malvar et al. 2004, Menon et al. 2007), without denoising.
+- bm3d: variance-stabilising transform, BM3D on each of the four half-size colour planes of the mosaic, exact unbiased
   inverse, then menon.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
 from importlib import import_module
-from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import ndtr
 from torch import Tensor
 from torch.nn import functional
 
-from restoration.datasets.photos import PackedSet
 from restoration.errors import UserError
-from restoration.scoring.anscombe import Anscombe
-from restoration.scoring.evaluate import Score, noise_of
-from restoration.scoring.protocol import Protocol
-from restoration.scoring.score import ALL_METRICS, score_versions
-from restoration.study.runs import Run, baseline_run, read_own_scores, write_scores
 from restoration.tasks import Demosaic, SuperResolution, Task
 
 Baseline = Callable[[Tensor, torch.Generator], Tensor]
-DENOISING = 2  # counts the ways in which `denoised` has worked, so that nothing made by an earlier one is kept
-MENON = "demosaicing_CFA_Bayer_Menon2007"
 Denoiser = Callable[[np.ndarray, float], np.ndarray]  # a plane, its noise's standard deviation
+DENOISING = 2  # version of `denoised`: results kept from an earlier version are not used
+MENON = "demosaicing_CFA_Bayer_Menon2007"
+LEVELS = 2049  # of the inverse transform's table, from 0 to 1; linear in between
+POINTS = 513  # of the table's integral, over 8 standard deviations to both sides
 
 
 def baselines_for(task: Task) -> Mapping[str, Baseline]:
@@ -48,32 +45,71 @@ def baselines_for(task: Task) -> Mapping[str, Baseline]:
     return {}
 
 
-def score_baselines(
-    like: Run, task: Task, photos: PackedSet, scoring: dict[str, Any], *, protocol: Protocol, device: torch.device
-) -> Iterator[str]:
-    """Scores what is not scored yet of a task's baselines on the test sets; yields after every photograph.
+def bm3d() -> Denoiser:
+    """BM3D, of an optional package."""
+    return _imported("bm3d", "bm3d")
 
-    What has been scored is written at once and kept for all runs that are scored in the same way.
 
-    Args:
-        like: one of these runs.
-        scoring: all that its scores depend on, but for the network.
+def menon(raw: np.ndarray) -> Tensor:
+    """(H, W) mosaic of pattern RGGB -> (3, H, W) in [0, 1], by Menon's method."""
+    return _coloured(raw, MENON)
+
+
+def denoised(raw: np.ndarray, task: Demosaic, denoise: Denoiser) -> np.ndarray:
+    """A noisy mosaic, (H, W) in [0, 1], of any size -> the same without noise; a task without noise returns `raw`."""
+    if task.a == task.b == 0:
+        return raw
+    transform = Anscombe(task.a, task.b)
+    lowest, highest = transform.forward(np.array([0.0, 1.0]))
+    clean = np.empty_like(raw)
+    for plane in ((slice(row, None, 2), slice(column, None, 2)) for row in range(2) for column in range(2)):
+        # BM3D's thresholds for the similarity of blocks are for values in about [0, 1]
+        stabilised = (transform.forward(raw[plane]) - lowest) / (highest - lowest)
+        mean = denoise(stabilised, float(1 / (highest - lowest)))
+        clean[plane] = transform.inverse(mean * (highest - lowest) + lowest)
+    return clean
+
+
+@dataclass(frozen=True)
+class Anscombe:
+    """Generalised Anscombe transform of noise of variance a y + b, y in [0, 1], and its exact unbiased inverse.
+
+    The transform f makes the variance nearly 1 at every level y, for a denoiser of constant noise. The denoiser returns
+    the mean E[f(z) | y] of noisy values z, not f(y): the inverse looks it up in a table (Mäkitalo and Foi 2013). Their
+    closed form approximates Poisson plus Gaussian noise; this table is integrated for the noise of this study, Gaussian
+    of variance a y + b, then clipped to [0, 1]. A table without the clipping would make white seven 8-bit levels too
+    dark (a = 0.005).
     """
-    for name, baseline in baselines_for(task).items():
-        run = baseline_run(like, name, scoring)
-        scores = {test_set: [] for test_set in photos.test} | read_own_scores(run)
-        for test_set, test in photos.test.items():
-            scored = {score.image for score in scores[test_set]}
-            for index, image in enumerate(test.names):
-                if image not in scored:
-                    truth = test.image(index)
-                    restored = baseline(truth, noise_of(image)).to(device)
-                    values = score_versions([restored], truth.to(device), protocol=protocol)[:, 0].tolist()
-                    scores[test_set] += [
-                        Score(name, image, metric, value) for metric, value in zip(ALL_METRICS, values, strict=True)
-                    ]
-                    write_scores(run, scores, scoring)
-                yield f"{name} on {test_set}"
+
+    a: float
+    b: float
+
+    def __post_init__(self) -> None:
+        if min(self.a, self.b) < 0 or self.a + self.b == 0:
+            raise ValueError(f"the transform needs noise of a variance a y + b > 0, got a={self.a}, b={self.b}")
+
+    def forward(self, noisy: np.ndarray) -> np.ndarray:
+        """f(z) = 2/a sqrt(a z + 3/8 a² + b), of standard deviation about 1; for a = 0, z / sqrt(b)."""
+        if self.a == 0:
+            return noisy / self.b**0.5
+        return 2 / self.a * np.sqrt(np.maximum(self.a * noisy + 0.375 * self.a**2 + self.b, 0))
+
+    def inverse(self, mean: np.ndarray) -> np.ndarray:
+        """The level y in [0, 1] with E[f(z) | y] = mean."""
+        levels, means = self._table
+        return np.interp(mean, means, levels)
+
+    @cached_property
+    def _table(self) -> tuple[np.ndarray, np.ndarray]:
+        """Levels y, and E[f(z) | y]."""
+        y = np.linspace(0, 1, LEVELS)
+        sigma = np.maximum(np.sqrt(self.a * y + self.b), 1e-9)
+        first, last = (np.clip(y + side * 8 * sigma, 0, 1) for side in (-1, 1))
+        z = np.linspace(first, last, POINTS)
+        density = np.exp(-(((z - y) / sigma) ** 2) / 2) / (sigma * np.sqrt(2 * np.pi))
+        black, white = self.forward(np.array([0.0, 1.0]))
+        clipped = black * ndtr(-y / sigma) + white * ndtr((y - 1) / sigma)
+        return y, clipped + np.trapezoid(self.forward(z) * density, z, axis=0)
 
 
 def _bicubic(task: SuperResolution, image: Tensor, generator: torch.Generator) -> Tensor:
@@ -91,31 +127,6 @@ def _demosaicked(task: Demosaic, method: str, image: Tensor, generator: torch.Ge
 
 def _denoised(task: Demosaic, image: Tensor, generator: torch.Generator) -> Tensor:
     return menon(denoised(task.mosaic(image, generator).double().numpy(), task, bm3d()))
-
-
-def bm3d() -> Denoiser:
-    """BM3D, of an optional package."""
-    return _imported("bm3d", "bm3d")
-
-
-def menon(raw: np.ndarray) -> Tensor:
-    """(H, W) mosaic of pattern RGGB -> (3, H, W) in [0, 1], by Menon's method."""
-    return _coloured(raw, MENON)
-
-
-def denoised(raw: np.ndarray, task: Demosaic, denoise: Denoiser) -> np.ndarray:
-    """A noisy mosaic, (H, W) in [0, 1], of any size -> the same without its noise; without noise, itself."""
-    if task.a == task.b == 0:
-        return raw
-    transform = Anscombe(task.a, task.b)
-    lowest, highest = transform.forward(np.array([0.0, 1.0]))
-    clean = np.empty_like(raw)
-    for plane in ((slice(row, None, 2), slice(column, None, 2)) for row in range(2) for column in range(2)):
-        # BM3D's thresholds for the similarity of blocks are for values in about [0, 1]
-        stabilised = (transform.forward(raw[plane]) - lowest) / (highest - lowest)
-        mean = denoise(stabilised, float(1 / (highest - lowest)))
-        clean[plane] = transform.inverse(mean * (highest - lowest) + lowest)
-    return clean
 
 
 def _coloured(raw: np.ndarray, method: str) -> Tensor:

@@ -1,42 +1,46 @@
 """Which reading of Mix's α is right, and how flat is the optimum?
 
-Mix is α·S + (1 − α)·u·A, S being 1 − MS-SSIM, A the L1 term in the unit range and u the unit in which it counts (255:
-8-bit levels; 1: the unit range). A factor changes nothing, so settings with the same odds α / ((1 − α)·u) train
-alike: each is the same as α' / (1 − α') = α / ((1 − α)·u), or α' = α / (α + (1 − α)·u), with L1 in the unit range.
+Mix is α·S + (1 − α)·u·A: S is 1 − MS-SSIM, A is L1 in the unit range, u the unit in which L1 counts (255: 8-bit
+levels; 1: the unit range). Settings with the same odds α / ((1 − α)·u) train alike. So each setting has one α in the
+unit range, α / (α + (1 − α)·u), and one in 8-bit levels.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
+from restoration.names import task_title
+from restoration.study.records import Study
 from restoration.study.rendering import Cell, Table
-from restoration.study.scales import scale_of
-from restoration.study.scores import Scores
-from restoration.study.statistics import Condition, Difference
+from restoration.study.rows import HIGHLIGHT, rows
+from restoration.study.statistics import Comparisons
+from restoration.study.tables import photograph_sets, provenance, set_title
+from restoration.study.values import Place
 
-REFERENCE = "mix"
-NAMED = {  # α and u: the readings of the paper and of its authors' code
-    (0.84, 255.0): "0.84 in 8-bit levels: the paper's, as read here",
-    (0.84, 1.0): "0.84 in the unit range: the paper's, read naively",
-    (0.025, 1.0): "0.025 in the unit range: the authors' code",
-    (0.055, 1.0): "0.055 in the unit range",
+Key = tuple[float, float]  # α and the unit of L1
+PAPER, NAIVE, CODE = (0.84, 255.0), (0.84, 1.0), (0.025, 1.0)
+READINGS: dict[Key, str] = {
+    PAPER: "0.84 in 8-bit levels: the paper's, as read here",
+    NAIVE: "0.84 in the unit range: the paper's, read naively",
+    CODE: "0.025 in the unit range: the authors' code",
 }
-SHORT = {
-    (0.84, 255.0): "0.84, 8 bit",
-    (0.84, 1.0): "0.84, unit",
-    (0.025, 1.0): "0.025, unit",
-    (0.055, 1.0): "0.055, unit",
-}
+SHORT = {PAPER: "0.84, 8 bit", NAIVE: "0.84, unit", CODE: "0.025, unit"}
 METRICS = ("psnr", "ssim", "ms_ssim")
-NEAR = 0.1  # dB
+SHARE = "train/gradient_share/l1"
+
+
+def unit_alpha(alpha: float, l1_scale: float) -> float:
+    """The α that trains alike with L1 in the unit range."""
+    return alpha / (alpha + (1 - alpha) * l1_scale)
 
 
 @dataclass(frozen=True)
 class Setting:
-    """α and the unit of L1 of one training of Mix; `share` of the gradient is L1's, on average over the training."""
+    """α and the unit of L1 of a trained loss; `share`: of L1 in the gradient, the mean over the training."""
 
     loss: str
     alpha: float
@@ -44,177 +48,167 @@ class Setting:
     share: float = math.nan
 
     @property
-    def unit_alpha(self) -> float:
-        """The α that is the same with L1 in the unit range."""
-        return self.alpha / (self.alpha + (1 - self.alpha) * self.l1_scale)
-
-    @property
-    def levels_alpha(self) -> float:
-        """The α that is the same with L1 in 8-bit levels."""
-        return self.unit_alpha / (self.unit_alpha + (1 - self.unit_alpha) / 255)
-
-    @property
-    def log_odds(self) -> float:
-        return math.log10(self.unit_alpha / (1 - self.unit_alpha))
-
-    @property
-    def key(self) -> tuple[float, float]:
+    def key(self) -> Key:
         return self.alpha, self.l1_scale
 
     @property
-    def named(self) -> bool:
-        return self.key in NAMED
+    def unit_alpha(self) -> float:
+        """The α that trains alike with L1 in the unit range."""
+        return unit_alpha(self.alpha, self.l1_scale)
+
+    @property
+    def levels_alpha(self) -> float:
+        """The α that trains alike with L1 in 8-bit levels."""
+        return self.unit_alpha / (self.unit_alpha + (1 - self.unit_alpha) / 255)
 
     @property
     def title(self) -> str:
         units = {255.0: "8-bit levels", 1.0: "the unit range"}
         unit = units.get(self.l1_scale, f"units of 1/{self.l1_scale:g}")
-        return NAMED.get(self.key, f"{self.alpha:g} in {unit}")
+        return READINGS.get(self.key, f"{self.alpha:g} in {unit}")
+
+
+def settings_of(study: Study, task: str) -> list[Setting]:
+    """Every α that was trained for a task, but 0 and 1, from little to much."""
+    ours = {"part": _part(study), "task": task}
+    runs, curves = (table[(table[list(ours)] == ours).all(axis=1)] for table in (study.runs, study.curves))
+    shares = curves[curves["tag"] == SHARE].groupby("loss")["value"].mean()
+    trained = runs[(runs["alpha"] > 0) & (runs["alpha"] < 1)].drop_duplicates("loss")
+    columns = trained[["loss", "alpha", "l1_scale"]].itertuples(index=False, name=None)
+    settings = [Setting(loss, alpha, scale, float(shares.get(loss, math.nan))) for loss, alpha, scale in columns]
+    return sorted(settings, key=lambda setting: (setting.unit_alpha, setting.loss))
 
 
 @dataclass(frozen=True)
-class AlphaStudy:
-    """Settings that were trained on one task and are scored on one test set, `mix` among them."""
+class Sweep:
+    """The settings of one task on one test set, from little α to much, and what PSNR says about them.
 
-    scores: Scores
-    at: Condition  # with the metric PSNR
+    Attributes:
+        place: by PSNR.
+        best: the setting with the highest mean.
+        nearest: of the readings, the one with the highest mean; then those equal to it or not known to differ from it.
+        ends: of the range around the best setting in which all are equal to it or not known to differ from it.
+    """
+
+    place: Place
     settings: Sequence[Setting]
+    best: Setting
+    nearest: Sequence[Setting]
+    ends: tuple[Setting, Setting]
 
-    def ordered(self) -> list[Setting]:
-        """The readings, then the others by what they are in the unit range."""
-        names = list(NAMED)
-        readings = sorted((it for it in self.settings if it.named), key=lambda it: names.index(it.key))
-        return readings + sorted((it for it in self.settings if not it.named), key=lambda it: it.unit_alpha)
-
-    def along_the_axis(self) -> list[Setting]:
-        return sorted((it for it in self.settings if 0 < it.unit_alpha < 1), key=lambda it: (it.log_odds, it.loss))
-
-    def metrics(self) -> list[str]:
-        places = {metric: replace(self.at, metric=metric) for metric in METRICS}
-        return [
-            metric
-            for metric, at in places.items()
-            if all(self.scores.has(at, setting.loss) for setting in self.settings)
-        ]
-
-    def mean(self, setting: Setting, metric: str) -> float:
-        """Over seeds and the photographs that have a finite value."""
-        values = self.scores.table(replace(self.at, metric=metric), setting.loss).to_numpy(float)
-        return float(values[np.isfinite(values)].mean())
-
-    def difference(self, first: Setting, second: str, metric: str) -> Difference:
-        return self.scores.compare(replace(self.at, metric=metric), first.loss, second)
-
-    def basis(self) -> str:
-        """From how many images and seeds the differences are."""
-        best = self.best().loss
-        found = (self.scores.compare(self.at, it.loss, best, resamples=1) for it in self.settings)
-        return "; ".join(dict.fromkeys(each.basis() for each in found))
-
-    def best(self) -> Setting:
-        """By PSNR; of equals the one with the least α."""
-        return max(self.along_the_axis(), key=lambda setting: self.mean(setting, "psnr"))
-
-    def nearest(self) -> list[Setting]:
-        """The reading with the best PSNR, then those that the interval does not tell from it; of what was trained."""
-        readings = [it for it in self.along_the_axis() if it.named]
-        if not readings:
-            return []
-        first = max(readings, key=lambda setting: self.mean(setting, "psnr"))
-        others = {it: self.difference(it, first.loss, "psnr") for it in readings if it != first}
-        return [first, *(it for it, found in others.items() if found.low <= 0 <= found.high)]
-
-    def near_best(self) -> tuple[Setting, Setting]:
-        """The ends of the range around the best setting whose PSNR is within 0.1 dB of it or not told from it."""
-        line, best = self.along_the_axis(), self.best()
-        behind = [self.difference(it, best.loss, "psnr") for it in line]
-        near = [found.value >= -NEAR or found.high >= 0 for found in behind]
-        low = high = line.index(best)
-        while low > 0 and near[low - 1]:
-            low -= 1
-        while high < len(line) - 1 and near[high + 1]:
-            high += 1
-        return line[low], line[high]
+    def with_key(self, key: Key) -> Setting | None:
+        return next((setting for setting in self.settings if setting.key == key), None)
 
 
-def alpha_table(study: AlphaStudy) -> Table:
-    """A row for each setting: its α on the common axis, the share of L1, and the metrics beside their differences."""
-    titles = {metric: f"{scale_of(metric).unit.strip('()')}" for metric in METRICS}
-    titles["psnr"] = "PSNR (dB)"
-    metrics = study.metrics()
-    highest = {metric: max(study.mean(it, metric) for it in study.settings) for metric in metrics}
-    best = {metric: scale_of(metric).shown(mean) for metric, mean in highest.items()}
-    rows = []
-    for it in study.ordered():
-        cells = [
-            Cell(_plain(it.unit_alpha, 3)),
-            Cell("–" if math.isnan(it.share) else f"{it.share:.0%}".replace("%", " %")),
-        ]
-        for metric in metrics:
-            shown = _shown(study, it, metric)
-            compared = it.loss != REFERENCE and study.scores.has(study.at, REFERENCE)
-            beside = _interval(study.difference(it, REFERENCE, metric)) if compared else ""
-            cells.append(Cell(shown, beside, shown == best[metric]))
-        rows.append((it.title, cells))
-    return Table(
-        f"α of Mix: {study.at.task} on {study.at.test_set}",
-        ["α in the unit range", "L1's share of the gradient", *(titles[metric] for metric in metrics)],
-        rows,
-        [
-            "α in the unit range: α / (α + (1 − α)·u), u being the unit of the L1 term, 255 for 8-bit levels; settings "
-            "of one value train alike",
-            f"below each value: its difference to α = 0.84 in 8-bit levels with the 95 % interval; {study.basis()}",
-        ],
-    )
+def sweeps(comparisons: Comparisons) -> list[Sweep]:
+    """A sweep for each task and test set on which two settings or more are scored."""
+    study = comparisons.study
+    part = _part(study)
+    places = [Place(part, task, test_set, "psnr") for task in study.tasks for test_set in photograph_sets(study)]
+    return [sweep for place in places if (sweep := _sweep(comparisons, place))]
 
 
-def alpha_overview(studies: Sequence[AlphaStudy]) -> Table:
-    """A row for each task and test set: the best setting, how far each reading is from it, and how flat it is there."""
-    readings = [name for name in NAMED if any(name == it.key for study in studies for it in study.settings)]
-    rows = []
-    for study in studies:
-        best, (low, high) = study.best(), study.near_best()
-        nearest = study.nearest()
-        by_key = {it.key: it for it in study.settings}
-        cells = [Cell(_plain(best.unit_alpha), f"({study.mean(best, 'psnr'):.2f} dB)")]
-        for name in readings:
-            it = by_key.get(name)
-            cells.append(Cell("–") if it is None else _behind(study, it, best, nearest))
-        ends = f"{_plain(low.unit_alpha)} – {_plain(high.unit_alpha)}"
-        cells.append(Cell(ends, f"(8 bit: {_plain(low.levels_alpha)} – {_plain(high.levels_alpha)})"))
-        rows.append((f"{study.at.task} on {study.at.test_set}", cells))
-    return Table(
-        "Which reading of α is nearest to the best PSNR",
-        ["best α", *(f"{SHORT[name]} (dB)" for name in readings), f"within {NEAR} dB, or not told apart"],
-        rows,
-        [
-            "α: with L1 in the unit range; 8 bit: with L1 in 8-bit levels. Below each difference to the best: its 95 % "
-            "interval. Highlighted: the nearest reading, and those that the interval does not tell from it. Last: from "
-            "the best on, neighbours that are as near to it or not told from it by the interval",
-            f"from {'; '.join(dict.fromkeys(study.basis() for study in studies))}",
-        ],
-    )
+def _sweep(comparisons: Comparisons, place: Place) -> Sweep | None:
+    scored = comparisons.columns(place)
+    settings = [setting for setting in settings_of(comparisons.study, place.task) if setting.loss in scored]
+    found = rows(comparisons, [place], [setting.loss for setting in settings])
+    if len(settings) < 2 or not found:
+        return None
+    (row,) = found
+    best = max(settings, key=lambda setting: row.means[setting.loss])
+    readings = sorted((each for each in settings if each.key in READINGS), key=lambda each: -row.means[each.loss])
+    near = rows(comparisons, [place], [reading.loss for reading in readings])
+    nearest = [reading for reading in readings if reading.loss in near[0].near_best]
+    low = high = settings.index(best)
+    while low > 0 and settings[low - 1].loss in row.near_best:
+        low -= 1
+    while high < len(settings) - 1 and settings[high + 1].loss in row.near_best:
+        high += 1
+    return Sweep(place, settings, best, nearest, (settings[low], settings[high]))
 
 
-def alpha_answer(studies: Sequence[AlphaStudy]) -> str:
-    """Which reading is the nearest to the best, how often, and which α is near it everywhere: from the figures."""
-    nearest = [study.nearest() for study in studies]
-    counted = _counted(it for readings in nearest for it in readings[:1]) or "no reading was trained"
-    others = _counted(it for readings in nearest for it in readings[1:])
-    unsure = f" Not told from the nearest by the 95 % interval: {others}." if others else ""
-    ends = [study.near_best() for study in studies]
-    low = max((low for low, _ in ends), key=lambda it: it.log_odds)
-    high = min((high for _, high in ends), key=lambda it: it.log_odds)
-    flat = (
-        f"α from {_plain(low.unit_alpha)} to {_plain(high.unit_alpha)} with L1 in the unit range, "
-        f"{_plain(low.levels_alpha)} to {_plain(high.levels_alpha)} with L1 in 8-bit levels, is"
-        if low.log_odds <= high.log_odds
-        else "no α that was tried is"
+def answer(found: Sequence[Sweep]) -> str:
+    """Which reading has the highest PSNR, and which α are as good as the best everywhere, in words."""
+    first = _counted(setting for sweep in found for setting in sweep.nearest[:1]) or "none was trained"
+    others = _counted(setting for sweep in found for setting in sweep.nearest[1:])
+    low = max((sweep.ends[0] for sweep in found), key=lambda setting: setting.unit_alpha)
+    high = min((sweep.ends[1] for sweep in found), key=lambda setting: setting.unit_alpha)
+    common = (
+        f"α from {_plain(low.unit_alpha)} to {_plain(high.unit_alpha)} with L1 in the unit range "
+        f"({_plain(low.levels_alpha)} to {_plain(high.levels_alpha)} with L1 in 8-bit levels)"
     )
     return (
-        f"Nearest to the best PSNR, of {len(studies)} pairs of task and test set: {counted}.{unsure} "
-        f"In all of them {flat} within {NEAR} dB of the best, or not told from it."
+        f"The reading with the highest PSNR, in {len(found)} pairs of task and test set: {first}. "
+        + (f"Equal to it or not known to differ: {others}. " if others else "")
+        + f"Equal to the best PSNR or not known to differ, in all of them: "
+        f"{common if low.unit_alpha <= high.unit_alpha else 'no α that was trained'}."
     )
+
+
+def overview(comparisons: Comparisons, found: Sequence[Sweep]) -> Table:
+    """A row for each task and test set: the best α, PSNR of each reading beside it, the range as good as the best."""
+    study = comparisons.study
+    readings = [key for key in READINGS if any(sweep.with_key(key) for sweep in found)]
+    body = []
+    for sweep in found:
+        cells = [_range(sweep.best)]
+        for setting in map(sweep.with_key, readings):
+            behind = comparisons.compare(sweep.place, setting.loss, sweep.best.loss) if setting else None
+            shown = Cell(behind.shown, behind.interval, setting in sweep.nearest) if behind else Cell("–")
+            cells.append(Cell("best", best=True) if setting == sweep.best else shown)
+        title = f"{task_title(sweep.place.task)} on {set_title(study, sweep.place.test_set)}"
+        body.append((title, [*cells, _range(*sweep.ends)]))
+    titles = [READINGS[key].partition(":")[0] for key in readings]
+    notes = [
+        "α with L1 in the unit range; 8 bit: the same α with L1 in 8-bit levels",
+        "readings: PSNR behind the best; highlighted: the highest, and all equal to it or not known to differ from it",
+        "as good as the best: neighbours of the best α that are equal to it or not known to differ from it",
+        *provenance(study, _part(study)),
+    ]
+    title = "Which reading of α is nearest to the best PSNR"
+    return Table(title, ["best α", *(f"{each} (dB)" for each in titles), "as good as the best"], body, notes)
+
+
+def behind_best(comparisons: Comparisons, found: Sequence[Sweep]) -> pd.DataFrame:
+    """PSNR of every setting − the best, as `figures.alpha` draws it."""
+    study, lines = comparisons.study, []
+    for sweep in found:
+        titles = task_title(sweep.place.task), set_title(study, sweep.place.test_set)
+        for setting in sweep.settings:
+            behind = comparisons.compare(sweep.place, setting.loss, sweep.best.loss)
+            bounds = (behind.difference, behind.low, behind.high) if behind else (math.nan,) * 3
+            lines.append((*titles, setting.unit_alpha, *bounds, setting.share))
+    return pd.DataFrame(lines, columns=["task", "test_set", "alpha", "value", "low", "high", "share"])
+
+
+def sweep_table(comparisons: Comparisons, sweep: Sweep) -> Table:
+    """A row for each setting: L1's share of the gradient, and metrics with the difference to the paper's α."""
+    shown = rows(
+        comparisons, [sweep.place._replace(metric=name) for name in METRICS], [it.loss for it in sweep.settings]
+    )
+    paper = sweep.with_key(PAPER)
+    body = []
+    for setting in sweep.settings:
+        share = "–" if math.isnan(setting.share) else f"{100 * setting.share:.2g} %"
+        cells = [Cell(_plain(setting.unit_alpha, 3)), Cell(share)]
+        for row in shown:
+            beside = comparisons.compare(row.place, setting.loss, paper.loss) if paper and setting != paper else None
+            cells.append(row.cell(setting.loss, beside))
+        body.append((setting.title, cells))
+    title = f"α of Mix: {task_title(sweep.place.task)} on {set_title(comparisons.study, sweep.place.test_set)}"
+    columns = ["α in the unit range", "L1's share of the gradient", *(row.title for row in shown)]
+    return Table(title, columns, body, [HIGHLIGHT, "below a value: its difference to α = 0.84 in 8-bit levels"])
+
+
+def _part(study: Study) -> str:
+    return "alpha" if "alpha" in study.parts else "main"
+
+
+def _range(*ends: Setting) -> Cell:
+    """Different ends, in the unit range and in 8-bit levels."""
+    unit = " – ".join(dict.fromkeys(_plain(setting.unit_alpha) for setting in ends))
+    levels = " – ".join(dict.fromkeys(_plain(setting.levels_alpha) for setting in ends))
+    return Cell(unit, f"(8 bit: {levels})")
 
 
 def _plain(value: float, digits: int = 2) -> str:
@@ -223,26 +217,5 @@ def _plain(value: float, digits: int = 2) -> str:
 
 
 def _counted(settings: Iterable[Setting]) -> str:
-    counts = Counter(it.title for it in settings)
+    counts = Counter(setting.title for setting in settings)
     return "; ".join(f"{title}, in {count}" for title, count in counts.most_common())
-
-
-def _behind(study: AlphaStudy, setting: Setting, best: Setting, nearest: Sequence[Setting]) -> Cell:
-    """How far a setting's PSNR is behind the best."""
-    if setting == best:
-        return Cell("best", best=True)
-    found = study.difference(setting, best.loss, "psnr")
-    scale = scale_of("psnr")
-    interval = f"[{scale.shown(found.low)}, {scale.shown(found.high)}]"
-    return Cell(scale.shown(found.value, sign="+"), interval, setting in nearest)
-
-
-def _shown(study: AlphaStudy, setting: Setting, metric: str) -> str:
-    return scale_of(metric).shown(study.mean(setting, metric))
-
-
-def _interval(found: Difference) -> str:
-    if not found.images:
-        return ""
-    scale = scale_of(found.at.metric)
-    return f"{scale.shown(found.value, sign='+')}\n[{scale.shown(found.low)}, {scale.shown(found.high)}]"

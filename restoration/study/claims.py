@@ -1,265 +1,263 @@
-"""What the paper claims, claim by claim, as tests on records; `judge` judges them by its rules.
+"""What the paper claims and what this project asks beyond it, and the verdicts of a study's comparisons on each claim.
 
-A claim about "every metric" means those of the paper's Table 1; one about the losses of a task means the columns that
-the paper has for it. "A small change of α" is one of at most 0.1 from 0.84, with L1 in 8-bit units; it "hardly matters"
-where PSNR changes by less than 0.1 dB and SSIM by less than 0.002 (this project's choice: the paper gives no figure).
+A claim is a list of expected verdicts, such as "L1 is better than L2 by PSNR on demosaicking". PSNR and MS-SSIM decide;
+where a claim names an artefact or the test L2, this measure decides. All other metrics of the paper are shown beside
+them. The verdict on a claim is given for each task, from all test sets together:
+
+    supported  every expected verdict is measured
+    refuted    every expected verdict is contradicted: "equal" and "worse" contradict "better"
+    mixed      some expected verdicts are measured, others are contradicted
+    not known  anything else
+
+A comparison whose losses were not trained does not count, and is listed.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from string import ascii_lowercase
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-import pandas as pd
+from restoration.names import DECIDING, INPUT, PAPER_METRICS, TASKS, metric, part_title, task_title
+from restoration.study.alpha import CODE, NAIVE, PAPER, Key, settings_of
+from restoration.study.records import Study
+from restoration.study.rendering import Cell, Table
+from restoration.study.statistics import BETTER, EQUAL, NOT_KNOWN, WORSE, Comparison, Comparisons, Pair
+from restoration.study.tables import column_title, photograph_sets, set_title
+from restoration.study.values import Place
 
-from restoration.names import INPUT
-from restoration.study.bootstrap import RESAMPLES
-from restoration.study.columns import title_of
-from restoration.study.comparisons import rank_records
-from restoration.study.judge import judge
-from restoration.study.ledger import Ledger
-from restoration.study.main_runs import PAPER_COLUMNS, TABLE_1, Main
-from restoration.study.questions import questions
-from restoration.study.runs import COLUMNS
-from restoration.study.scales import RANK
-from restoration.study.scores import Scores
-from restoration.study.statements import Better, Claim, Pair, Part
-
-ALPHA, SMALL_CHANGE = 0.84, 0.1
-
-
-def build_ledger(
-    records: pd.DataFrame,
-    *,
-    data: str,
-    variant: str,
-    test_set: str,
-    study: str | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Ledger:
-    """The ledger of one data set, variant and test set.
-
-    Args:
-        records: per-image records; those of the other parts of the experiment among them.
-        study: the main variant of the experiment, where `variant` is another part of it: then without the questions
-            and the claims that a third part decides.
-        seed: of the bootstrap.
-    """
-    plain = Scores(records)
-    known = Main(plain, data, variant, test_set, study or variant)
-    ranks = [
-        rank_records(
-            plain,
-            known.at(task, RANK),
-            [loss for loss in columns if loss in known.losses(task)],
-            TABLE_1,
-        )
-        for task, columns in PAPER_COLUMNS.items()
-    ]
-    ranked = [frame for frame in ranks if len(frame)]
-    main = replace(known, scores=Scores(pd.concat([records, *ranked], ignore_index=True)))
-    title = f"What the paper claims, measured on {test_set} ({data}, {variant})"
-    claims = [*quality_claims(main), *artefact_claims(main), *training_claims(main)]
-    claims.sort(key=lambda claim: float(claim.number.rstrip(ascii_lowercase)))
-    if main.variant == main.study:
-        everything = [*claims, *questions(main)]
-    else:
-        everything = [claim for claim in claims if claim.variants() <= {main.variant}]
-    return judge(everything, main.scores, title=title, test_set=test_set, resamples=resamples, seed=seed)
+SUPPORTED, REFUTED, MIXED, NOT_RUN = "supported", "refuted", "mixed", "not run"
+PAPER_LOSSES = {  # the columns of the paper's tables
+    "demosaic": ("l2", "l1", "ssim5", "ssim9", "ms_ssim", "mix"),
+    "sr": ("l2", "l1", "ms_ssim", "mix"),
+    "jpeg": ("l2", "l1", "ms_ssim", "mix"),
+}
+NOISY = ("demosaic",)  # the task with noise
+SMALL_CHANGE = 0.1  # of α
+NOTES = (
+    "supported: every comparison that decides is as the claim says, on all test sets; refuted: each contradicts it; "
+    "mixed: some are as it says, others contradict it; not known: the intervals do not tell",
+    "in brackets: how many comparisons are as the claim says, of all that decide, and how many contradict it; PSNR and "
+    "MS-SSIM decide, or the artefact or error that the claim names",
+    "[S]: stated in the paper; [R]: recalled, unverified; [Q]: asked by this project",
+)
 
 
-def build_raw_ledger(records: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0) -> Ledger:
-    """The ledger of real raw photographs: of several their means over tiles count, of one its tiles.
+class Expected(NamedTuple):
+    """The verdict on the first loss that a claim expects, on every test set."""
 
-    Args:
-        records: of tiles of them that have a reference, a test set for each kind of noise; none: not measured.
-        seed: of the bootstrap.
-    """
-    photographs = records["image"].str.replace(r" row \d+ column \d+$", "", regex=True)
-    tiles, count = records["image"].nunique(), photographs.nunique()
-    of = f"{tiles} tiles of {count} " if count else ""
-    place = f"{of}real raw photograph{'' if count == 1 else 's'}"
-    if count > 1:
-        names = COLUMNS[:-1]
-        records = records.assign(image=photographs).groupby(names, sort=False)["value"].mean().reset_index()
-    scores = Scores(records)
-    return judge(
-        raw_claims(scores),
-        scores,
-        title=f"What the paper claims, measured on {place}",
-        test_set=place,
-        unit="tile" if count == 1 else "photograph",
-        resamples=resamples,
-        seed=seed,
-    )
+    task: str
+    metric: str
+    first: str
+    second: str
+    verdict: str = BETTER
 
 
-def quality_claims(main: Main) -> list[Claim]:
-    """Claims 1, 2, 4.1, 8 and 9: which loss scores best, and BM3D beside them."""
-    others = {task: [loss for loss in columns if loss != "mix"] for task, columns in PAPER_COLUMNS.items()}
+@dataclass(frozen=True)
+class Claim:
+    """A row of the table of claims; the main part decides if the study lacks the part that is named."""
 
-    def mix_first(metrics: Sequence[str]) -> dict[str, tuple[Part, ...]]:
-        return {
-            task: tuple(part for loss in losses for part in main.better("mix", loss, [task], metrics))
-            for task, losses in others.items()
-        }
+    number: str
+    words: str
+    source: str
+    part: str
+    expected: Sequence[Expected]
 
-    def by_task(first: str, second: str) -> dict[str, tuple[Part, ...]]:
-        return {task: main.better(first, second, [task], TABLE_1) for task in PAPER_COLUMNS}
 
-    single_scale_tasks = [  # the paper has demosaic alone
-        task for task in PAPER_COLUMNS if task == "demosaic" or {"ssim5", "ssim9"} & {*main.losses(task)}
-    ]
-    single_scale = {
-        f"than {title_of(loss)}": main.better("ms_ssim", loss, single_scale_tasks, TABLE_1)
-        for loss in ("ssim5", "ssim9")
-    }
+class Finding(NamedTuple):
+    """An expected verdict and the comparison at one place; None if its losses were not trained."""
+
+    expected: Expected
+    pair: Pair
+    comparison: Comparison | None
+
+    @property
+    def outcome(self) -> str:
+        if self.comparison is None:
+            return NOT_RUN
+        if self.comparison.verdict == NOT_KNOWN:
+            return NOT_KNOWN
+        return SUPPORTED if self.comparison.verdict == self.expected.verdict else REFUTED
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim, the part of the study that decides it, and the findings there."""
+
+    claim: Claim
+    part: str
+    findings: Sequence[Finding]
+
+    def counts(self, task: str) -> Counter[str]:
+        """The outcomes of a task's findings; empty if the claim says nothing about the task."""
+        return Counter(finding.outcome for finding in self.findings if finding.expected.task == task)
+
+    def verdict(self, task: str) -> str:
+        """On the claim for one task; empty if the claim says nothing about the task."""
+        outcomes = set(self.counts(task))
+        measured = outcomes - {NOT_RUN}
+        if len(measured) < 2:
+            return next(iter(measured or outcomes), "")
+        return MIXED if {SUPPORTED, REFUTED} <= measured else NOT_KNOWN
+
+
+def claims(study: Study) -> list[Claim]:
+    """The table of claims; those about α depend on the settings that were trained."""
     return [
-        *_split("1", "L1 beats L2 on every metric and task", "[S]", "L1 better than L2", by_task("l1", "l2")),
-        *_split(
-            "2.1",
-            "Mix is the best loss overall",
-            "[S]",
-            "Mix's rank among the paper's losses, averaged over metrics for each image, better than each other's",
-            mix_first([RANK]),
-        ),
-        *_split(
-            "2.2",
-            "Mix is the best loss on every metric of every task",
-            "[R]",
-            "Mix better than each other loss of the paper's table, metric by metric",
-            mix_first(TABLE_1),
-        ),
-        *_split("4.1", "MS-SSIM beats single-scale SSIM", "[S]", "MS-SSIM better on every metric", single_scale),
-        *_split("8", "Mix beats MS-SSIM+L2", "[R]", "Mix better on every metric", by_task("mix", "ms_ssim_l2")),
-        *_split(
-            "9",
-            "The networks beat BM3D in the Bayer domain followed by demosaicking",
-            "[S][R]",
-            "better than BM3D on every metric",
-            {title_of(loss): main.better(loss, "bm3d", ["demosaic"], TABLE_1) for loss in ("l1", "mix")},
-        ),
+        Claim("1", "L1 beats L2", "[S]", "main", better("l1", "l2")),
+        Claim("2", "Mix beats every other loss of the paper", "[S]", "main", _mix_first()),
+        Claim("3", "L2 leaves more splotches, grating (×2) and blocks (JPEG)", "[S]", "main", _artefacts()),
+        Claim("4a", "MS-SSIM beats SSIM", "[S]", "main", better("ms_ssim", "ssim5", "ssim9")),
+        Claim("4b", "MS-SSIM shifts brightness and colours more than L1", "[S][R]", "main", _shifts()),
+        Claim("5a", "A small σ loses flat areas", "[S]", "sigma", _sigma("ssim9", "ssim1", "flat_residual")),
+        Claim("5b", "A large σ keeps noise at edges", "[S]", "sigma", _sigma("ssim1", "ssim9", "edge_residual")),
+        Claim("6", "Switching L1 and L2 half-way ends with a lower L2 than L2 alone", "[S]", "switching", _switched()),
+        Claim("7", "Small changes of α hardly matter", "[S]", "alpha", _small_changes(study)),
+        Claim("8", "Mix beats MS-SSIM+L2", "[R]", "main", better("mix", "ms_ssim_l2")),
+        Claim("9", "L1 and Mix beat BM3D followed by demosaicking", "[S][R]", "main", _both("bm3d")),
+        Claim("10", "L1 and Mix improve real raw photographs", "[S][R]", "raw", _both(INPUT)),
+        Claim("Q5a", "α = 0.84, L1 in 8-bit levels, equals the code's α", "[Q]", "alpha", _paper(study, CODE, EQUAL)),
+        Claim("Q5b", "α = 0.84, L1 in 8-bit levels, beats 0.84 in [0, 1]", "[Q]", "alpha", _paper(study, NAIVE)),
+        Claim("Q6", "L1 and Mix beat BM3D that knows the noise of real raw photographs", "[Q]", "raw", _both("bm3d")),
     ]
 
 
-def artefact_claims(main: Main) -> list[Claim]:
-    """Claims 3, 4.2 and 5: what a loss leaves in the image."""
-    sigma = main.part("sigma")
-    shifts = {
-        f"in {words}": main.better("l1", "ms_ssim", PAPER_COLUMNS, [metric])
-        for words, metric in (("brightness", "luminance_shift"), ("colour", "colour_shift"))
-    }
-    return [
-        *_split(
-            "3",
-            "L2 leaves artefacts in flat areas",
-            "[S]",
-            "more of the artefact's measure after L2 than after L1 (demosaic, sr: and than after Mix)",
-            {
-                "demosaic, splotches": main.better("l1", "l2", ["demosaic"], ["flat_residual"])
-                + main.better("mix", "l2", ["demosaic"], ["flat_residual"]),
-                "sr, grating": main.better("l1", "l2", ["sr"], ["grating"])
-                + main.better("mix", "l2", ["sr"], ["grating"]),
-                "jpeg, blocks": main.better("l1", "l2", ["jpeg"], ["block_step"]),
-            },
-        ),
-        *_split(
-            "4.2",
-            "MS-SSIM shifts brightness and colours",
-            "[S][R]",
-            "a larger shift after MS-SSIM than after L1",
-            shifts,
-        ),
-        *_split(
-            "5",
-            "A small σ of SSIM loses flat areas, a large one keeps noise around edges",
-            "[S]",
-            "σ = 1 and σ = 9 compared where each is said to be worse",
-            {
-                "a small σ loses flat areas": sigma.better("ssim9", "ssim1", ["demosaic"], ["flat_residual"]),
-                "a large σ keeps noise around edges": sigma.better("ssim1", "ssim9", ["demosaic"], ["edge_residual"]),
-            },
-        ),
-    ]
+def judge(comparisons: Comparisons, *, main: str = "main") -> list[Judged]:
+    """All claims with their findings; with another part as `main`, only those that the main part decides."""
+    study, judged = comparisons.study, []
+    raw = [name for name, facts in study.test_sets.items() if facts.get("noise") == "light"]
+    for claim in claims(study):
+        if claim.part == "main" or main == "main":
+            part = claim.part if claim.part != "main" and claim.part in study.parts else main
+            sets = raw if claim.part == "raw" else photograph_sets(study)
+            wanted = [
+                (each, Pair(Place(part, each.task, test_set, each.metric), each.first, each.second))
+                for each in claim.expected
+                for test_set in sets
+            ]
+            known = comparisons.compare_all(pair for _, pair in wanted)
+            judged.append(Judged(claim, part, [Finding(each, pair, known.get(pair)) for each, pair in wanted]))
+    return judged
 
 
-def training_claims(main: Main) -> list[Claim]:
-    """Claims 6 and 7: switching losses, and α."""
-    switching, alpha = main.part("switching"), main.part("alpha")
-    near = {
-        task: [
-            loss
-            for loss in alpha.losses(task)
-            if (match := re.fullmatch(r"mix_a(\d*\.?\d+)", loss))
-            and 0 < abs(float(match[1]) - ALPHA) <= SMALL_CHANGE + 1e-9
+def overview(study: Study, judged: Sequence[Judged], title: str, *, legend: bool = True) -> Table:
+    """A row for each claim, its verdict for each task; notes explain the verdicts and name what was not run."""
+    body = []
+    for each in judged:
+        cells = [Cell(each.verdict(task), _counted(each.counts(task))) for task in study.tasks]
+        body.append((f"{each.claim.number}. {each.claim.words} {each.claim.source}", cells))
+    notes = [*(NOTES if legend else ()), *_tiled(judged), *_not_run(study, judged)]
+    return Table(title, list(map(task_title, study.tasks)), body, notes)
+
+
+def details(comparisons: Comparisons, judged: Judged) -> Table | None:
+    """Every comparison that decides a claim, and the verdicts by all other metrics of the paper; None without any."""
+    study = comparisons.study
+    measured = {finding.pair: finding.comparison for finding in judged.findings if finding.comparison}
+    deciding = list(dict.fromkeys(pair.place.metric for pair in measured))
+    others = [name for name in PAPER_METRICS if name not in deciding] if set(deciding) == set(DECIDING) else []
+    body = []
+    for pair in dict.fromkeys(pair.by("") for pair in measured):
+        found = [measured.get(pair.by(name)) for name in deciding]
+        cells = [Cell(each.verdict, str(each)) if each else Cell("–") for each in found]
+        if others:
+            beside = comparisons.compare_all(pair.by(name) for name in others)
+            cells.append(Cell(_by_verdict(beside.values())))
+        losses = " − ".join(column_title(study, loss, pair.place.task) for loss in pair[1:])
+        body.append((f"{task_title(pair.place.task)} on {set_title(study, pair.place.test_set)}: {losses}", cells))
+    if not body:
+        return None
+    columns = [metric(name).label for name in deciding] + (["other metrics"] if others else [])
+    basis = dict.fromkeys(comparison.basis for comparison in measured.values())
+    title = f"{judged.claim.number}. {judged.claim.words} ({part_title(judged.part).lower()})"
+    return Table(title, columns, body, [f"from {'; '.join(basis)}"])
+
+
+def better(first: str, *others: str, tasks: Iterable[str] = TASKS, metrics: Sequence[str] = DECIDING) -> list[Expected]:
+    """The first loss is better than each of the others, in every task and by every metric."""
+    return [Expected(task, name, first, other) for other in others for task in tasks for name in metrics]
+
+
+def _mix_first() -> list[Expected]:
+    losses = [(task, loss) for task, names in PAPER_LOSSES.items() for loss in names if loss != "mix"]
+    return [expected for task, loss in losses for expected in better("mix", loss, tasks=[task])]
+
+
+def _artefacts() -> list[Expected]:
+    named = {"demosaic": ("flat_residual", "l1", "mix"), "sr": ("grating", "l1", "mix"), "jpeg": ("block_step", "l1")}
+    return [Expected(task, name, loss, "l2") for task, (name, *losses) in named.items() for loss in losses]
+
+
+def _shifts() -> list[Expected]:
+    return better("l1", "ms_ssim", metrics=["luminance_shift", "colour_shift"])
+
+
+def _sigma(first: str, second: str, artefact: str) -> list[Expected]:
+    return better(first, second, tasks=NOISY, metrics=[artefact])
+
+
+def _switched() -> list[Expected]:
+    return better("l1_to_l2", "l2", metrics=["l2"]) + better("l2_to_l1", "l2", metrics=["l2"])
+
+
+def _both(other: str) -> list[Expected]:
+    return better("l1", other, tasks=NOISY) + better("mix", other, tasks=NOISY)
+
+
+def _small_changes(study: Study) -> list[Expected]:
+    """Every α within 0.1 of the paper's, L1 in the same unit, is equal to the paper's."""
+    expected = []
+    for task in study.tasks:
+        losses = {setting.key: setting.loss for setting in settings_of(study, task)}
+        near = [loss for (alpha, unit), loss in losses.items() if unit == PAPER[1] and _is_near(alpha)]
+        expected += [
+            Expected(task, name, loss, losses[PAPER], EQUAL) for loss in near for name in DECIDING if PAPER in losses
         ]
-        for task in PAPER_COLUMNS
-    }
-    low, high = ALPHA - SMALL_CHANGE, ALPHA + SMALL_CHANGE
-    return [
-        *_split(
-            "6",
-            "Training half with L1 and half with L2 ends lower on the test L2 than L2 throughout",
-            "[S]",
-            "a lower L2 than after L2 throughout",
-            {
-                "L1, then L2": switching.better("l1_to_l2", "l2", PAPER_COLUMNS, ["l2"]),
-                "L2, then L1": switching.better("l2_to_l1", "l2", PAPER_COLUMNS, ["l2"]),
-            },
-        ),
-        Claim(
-            "7",
-            "Small changes of α hardly matter",
-            "[S]",
-            f"α from {low:.2f} to {high:.2f}, L1 in 8-bit units: within 0.1 dB and 0.002 of SSIM of α = {ALPHA}",
-            tuple(
-                part for task, losses in near.items() for loss in losses for part in alpha.alike(loss, "mix", [task])
-            ),
-            tuple(f"mix_a<α> with α from {low:.2f} to {high:.2f} for {task}" for task in near if not near[task]),
-        ),
-    ]
+    return expected
 
 
-def raw_claims(scores: Scores) -> list[Claim]:
-    """Claim 10: on real raw photographs."""
-    return [
-        *_on_raw(
-            scores, "10", "The networks also work on real raw photographs", "[S][R]", (INPUT, "the degraded input")
-        ),
-        *_on_raw(
-            scores,
-            "Q6",
-            "On real raw photographs, the networks beat BM3D that is told how strong the noise is",
-            "question",
-            ("bm3d", "BM3D"),
-        ),
-    ]
+def _is_near(alpha: float) -> bool:
+    return 0 < abs(alpha - PAPER[0]) < SMALL_CHANGE + 1e-9
 
 
-def _on_raw(scores: Scores, number: str, words: str, source: str, other: tuple[str, str]) -> list[Claim]:
-    """L1 and Mix against another column, its name and title; a piece for each kind of noise, which is a test set."""
-    name, title = other
-    test = f"L1 and Mix better than {title} on every metric, on tiles of real raw photographs with a reference"
-    real = {at.test_set: at for at in scores.conditions() if at.task == "demosaic"}
-    if not real:
-        return [Claim(number, words, source, test, missing=("records of real raw photographs",))]
-    pieces = {
-        kind: tuple(
-            Better(Pair(replace(at, metric=metric), loss, name)) for loss in ("l1", "mix") for metric in TABLE_1
-        )
-        for kind, at in real.items()
-    }
-    return _split(number, words, source, test, pieces)
+def _paper(study: Study, other: Key, verdict: str = BETTER) -> list[Expected]:
+    """The paper's α, L1 in 8-bit levels, has this verdict beside another reading."""
+    expected = []
+    for task in study.tasks:
+        losses = {setting.key: setting.loss for setting in settings_of(study, task)}
+        if PAPER in losses and other in losses:
+            expected += [Expected(task, name, losses[PAPER], losses[other], verdict) for name in DECIDING]
+    return expected
 
 
-def _split(number: str, words: str, source: str, test: str, pieces: Mapping[str, tuple[Part, ...]]) -> list[Claim]:
-    """The claim as a whole, counted only, and its pieces by letter."""
-    whole = Claim(number, words, source, test, tuple(part for parts in pieces.values() for part in parts), summary=True)
-    return [
-        whole,
-        *(
-            Claim(f"{number}{letter}", words, source, test, parts, piece=piece)
-            for letter, (piece, parts) in zip(ascii_lowercase, pieces.items(), strict=False)
-        ),
-    ]
+def _counted(counts: Counter[str]) -> str:
+    """As in "(2 of 8, 3 against)"."""
+    run = counts.total() - counts[NOT_RUN]
+    against = f", {counts[REFUTED]} against" if counts[REFUTED] else ""
+    return f"({counts[SUPPORTED]} of {run}{against})" if run else ""
+
+
+def _tiled(judged: Sequence[Judged]) -> list[str]:
+    """One line about claims that tiles decide, or none."""
+    compared = [(each.claim.number, finding.comparison) for each in judged for finding in each.findings]
+    numbers = dict.fromkeys(number for number, comparison in compared if comparison and comparison.tiled)
+    return [f"{', '.join(numbers)}: from tiles of one photograph; others may differ"] if numbers else []
+
+
+def _not_run(study: Study, judged: Sequence[Judged]) -> list[str]:
+    """One line, or none."""
+    lacking: dict[str, None] = {}
+    for each in judged:
+        for _, (place, *losses), comparison in each.findings:
+            if comparison is None:
+                names = " and ".join(column_title(study, loss) for loss in losses)
+                lacking[f"{names} for {task_title(place.task)} ({each.claim.number})"] = None
+    return [f"not run: {'; '.join(lacking)}"] if lacking else []
+
+
+def _by_verdict(found: Iterable[Comparison]) -> str:
+    """Titles of metrics, as in "better: SSIM, FSIM; not known: GMSD"."""
+    titles: dict[str, list[str]] = {}
+    for comparison in found:
+        titles.setdefault(comparison.verdict, []).append(metric(comparison.place.metric).title)
+    verdicts = [name for name in (BETTER, EQUAL, WORSE, NOT_KNOWN) if name in titles]
+    return "; ".join(f"{name}: {', '.join(titles[name])}" for name in verdicts)

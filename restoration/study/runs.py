@@ -23,6 +23,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
@@ -239,7 +240,8 @@ def write_provenance(
     seen = budget.steps * budget.batch
     facts = {
         "study": {"study": run.study, "part": run.part, **study},
-        "commit": _commit(),
+        "finished": datetime.now().astimezone().isoformat(sep=" ", timespec="minutes"),
+        "commit": commit_of(Path(__file__).parents[2]),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
         "hardware": hardware(device),
         "processes": processes,
@@ -272,12 +274,22 @@ def _lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def _commit() -> str:
-    """The commit of the working tree, marked where it has changes; "unknown" outside a repository."""
-    command = ["git", "describe", "--always", "--abbrev=12", "--dirty", "--exclude=*"]
+def commit_of(root: Path) -> str:
+    """The commit of the repository at `root`, with "-dirty" after changes; "unknown" if `root` is no repository.
+
+    A repository around `root` is another project's. Code and configuration that git does not know are changes, too.
+    """
     try:
-        return subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        ).stdout.strip()
+        if Path(_git(root, "rev-parse", "--show-toplevel")).resolve() != root.resolve():
+            return "unknown"
+        lines = _git(root, "status", "--porcelain", "-z", "--untracked-files=all").split("\0")
+        changed = [line for line in lines if line and (not line.startswith("??") or line.endswith((".py", ".yaml")))]
+        return _git(root, "rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def _git(root: Path, *arguments: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.rstrip("\n")

@@ -1,4 +1,4 @@
-"""A finished run -> the weights that come with the package, and what half precision changes."""
+"""A finished run -> the weights that come with the package, in half precision."""
 
 import copy
 import json
@@ -24,11 +24,11 @@ LICENCE = "MIT, as the code; the photographs that trained it are not part of it 
 
 @dataclass(frozen=True)
 class Rounding:
-    """How a restored picture, saved with 8 bits, changes when the weights are rounded to half precision.
+    """The change of a restored picture, saved with 8 bits, by weights in half precision.
 
     Attributes:
         levels: the largest change of a value, of 255.
-        share: of the values, those that change.
+        share: of the values that change.
     """
 
     levels: int
@@ -39,21 +39,21 @@ class Rounding:
 
 
 def half_weights(run: Run, network: nn.Module, task: Task, folder: Path) -> dict[str, Tensor]:
-    """The weights that `ship` will write into `folder`, in half precision; writes nothing.
+    """The weights that `ship` writes into `folder`, in half precision; writes nothing.
 
     Raises:
-        UserError: it is not the paper's network, which is all that `shipped.load` builds, or of another degradation;
-            half precision cannot hold it; or the folder has the network of another study.
+        UserError: `pretrained.load` cannot build the network, or has another degradation for the task; half precision
+            cannot hold a weight; or the folder has the network of another study.
     """
     if type(network) is not RestorationCNN or network.residual:
-        raise UserError(f"{run.folder} does not hold the paper's network; only that one is shipped")
+        raise UserError(f"{run.folder} does not hold the paper's network; only this one is shipped")
     if run.task not in TASKS or repr(task) != repr(TASKS[run.task]):
         shipped = TASKS.get(run.task, "tasks of the paper")
         raise UserError(f"{run.folder} was trained for {task}; only networks for {shipped} are shipped")
     path = weights_file(folder, run.task, run.loss)
-    if path.exists() and (there := _study_of(path)) != (run.data, run.variant):
+    if path.exists() and (other := _study_of(path)) != (run.data, run.variant):
         raise UserError(
-            f"{path} is the network of another study, {', '.join(there)}; this one is of {run.data}, {run.variant}: "
+            f"{path} is the network of another study, {', '.join(other)}; this one is of {run.data}, {run.variant}: "
             "keep them apart (make publish ARGS=weights=FOLDER), or move that file away"
         )
     weights = {name: weight.detach().cpu().half().contiguous() for name, weight in network.state_dict().items()}
@@ -63,12 +63,12 @@ def half_weights(run: Run, network: nn.Module, task: Task, folder: Path) -> dict
 
 
 def ship(run: Run, network: nn.Module, task: Task, folder: Path, *, photo: Tensor) -> Rounding:
-    """Writes a run's network as <task>-<loss>.safetensors, float16, with its origin as the file's metadata.
+    """Writes a run's network as <task>-<loss>.safetensors, float16, with its origin as metadata of the file.
 
     Args:
-        network: the run's, trained; it stays as it is.
-        task: the degradation that it was trained on: the paper's, which is all that `shipped.TASKS` prepares.
-        folder: `shipped.FOLDER`, to give it to users of the package.
+        network: the trained network; it is not changed.
+        task: the degradation that it was trained on.
+        folder: `pretrained.FOLDER` for the users of the package.
         photo: (3, H, W) in [0, 1], on which the rounding is measured.
 
     Raises:
@@ -97,7 +97,7 @@ def ship(run: Run, network: nn.Module, task: Task, folder: Path, *, photo: Tenso
 
 
 def _study_of(path: Path) -> tuple[str, str]:
-    """Data and variant of the runs that a shipped network is one of."""
+    """Data and variant of a shipped network."""
     with safe_open(path, "pt") as file:
         origin = file.metadata() or {}
     return origin.get("data", "unknown"), origin.get("variant", "unknown")
@@ -113,7 +113,7 @@ def _rounding(network: nn.Module, weights: dict[str, Tensor], degraded: Tensor) 
 
 
 def _file(weights: dict[str, Tensor], origin: dict[str, str]) -> bytes:
-    """A safetensors file that is the same whenever it is made; the library itself shuffles the metadata."""
+    """A safetensors file of the same bytes in every run; the library shuffles the metadata."""
     content = save(weights, origin)
     end = 8 + int.from_bytes(content[:8], "little")
     header = {**json.loads(content[8:end]), "__metadata__": dict(sorted(origin.items()))}

@@ -1,137 +1,256 @@
-"""Is one loss better than another? Paired differences per image, their uncertainty and tests; `scores` makes them.
+"""Is one loss better than another? Paired differences with their intervals and verdicts.
 
-A difference is first − second, photograph by photograph and seed by seed, on the seeds that both have; what has no seed
-(the degraded input, bilinear, BM3D) meets every seed of the other. A photograph without a finite value (MS-SSIM of a
-small one, the PSNR of a perfect one) is left out and counted.
+A comparison is of two losses in one part of a study, on one task and test set, by one metric. Its difference is first −
+second: the mean over photographs and over the seeds that both losses have. A column without a training (the degraded
+input, a baseline) meets every seed of the other. A photograph without a finite value in either loss is left out and
+counted.
 
-Interval: 95 %, percentiles of the mean over resampled photographs, moved by what another choice of seeds would change.
-How far a seed moves a loss's mean is taken from all losses of its kind (`columns.kind_of`) that were trained several
-times for the same task, test set and metric, in whichever variant, as one variance for all of them: a few seeds of one
-loss say too little of it. Where no loss of its kind was, the kind that seeds move furthest stands in. Hence a loss that
-was trained once has an interval that knows of other seeds, too, if others were trained several times; else it is over
-photographs alone and says so. How often intervals hold the truth, and equal losses are called different:
-tests/test_statistics.py simulates it.
-Test: Wilcoxon's signed ranks, two-sided, on each photograph's mean over seeds. It asks whether these trained networks
-differ on photographs like these, so a loss is called better only where test and interval agree, in direction too: the
-mean of few large differences may be opposite to most photographs. Holm's correction counts all comparisons that are
-made together; it corrects the test. Of other seeds the interval alone knows, comparison by comparison.
+Interval: 95 %, over photographs and trainings (`intervals`). The few seeds of one loss say little about how far a
+training moves its mean, so one variance is pooled for each family of losses: from all losses of the family with
+several seeds for the same task, test set and metric, in any part of the study. A family without repeats takes the
+largest family variance. Without any repeats the interval is over photographs only. Variances of two families add as
+Welch and Satterthwaite have it.
+
+Verdict on the first loss, with the margin m of the metric (0.1 dB, or the same share of an error; see `names`):
+    equal      the interval lies within ± m
+    better     the interval lies beyond 0 on the better side, and not within ± m
+    worse      the interval lies beyond 0 on the worse side, and not within ± m
+    not known  anything else, and whatever is measured on fewer than six photographs
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, cast
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
-from restoration.study.columns import title_of
-from restoration.study.scales import scale_of
+from restoration.names import UNTRAINED, metric, ordered_columns
+from restoration.study.intervals import mean_intervals
+from restoration.study.records import Study
+from restoration.study.values import Place, Values, values_by_column
 
-LEVEL = 0.05  # of the tests
-
-
-@dataclass(frozen=True, order=True)
-class Condition:
-    """What stays the same while losses are compared."""
-
-    data: str
-    variant: str
-    task: str
-    test_set: str
-    metric: str
+BETTER, EQUAL, WORSE, NOT_KNOWN = "better", "equal", "worse", "not known"
+FEWEST = 6  # photographs
+FAMILY, LARGEST, NO_REPEATS = "family", "largest family", "no repeats"  # sources of a seed variance
 
 
-@dataclass(frozen=True)
-class Difference:
-    """Mean of first − second in the metric's own unit, with its interval and p before and after Holm's correction.
+class Pair(NamedTuple):
+    """Two losses at one place."""
 
-    Attributes:
-        images: photographs that count; with none, value, interval and p are not numbers.
-        rank_biserial: how one-sided Wilcoxon's signed ranks are, from −1, all below 0, to 1 (Kerby 2014).
-        seeds: trainings that count; 0: neither side is trained.
-        freedom: degrees of freedom with which it is known what another seed changes; 0: it is not known.
-        left_out: photographs without a finite value.
-    """
-
-    at: Condition
+    place: Place
     first: str
     second: str
-    value: float
+
+    def by(self, name: str) -> "Pair":
+        """The same pair by another metric."""
+        return self._replace(place=self.place._replace(metric=name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two losses at one place; numbers in the metric's own unit.
+
+    Attributes:
+        difference: first − second; not a number if no photograph counts.
+        low, high: 95 % interval; not numbers with fewer than six photographs.
+        margin: the largest difference that counts as equal.
+        verdict: on the first loss.
+        images: photographs that count, or tiles where `tiled`.
+        left_out: photographs without a finite value.
+        seeds: trainings that count; 0: neither loss is trained.
+        seed_variance: FAMILY, LARGEST or NO_REPEATS (the interval is over photographs only); empty without a training.
+        tiled: all are tiles of one raw photograph; other photographs may differ.
+    """
+
+    place: Place
+    first: str
+    second: str
+    difference: float
     low: float
     high: float
-    p: float
-    rank_biserial: float
+    margin: float
+    verdict: str
     images: int
-    seeds: int
-    freedom: float
     left_out: int
-    p_holm: float = np.nan
-
-    @property
-    def better(self) -> str | None:
-        """The better loss where both interval and corrected test are sure of the same one, else None."""
-        agree = self.low > 0 < self.rank_biserial or self.high < 0 > self.rank_biserial
-        if not (self.p_holm < LEVEL and agree):
-            return None
-        return self.first if (self.low > 0) == scale_of(self.at.metric).higher_is_better else self.second
-
-    @property
-    def of_these_trainings(self) -> bool:
-        """Whether another seed may change it, and nothing is known of how much."""
-        return self.seeds > 0 and not self.freedom
+    seeds: int
+    seed_variance: str
+    tiled: bool = False
 
     def __str__(self) -> str:
-        """As in "Mix − L1 = +0.18 dB [0.12, 0.25]"."""
-        names = f"{title_of(self.first)} − {title_of(self.second)}"
-        scale = scale_of(self.at.metric)
-        if not self.images:
-            return f"{names}: no image has a finite {scale.unit}"
-        low, high = scale.shown(self.low), scale.shown(self.high)
-        return f"{names} = {scale.shown(self.value, sign='+')} {scale.unit} [{low}, {high}]"
+        """As in "+0.18 dB [0.12, 0.25]"."""
+        parts = [self.shown, metric(self.place.metric).unit, self.interval] if self.images else ["–"]
+        return " ".join(filter(None, parts))
 
-    def shown_p(self) -> str:
-        """P after Holm's correction, in words; empty where there is none."""
-        if np.isnan(self.p_holm):
-            return ""
-        return "p < 0.001 after Holm" if self.p_holm < 0.001 else f"p = {self.p_holm:.3f} after Holm"
+    @property
+    def shown(self) -> str:
+        """The difference, as in "+0.18"."""
+        return metric(self.place.metric).shown_difference(self.difference, sign=True)
 
-    def basis(self, unit: str = "image") -> str:
-        """How many images (or units of that name) and seeds count, and what does not."""
-        seeds = _counted(self.seeds, "seed") if self.seeds else "no training"
-        seeds += f" (interval over {unit}s only)" if self.of_these_trainings else ""
-        left_out = [f"{_counted(self.left_out, unit)} left out"] if self.left_out else []
-        return ", ".join([_counted(self.images, unit), seeds, *left_out])
+    @property
+    def interval(self) -> str:
+        """As in "[0.12, 0.25]"; empty without one."""
+        shown = metric(self.place.metric).shown_difference
+        return "" if math.isnan(self.low) else f"[{shown(self.low)}, {shown(self.high)}]"
 
-
-def signed_ranks(values: np.ndarray) -> tuple[float, float]:
-    """Wilcoxon's two-sided p of (images,) and their rank-biserial correlation; 1 and 0 where all are zero.
-
-    What the ninth digit tells apart counts as equal.
-    """
-    largest = np.abs(values).max(initial=0)
-    if not largest:
-        return 1.0, 0.0
-    rounded = np.round(values / largest, 9)
-    signed = rounded[rounded != 0]
-    ranks = stats.rankdata(np.abs(signed))
-    return float(cast(Any, stats.wilcoxon(rounded)).pvalue), float((np.sign(signed) * ranks).sum() / ranks.sum())
+    @property
+    def basis(self) -> str:
+        """As in "40 photographs (1 left out), 3 seeds"."""
+        unit = "tiles of one photograph" if self.tiled else "photographs"
+        left_out = f" ({self.left_out} left out)" if self.left_out else ""
+        seeds = f"{self.seeds} seed{'' if self.seeds == 1 else 's'}" if self.seeds else "no training"
+        sources = {LARGEST: ", seed variance of another family", NO_REPEATS: ", seed variance not known"}
+        return f"{self.images} {unit}{left_out}, {seeds}{sources.get(self.seed_variance, '')}"
 
 
-def holm(p_values: Sequence[float]) -> np.ndarray:
-    """Holm's adjusted p values; what is not a number stays so and does not count."""
-    p = np.asarray(p_values, dtype=float)
-    order = np.argsort(p, kind="stable")[: np.count_nonzero(~np.isnan(p))]
-    adjusted = np.full_like(p, np.nan)
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1)
-    return adjusted
+class Spread(NamedTuple):
+    """Variance of a mean over photographs from training to training, and the degrees of freedom of this variance."""
+
+    variance: float
+    freedom: float
 
 
-def corrected(differences: Sequence[Difference]) -> list[Difference]:
-    """The same differences with Holm's correction over all of them; a − b and b − a are one test."""
-    tests = {(each.at, frozenset((each.first, each.second))): each.p for each in differences}
-    adjusted = dict(zip(tests, holm(list(tests.values())).tolist(), strict=True))
-    return [replace(each, p_holm=adjusted[each.at, frozenset((each.first, each.second))]) for each in differences]
+class Comparisons:
+    """The scores of a study by column, and all comparisons of two columns, computed on demand and kept."""
+
+    def __init__(self, study: Study):
+        self.study = study
+        self._values = values_by_column(study)
+        self._columns: dict[Place, list[str]] = {}
+        for place, column in self._values:
+            self._columns.setdefault(place, []).append(column)
+        trained = study.runs[["part", "task", "loss"]].itertuples(index=False, name=None)
+        self._families = dict(zip(trained, study.runs["family"], strict=True))
+        self._spreads = self._pooled_spreads()
+        self._known: dict[Pair, Comparison] = {}
+
+    def columns(self, place: Place) -> list[str]:
+        """The columns that are scored at a place, ordered: the degraded input, baselines, losses."""
+        untrained = self._columns.get(place._replace(part=""), [])
+        return ordered_columns([*untrained, *self._columns.get(place, [])])
+
+    def values(self, place: Place, column: str) -> Values | None:
+        """The scores of one column; None if it is not scored."""
+        return self._values.get((place._replace(part="") if column in UNTRAINED else place, column))
+
+    def compare(self, place: Place, first: str, second: str) -> Comparison | None:
+        """One comparison; None if a loss is not scored there, or the two have no common seed."""
+        pair = Pair(place, first, second)
+        return self.compare_all([pair]).get(pair)
+
+    def compare_all(self, pairs: Iterable[Pair]) -> dict[Pair, Comparison]:
+        """Many comparisons at once, which is faster; pairs that cannot be compared are left out."""
+        wanted = list(dict.fromkeys(pairs))
+        prepared = [paired for pair in wanted if pair not in self._known and (paired := self._paired(pair))]
+        for images in {len(paired.differences) for paired in prepared}:
+            group = [paired for paired in prepared if len(paired.differences) == images]
+            low = high = np.full(len(group), np.nan)
+            if images >= FEWEST:
+                differences = np.stack([paired.differences for paired in group])
+                errors = np.array([math.sqrt(paired.spread.variance) for paired in group])
+                low, high = mean_intervals(differences, errors, np.array([paired.spread.freedom for paired in group]))
+            for paired, *bounds in zip(group, low.tolist(), high.tolist(), strict=True):
+                self._known[paired.pair] = _judged(paired, *bounds)
+        return {pair: self._known[pair] for pair in wanted if pair in self._known}
+
+    def _paired(self, pair: Pair) -> "_Paired | None":
+        """The differences of a pair, photograph by photograph."""
+        place, first, second = pair
+        one, other = self.values(place, first), self.values(place, second)
+        if one is None or other is None:
+            return None
+        trained = [loss for loss in (first, second) if loss not in UNTRAINED]
+        if len(trained) == 2:
+            seeds = np.intersect1d(one.seeds, other.seeds)
+            if not len(seeds):
+                return None
+            one, other = (each._replace(values=each.values[:, np.isin(each.seeds, seeds)]) for each in (one, other))
+        count = max(one.values.shape[1], other.values.shape[1])
+        finite = one.finite & other.finite
+        spread, source = self._spread(place, trained, count)
+        return _Paired(
+            pair=pair,
+            differences=(one.values - other.values)[finite].mean(axis=1),
+            reference=other.values[finite],
+            left_out=int((~finite).sum()),
+            seeds=count if trained else 0,
+            spread=spread,
+            seed_variance=source,
+            tiled=one.tiled,
+        )
+
+    def _spread(self, place: Place, losses: Sequence[str], seeds: int) -> tuple[Spread, str]:
+        """How far another choice of so many trainings of each loss moves their difference, and the source of this."""
+        known = self._spreads.get(place[1:], {})
+        if not losses or not known:
+            return Spread(0.0, 1.0), NO_REPEATS if losses else ""
+        families = [self._family(place, loss) for loss in losses]
+        variances: dict[Spread, float] = {}  # losses of one family share the degrees of freedom
+        for spread in (known.get(family, max(known.values())) for family in families):
+            variances[spread] = variances.get(spread, 0.0) + spread.variance / seeds
+        total = sum(variances.values())
+        parts = sum(variance**2 / spread.freedom for spread, variance in variances.items())
+        return Spread(total, total**2 / parts if parts else 1.0), FAMILY if known.keys() >= {*families} else LARGEST
+
+    def _family(self, place: Place, loss: str) -> str:
+        """Raw files are restored by the networks of the main part."""
+        part = "main" if place.part == "raw" else place.part
+        return self._families.get((part, place.task, loss), loss)
+
+    def _pooled_spreads(self) -> dict[tuple[str, ...], dict[str, Spread]]:
+        """The spread of each family, by task, test set and metric."""
+        means: dict[tuple[str, ...], dict[str, list[np.ndarray]]] = {}
+        for (place, loss), column in self._values.items():
+            if len(column.seeds) > 1 and column.finite.any():
+                families = means.setdefault(place[1:], {})
+                families.setdefault(self._family(place, loss), []).append(column.values[column.finite].mean(axis=0))
+        return {key: {family: _pooled(losses) for family, losses in own.items()} for key, own in means.items()}
 
 
-def _counted(count: int, unit: str) -> str:
-    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+class _Paired(NamedTuple):
+    """The differences of a pair, (photographs,), and what its verdict needs."""
+
+    pair: Pair
+    differences: np.ndarray
+    reference: np.ndarray
+    left_out: int
+    seeds: int
+    spread: Spread
+    seed_variance: str
+    tiled: bool
+
+
+def verdict(low: float, high: float, margin: float, *, higher_is_better: bool) -> str:
+    """The verdict on the first loss, from the interval of first − second; without an interval it is not known."""
+    if -margin <= low and high <= margin:
+        return EQUAL
+    if low > 0 or high < 0:
+        return BETTER if (low > 0) == higher_is_better else WORSE
+    return NOT_KNOWN
+
+
+def _judged(paired: _Paired, low: float, high: float) -> Comparison:
+    place, first, second = paired.pair
+    facts, images = metric(place.metric), len(paired.differences)
+    margin = facts.margin_at(float(paired.reference.mean())) if images else math.nan
+    return Comparison(
+        place=place,
+        first=first,
+        second=second,
+        difference=float(paired.differences.mean()) if images else math.nan,
+        low=low,
+        high=high,
+        margin=margin,
+        verdict=verdict(low, high, margin, higher_is_better=facts.higher_is_better),
+        images=images,
+        left_out=paired.left_out,
+        seeds=paired.seeds,
+        seed_variance=paired.seed_variance,
+        tiled=paired.tiled,
+    )
+
+
+def _pooled(means: Sequence[np.ndarray]) -> Spread:
+    """Of several losses' means over photographs, (seeds,) each."""
+    freedom = sum(len(each) - 1 for each in means)
+    return Spread(sum(float(np.sum((each - each.mean()) ** 2)) for each in means) / freedom, freedom)

@@ -1,236 +1,183 @@
-"""The paper's tables from per-image records: a column for the degraded input and every loss, a row for every metric."""
+"""The tables of a study: a column for the degraded input, each baseline and each loss, a row for each metric.
 
-import csv
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from io import StringIO
-from pathlib import Path
-from typing import Any
+`rows` says which photographs count and what is highlighted.
+"""
 
-import numpy as np
+import math
+from collections.abc import Iterable, Sequence
+
 import pandas as pd
 
-from restoration.errors import UserError
-from restoration.files import write_text
-from restoration.names import INPUT, METRICS, METRICS_NOTE, QUICK
-from restoration.study.columns import BASELINES, UNTRAINED, in_order, title_of
-from restoration.study.rendering import Cell, Table, latex, markdown
-from restoration.study.runs import Run, read_baselines, read_provenance, read_scores, read_scoring
-from restoration.study.scales import scale_of
-from restoration.study.statistics import Difference
-from restoration.training.patches import PATCH
+from restoration.names import (
+    ARTEFACTS,
+    BASELINES,
+    INPUT,
+    METRICS,
+    METRICS_NOTE,
+    UNTRAINED,
+    input_title,
+    is_measured,
+    metric,
+    ordered_columns,
+    part_title,
+    task_title,
+)
+from restoration.study.records import Study
+from restoration.study.rendering import Cell, Table
+from restoration.study.rows import HIGHLIGHT, rows
+from restoration.study.statistics import Comparisons, Pair
+from restoration.study.values import Place
 
-QUOTED = ("psnr", "ssim", "ms_ssim")
-
-
-@dataclass(frozen=True)
-class ResultTable:
-    """One task on one test set.
-
-    Attributes:
-        folder: of its files: data set and variant.
-        title: what the table shows.
-        header: the lines that every rendering carries: data, budget, seeds, protocol, hardware.
-        columns: titles, the degraded input first.
-        metrics: names, a row each.
-        means: (metrics, columns) over images and seeds; not a number where a metric is not defined.
-        spreads: (metrics, columns) standard deviation over seeds of the mean over images; not a number for one seed.
-    """
-
-    folder: str
-    task: str
-    test_set: str
-    title: str
-    header: tuple[str, ...]
-    columns: tuple[str, ...]
-    metrics: tuple[str, ...]
-    means: np.ndarray
-    spreads: np.ndarray
-
-    @property
-    def name(self) -> str:
-        """Of its files, without suffix."""
-        return f"{self.folder}/{self.task}-{self.test_set}"
-
-    def csv(self) -> str:
-        """Unrounded means, the header as comments above them."""
-        text = StringIO()
-        text.writelines(f"# {line}\n" for line in (self.title, *self.header))
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(["metric", *self.columns])
-        for name, means in zip(self.metrics, self.means, strict=True):
-            rows.writerow([name, *(f"{mean:.8g}" for mean in means)])
-        return text.getvalue()
+COMPARED = ("difference", "low", "high", "margin", "verdict", "seeds", "seed_variance")  # of a comparison
+HEADLINE = ("psnr", "ssim", "ms_ssim")
+PUBLISHED = (
+    "in brackets the paper's figures: recalled, unverified; measured on other photographs, perhaps under another "
+    "protocol: compare orders, not values"
+)
 
 
-def table_of(result: ResultTable, differences: Iterable[Difference] = ()) -> Table:
-    """The table as it is shown; beside losses their spread over seeds, or else their difference to one other loss.
+def main_table(
+    comparisons: Comparisons, part: str, task: str, test_set: str, *, against: str | None = None
+) -> Table | None:
+    """All metrics of a task on a test set; None if the part has no training for it.
 
     Args:
-        differences: of the same task and test set, all to the same loss.
+        against: the loss to which the difference of each other loss is shown, below its value.
     """
-    trained = [each for each in differences if each.images and each.first not in UNTRAINED]
-    beside = {(each.at.metric, title_of(each.first)): each for each in trained}
-    rows = []
-    for name, means, spreads in zip(result.metrics, result.means, result.spreads, strict=True):
-        cells = []
-        for column, cell in zip(result.columns, _cells(name, means, spreads), strict=True):
-            found = beside.get((name, column))
-            cells.append(replace(cell, interval=_around(found)) if found and not cell.interval else cell)
-        rows.append((METRICS[name].label, cells))
-    shown = [cell.interval for _, cells in rows for cell in cells]
-    notes = ["±: standard deviation over seeds"] if any(text.startswith("±") for text in shown) else []
-    if any("[" in text for text in shown):
-        (to,) = {title_of(each.second) for each in beside.values()}
-        notes.append(f"below each value: its difference to {to}, paired, with the 95 % interval")
-    return Table(result.title, result.columns, rows, (*notes, *result.header))
+    title = f"{_titled(comparisons.study, part, task, test_set)}: means over photographs"
+    return _table(comparisons, title, [Place(part, task, test_set, name) for name in METRICS], against)
 
 
-def _around(difference: Difference) -> str:
-    scale = scale_of(difference.at.metric)
-    low, high = scale.shown(difference.low), scale.shown(difference.high)
-    return f"{scale.shown(difference.value, sign='+')}\n[{low}, {high}]"
+def artefact_table(comparisons: Comparisons, part: str, task: str, test_set: str) -> Table | None:
+    """The artefacts that a task can leave, in 8-bit levels; None if none is measured."""
+    title = f"{_titled(comparisons.study, part, task, test_set)}: artefacts, less is better"
+    places = [Place(part, task, test_set, name) for name in ARTEFACTS if is_measured(name, task)]
+    return _table(comparisons, title, places, None)
 
 
-def headline(results: Sequence[ResultTable]) -> list[Table]:
-    """A table for each test set: of every task the metrics that people quote, degraded input, BM3D and losses."""
-    tables = []
-    for test_set in dict.fromkeys(result.test_set for result in results):
-        its = [result for result in results if result.test_set == test_set]
-        rows, titles = [], dict.fromkeys([title_of(INPUT), title_of("bm3d")])
-        for result in its:
-            columns = np.array([title_of(INPUT), *result.columns[1:]])
-            shown = ~np.isin(columns, [title for name, title in BASELINES.items() if name != "bm3d"])
-            titles |= dict.fromkeys(columns[shown].tolist())
-            for name, means, spreads in zip(result.metrics, result.means, result.spreads, strict=True):
-                if name in QUOTED:
-                    cells = _cells(name, means[shown], spreads[shown])
-                    rows.append(
-                        (f"{result.task}: {METRICS[name].label}", dict(zip(columns[shown], cells, strict=True)))
-                    )
-        titles = [title for title in titles if any(title in cells for _, cells in rows)]
-        body = [(name, [cells.get(title, Cell("–")) for title in titles]) for name, cells in rows]
-        tasks = {note: [each.task for each in its if note in each.header] for each in its for note in each.header}
-        notes = [note if len(of) == len(its) else f"{', '.join(of)}: {note}" for note, of in tasks.items()]
-        tables.append(Table(f"On {test_set}", titles, body, notes))
-    return tables
-
-
-def _cells(name: str, means: np.ndarray, spreads: np.ndarray) -> list[Cell]:
-    """Of a metric, the best of those that are known highlighted."""
-    metric = METRICS[name]
-    known = means[~np.isnan(means)]
-    best = metric.shown((np.max if metric.higher_is_better else np.min)(known)) if len(known) else None
-    cells = []
-    for mean, spread in zip(means, spreads, strict=True):
-        text = metric.shown(mean)
-        cells.append(
-            Cell(text.replace("nan", "–"), "" if np.isnan(spread) else f"± {metric.shown(spread)}", text == best)
-        )
-    return cells
-
-
-def build_tables(runs: Sequence[Run], *, input_titles: dict[str, str]) -> list[ResultTable]:
-    """A table for every data set, variant, task and test set of complete runs.
-
-    Args:
-        input_titles: the column title of the degraded input, by task.
-    """
-    groups: dict[tuple[str, str, str], list[Run]] = {}
-    for run in runs:
-        groups.setdefault((run.data, run.variant, run.task), []).append(run)
-    for its_runs in groups.values():
-        _check_alike(its_runs)
-    tables = []
-    for (_, _, task), its_runs in groups.items():
-        scores = read_scores(its_runs)
-        scores = pd.concat([scores, *read_baselines(its_runs[0], scores)], ignore_index=True)
-        tables += [
-            _table(name, its_scores, its_runs, input_titles[task]) for name, its_scores in scores.groupby("test_set")
+def headline(comparisons: Comparisons, part: str = "main") -> list[Table]:
+    """A table for each test set: the metrics that people quote, of every task."""
+    study, tables = comparisons.study, []
+    for test_set in photograph_sets(study):
+        places = [Place(part, task, test_set, name) for task in study.tasks for name in HEADLINE]
+        shown = [column for column in _columns(comparisons, places) if column not in BASELINES or column == "bm3d"]
+        body = [
+            (f"{task_title(row.place.task)}: {row.title}", [row.cell(column) for column in shown])
+            for row in rows(comparisons, places, shown)
         ]
+        if body:
+            titles = [column_title(study, column) for column in shown]
+            tables.append(Table(set_title(study, test_set), titles, body, [HIGHLIGHT, *provenance(study, part)]))
     return tables
 
 
-def write_tables(tables: Sequence[ResultTable], folder: Path) -> None:
-    """Writes every table below `folder` as Markdown, CSV and LaTeX."""
-    for table in tables:
-        shown = table_of(table)
-        for suffix, text in (("md", markdown(shown)), ("csv", table.csv()), ("tex", latex(shown))):
-            write_text(folder / f"{table.name}.{suffix}", text)
+def published_tables(comparisons: Comparisons, published: pd.DataFrame) -> list[Table]:
+    """A table for each task and test set: our means and, in brackets, the figures of the paper.
 
-
-def _check_alike(runs: Sequence[Run]) -> None:
-    """Refuses to put numbers side by side that were measured in different ways."""
-    first = read_scoring(runs[0])
-    for run in runs[1:]:
-        other = read_scoring(run)
-        keys = (first.keys() | other.keys()) - {"metrics"}  # of which some may lack: a table shows a dash
-        different = [key for key in keys if first.get(key) != other.get(key)]
-        if different:
-            raise UserError(
-                f"{runs[0].folder} and {run.folder} cannot stand in one table: they differ in {', '.join(different)}:\n"
-                + "\n".join(f"  {key}: {first.get(key)} and {other.get(key)}" for key in different)
-                + "\nScore them alike (make eval), or train other settings under a name of their own: variant=NAME."
-            )
-
-
-def _table(test_set: Any, scores: pd.DataFrame, runs: Sequence[Run], input_title: str) -> ResultTable:
-    """The table of one task on one test set."""
-    first = runs[0]
-    baselines = [name for name in BASELINES if name in set(scores["loss"])]
-    metrics = [name for name in METRICS if name in set(scores["metric"])]
-    losses = in_order({run.loss for run in runs})
-    means, spreads = averaged(scores, metrics, [INPUT, *baselines, *losses])
-    photographs = scores["image"].nunique()
-    defined = scores.dropna(subset="value").groupby("metric")["image"].nunique()
-    partly = [
-        f"{METRICS[name].label} over the {defined.get(name, 0)} of {photographs} photographs on which it is defined"
-        for name in metrics
-        if defined.get(name, 0) < photographs
-    ]
-    notes = [] if set(metrics) <= set(QUICK) else [METRICS_NOTE]
-    return ResultTable(
-        folder=f"{first.data}/{first.variant}",
-        task=first.task,
-        test_set=str(test_set),
-        title=f"{first.task} on {test_set}: mean over {photographs} photographs",
-        header=(*partly, *_header(runs), *notes),
-        columns=(input_title, *map(title_of, [*baselines, *losses])),
-        metrics=tuple(metrics),
-        means=means,
-        spreads=spreads,
-    )
-
-
-def averaged(scores: pd.DataFrame, metrics: Sequence[str], columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Means over images and seeds, and standard deviations over seeds of the mean over images, (metrics, columns).
-
-    What is not scored, and the spread of what has no seed or one, is not a number.
+    Args:
+        published: columns task, loss (or "input", or a baseline), metric, value in shown units; recalled, unverified.
     """
-    rows = pd.MultiIndex.from_product([metrics, columns])
-    per_seed = scores.groupby(["metric", "loss", "seed"])["value"].mean().unstack("seed").reindex(rows)
-    shape = (len(metrics), len(columns))
-    spreads = per_seed.std(axis=1).to_numpy(copy=True).reshape(shape)
-    spreads[:, [column in UNTRAINED for column in columns]] = np.nan
-    return per_seed.mean(axis=1).to_numpy().reshape(shape), spreads
+    study, tables = comparisons.study, []
+    stated = published.set_index(["task", "metric", "loss"])["value"].to_dict()
+    for task in published["task"].unique():
+        columns = ordered_columns(published.loc[published["task"] == task, "loss"])
+        for test_set in photograph_sets(study):
+            places = [Place("main", task, test_set, name) for name in published["metric"].unique()]
+            body = []
+            for row in rows(comparisons, places, columns):
+                facts = metric(row.place.metric)
+                theirs = [
+                    stated.get((task, row.place.metric, column), math.nan) / facts.shown_times for column in columns
+                ]
+                ours = [row.cell(column).text for column in columns]
+                cells = [Cell(text, f"({facts.shown(value)})") for text, value in zip(ours, theirs, strict=True)]
+                body.append((row.title, cells))
+            if body:
+                title = f"{_titled(study, 'main', task, test_set)}: ours (the paper's)"
+                tables.append(Table(title, [column_title(study, name, task) for name in columns], body, [PUBLISHED]))
+    return tables
 
 
-def _header(runs: Sequence[Run]) -> tuple[str, ...]:
-    facts = [read_provenance(run) for run in runs]
+def summary(comparisons: Comparisons, *, against: str = "l2") -> pd.DataFrame:
+    """A row for each column at each place: its mean, and its comparison with one loss."""
+    study, lines = comparisons.study, []
+    for part in study.parts:
+        for task in study.tasks:
+            measured = [name for name in (*METRICS, *ARTEFACTS) if is_measured(name, task)]
+            places = [Place(part, task, test_set, name) for test_set in study.test_sets for name in measured]
+            found = rows(comparisons, places, _columns(comparisons, places))
+            pairs = [Pair(row.place, column, against) for row in found for column in row.means if column != against]
+            compared = comparisons.compare_all(pairs)
+            for row in found:
+                for column, mean in row.means.items():
+                    line = {**row.place._asdict(), "loss": column, "mean": mean}
+                    line["deviation"] = row.deviations.get(column, math.nan)
+                    line |= {"near_best": column in row.near_best, "images": row.images, "left_out": row.left_out}
+                    if comparison := compared.get(Pair(row.place, column, against)):
+                        line |= {"against": against, **{name: getattr(comparison, name) for name in COMPARED}}
+                    lines.append(line)
+    return pd.DataFrame(lines)
 
-    def listed(value: Callable[[dict[str, Any]], object]) -> str:
-        return ", ".join(dict.fromkeys(str(value(fact)) for fact in facts))
 
-    photographs = listed(lambda fact: fact["photographs"]["train"])
-    digest = listed(lambda fact: fact["training_photographs_hash"][:12])
-    patches = listed(lambda fact: f"{fact['patches_seen']:,}")
-    batch, precision = listed(lambda fact: fact["batch"]), listed(lambda fact: fact["precision"])
-    hardware, commit = listed(lambda fact: fact["hardware"]), listed(lambda fact: fact["commit"])
-    seeds = ", ".join(str(seed) for seed in sorted({run.seed for run in runs}))
-    return (
-        f"data: trained on {runs[0].data}, {photographs} photographs (hash {digest})",
-        f"budget {runs[0].variant}: {patches} patches of {PATCH}x{PATCH} seen, batch {batch}, {precision}; "
-        f"seeds {seeds}",
-        f"protocol: {read_scoring(runs[0])['protocol']}",
-        f"hardware: {hardware}; commit {commit}",
-    )
+def provenance(study: Study, part: str, task: str | None = None) -> list[str]:
+    """What the trainings of a part were made with, and how they were scored."""
+    runs = study.runs[study.runs["part"] == ("main" if part == "raw" else part)]
+    runs = runs if task is None else runs[runs["task"] == task]
+
+    def listed(values: Iterable[object]) -> str:
+        return ", ".join(dict.fromkeys(map(str, values)))
+
+    return [
+        f"trained on {study.data}: {listed(runs['photographs'])} photographs "
+        f"(hash {listed(runs['photographs_hash'].str[:12])})",
+        f"{listed(f'{count:,}' for count in sorted(runs['patches']))} patches, batch {listed(runs['batch'])}, "
+        f"{listed(runs['precision'])}, seeds {listed(sorted(runs['seed']))}",
+        f"scored: {listed(runs['protocol'])}; {METRICS_NOTE}",
+        f"hardware: {listed(runs['hardware'])}; commit {listed(runs['commit'])}",
+        *(study.notes if part == "raw" else []),
+    ]
+
+
+def column_title(study: Study, column: str, task: str | None = None) -> str:
+    """The title of a column; that of the degraded input depends on the task."""
+    if column == INPUT:
+        return input_title(task) if task else "Input"
+    return BASELINES.get(column) or study.title(column)
+
+
+def set_title(study: Study, test_set: str) -> str:
+    return str(study.test_sets[test_set]["title"])
+
+
+def photograph_sets(study: Study) -> list[str]:
+    """The test sets but those of real raw files."""
+    return [name for name, facts in study.test_sets.items() if "noise" not in facts]
+
+
+def _table(comparisons: Comparisons, title: str, places: Sequence[Place], against: str | None) -> Table | None:
+    """The table of one part, task and test set."""
+    study, columns, body = comparisons.study, _columns(comparisons, places), []
+    for row in rows(comparisons, places, columns):
+        others = [column for column in columns if column not in (against, *UNTRAINED)] if against else []
+        beside = {column: comparisons.compare(row.place, column, against) for column in others if against}
+        body.append((row.title, [row.cell(column, beside.get(column)) for column in columns]))
+    if not body:
+        return None
+    part, task, *_ = places[0]
+    smaller = " ".join(cell.interval for _, cells in body for cell in cells)
+    notes = [HIGHLIGHT]
+    notes += ["±: standard deviation over seeds"] if "±" in smaller else []
+    notes += [f"below a value: its difference to {column_title(study, against)}"] if against and "[" in smaller else []
+    titles = [column_title(study, column, task) for column in columns]
+    return Table(title, titles, body, [*notes, *provenance(study, part, task)])
+
+
+def _columns(comparisons: Comparisons, places: Iterable[Place]) -> list[str]:
+    """The columns of a table; none if nothing is trained there."""
+    scored = {column for place in places for column in comparisons.columns(place)}
+    return ordered_columns(scored) if scored - {*UNTRAINED} else []
+
+
+def _titled(study: Study, part: str, task: str, test_set: str) -> str:
+    before = "" if part == "main" else f"{part_title(part)}: "
+    return f"{before}{task_title(task)} on {set_title(study, test_set)}"

@@ -14,6 +14,7 @@ from torch import nn
 from restoration.errors import UserError
 from restoration.files import replacing
 from restoration.training.distributed import World
+from restoration.training.identity import differences
 from restoration.training.patches import PatchSampler
 
 
@@ -130,26 +131,19 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
             f"{path} is damaged, or was written by another version of this program; "
             "move its folder away to train from the start"
         ) from error
-    differing = differences(saved, identity)
-    if differing:
+    if lines := [_difference(*row) for row in differences(saved, identity)]:
         raise UserError(
-            f"{path} belongs to a training with another configuration:\n"
-            + "\n".join(f"  {key}: {old} there, {new} asked for" for key, old, new in differing)
-            + "\nGive this training its own name with variant=NAME, or move the old folder away."
+            f"{path.parent} holds another training:\n" + "\n".join(lines) + "\n"
+            "Give this training its own name with variant=NAME, or move that folder away."
         )
     return state
 
 
-def differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
-    """Where two nested dictionaries differ: dotted key, and both values."""
-    rows = []
-    for key in sorted(one.keys() | other.keys()):
-        first, second = one.get(key, "nothing"), other.get(key, "nothing")
-        if isinstance(first, dict) and isinstance(second, dict):
-            rows += differences(first, second, f"{prefix}{key}.")
-        elif first != second:
-            rows.append((prefix + key, first, second))
-    return rows
+def _difference(key: str, saved: object, asked: object) -> str:
+    kind, _, name = key.partition(".")
+    if kind == "photographs":
+        return "  the training photographs are others"
+    return f"  the code of {name} has changed" if kind == "code" else f"  {key}: {saved} there, {asked} asked for"
 
 
 def save_weights(path: Path, model: nn.Module) -> None:

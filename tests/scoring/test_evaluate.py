@@ -3,20 +3,16 @@
 import math
 
 import numpy as np
-import pandas
 import pytest
 import torch
 
-from restoration.datasets.photos import PackedSet
 from restoration.names import INPUT, QUICK
 from restoration.networks.cnn import RestorationCNN
 from restoration.networks.inference import restore_image
 from restoration.scoring.evaluate import Validation, degraded_photo, evaluate
 from restoration.scoring.protocol import Protocol
 from restoration.scoring.score import ALL_METRICS, score
-from restoration.study.runs import Run, read_scores
 from restoration.tasks import JPEG, Demosaic
-from scripts.train import score_runs
 from tests.conftest import packed
 
 CPU = torch.device("cpu")
@@ -102,19 +98,3 @@ def test_perfect_photographs_leave_the_mean(photo):
     )
     assert both["psnr"] == pytest.approx(alone["psnr"])
     assert both["l1"] == pytest.approx(alone["l1"] / 2)
-
-
-def test_runs_scored_together(photo, network, tmp_path):
-    """Each run gets the records that it gets alone."""
-    photos = packed(photo)
-    photo_set = PackedSet(photos, photos, {"one": photos, "two": packed(photo[::-1])})
-    runs = [Run(tmp_path, "data", "quick", "demosaic", *name) for name in (("l1", 0), ("mix", 1))]
-    models = dict(zip(runs, (network, torch.nn.Identity()), strict=True))
-    score_runs(models, Demosaic(), photo_set, Protocol(), CPU)
-    together = [read_scores([run]) for run in runs]
-    for run, rows in zip(runs, together, strict=True):
-        score_runs({run: models[run]}, Demosaic(), photo_set, Protocol(), CPU)
-        pandas.testing.assert_frame_equal(rows, read_scores([run]))
-        assert set(rows["loss"]) == {INPUT, run.loss}
-        assert set(rows["seed"]) == {run.seed}
-        assert len(rows) == 2 * 2 * len(ALL_METRICS)

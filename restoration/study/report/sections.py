@@ -8,21 +8,40 @@ import pandas as pd
 
 from restoration import names
 from restoration.files import write_text
+from restoration.study import alpha, claims, figures, tables
 from restoration.study.records import Study
-from restoration.study.rendering import Cell, Table
+from restoration.study.rendering import Table, latex, markdown
 from restoration.study.report.blocks import Block, Figure, Fold, Section
 from restoration.study.report.charts import switch_place, switching_figure, training_figure
 from restoration.study.report.photographs import Picture, Viewer, strips
+from restoration.study.statistics import Comparisons
+from restoration.study.survival import survival_table
 
-FILES = ("training.svg", "switching.svg")  # that an earlier study may have left
+FILES = (
+    "training.svg",
+    "switching.svg",
+    "alpha.svg",
+    "alpha.md",
+    "artefacts.md",
+)  # that an earlier study may have left
 
 
-def sections(study: Study) -> Iterator[Section]:
-    """The sections for which the study has scores or curves, in the order of the page."""
-    yield Section("Tables", blocks=tables(study, "main"))
+def sections(study: Study, published: pd.DataFrame | None = None) -> Iterator[Section]:
+    """The sections for which the study has scores or curves, in the order of the page.
+
+    Args:
+        published: the figures of the paper; see `tables.published_tables`.
+    """
+    comparisons = Comparisons(study)
+    yield claimed(comparisons)
+    yield main_tables(comparisons, published)
+    if sweeps := alpha.sweeps(comparisons):
+        yield alphas(comparisons, sweeps)
+    if section := artefacts(comparisons):
+        yield section
     for part in study.parts:
-        if part not in ("main", "switching"):
-            yield Section(names.part_title(part), blocks=[Fold("Tables", tables(study, part))])
+        if part not in ("main", "switching", "alpha"):
+            yield Section(names.part_title(part), blocks=[Fold("Tables", part_tables(comparisons, part))])
     if section := switching(study):
         yield section
     if section := training(study):
@@ -90,22 +109,71 @@ def training(study: Study) -> Section | None:
     return Section("Training", blocks=[figure], files={"training.svg": svg})
 
 
-def tables(study: Study, part: str) -> list[Block]:
-    """Means over photographs and seeds, a table for each task and test set."""
-    rows = study.scores[study.scores["part"].isin([part, ""])]
-    made = []
-    for task in names.ordered_tasks(rows.loc[rows["part"] == part, "task"]):
-        for test in rows.loc[(rows["part"] == part) & (rows["task"] == task), "test_set"].unique():
-            own = rows[(rows["task"] == task) & (rows["test_set"] == test)]
-            means = own.groupby(["metric", "loss"])["value"].mean().unstack("loss")
-            columns = names.ordered_columns(means.columns)
-            body = [
-                (names.metric(name).label, [Cell(names.metric(name).shown(means.loc[name, loss])) for loss in columns])
-                for name in names.ordered_metrics(means.index)
-            ]
-            title = f"{names.task_title(task)}: {study.test_sets[test]['title']}"
-            made.append(Table(title, [study.title(loss) for loss in columns], body))
-    return made
+def claimed(comparisons: Comparisons) -> Section:
+    """Verdicts: on all claims, again by the part with several seeds, and which orders survive. Then the evidence."""
+    study = comparisons.study
+    judged = claims.judge(comparisons)
+    verdicts = [claims.overview(study, judged, "What the paper claims, and what was measured")]
+    if "seeds" in study.parts:
+        again = claims.judge(comparisons, main="seeds")
+        title = f"The same claims: {names.part_title('seeds').lower()}"
+        verdicts.append(claims.overview(study, again, title, legend=False))
+        judged += again
+    if survival := survival_table(comparisons):
+        verdicts.append(survival)
+    evidence = [table for each in judged if (table := claims.details(comparisons, each))]
+    files = {"verdicts.md": joined(verdicts), "claims.md": joined([*verdicts, *evidence])}
+    return Section("Claims", blocks=[*verdicts, Fold("Every comparison", evidence)], files=files)
+
+
+def main_tables(comparisons: Comparisons, published: pd.DataFrame | None) -> Section:
+    """The tables of the main part, with differences to L2; files of all parts."""
+    short = tables.headline(comparisons)
+    every = [table for part in comparisons.study.parts for table in part_tables(comparisons, part)]
+    summary = tables.summary(comparisons)
+    files = {
+        "headline.md": joined(short),
+        "tables.md": joined(every),
+        "tables.tex": "\n".join(map(latex, [*short, *every])),
+        "summary.csv": summary.to_csv(index=False, lineterminator="\n", float_format="%.5g"),
+    }
+    blocks: list[Block] = [*part_tables(comparisons, "main", against="l2")]
+    if published is not None:
+        beside = tables.published_tables(comparisons, published)
+        blocks.append(Fold("Beside the figures of the paper: recalled, unverified", beside))
+        files["published.md"] = joined(beside)
+    return Section("Tables", blocks=blocks, files=files)
+
+
+def part_tables(comparisons: Comparisons, part: str, *, against: str | None = None) -> list[Table]:
+    """A table for each task and test set of a part."""
+    study = comparisons.study
+    places = [(part, task, test) for task in study.tasks for test in study.test_sets]
+    return [table for place in places if (table := tables.main_table(comparisons, *place, against=against))]
+
+
+def alphas(comparisons: Comparisons, sweeps: Sequence[alpha.Sweep]) -> Section:
+    """Which reading of α is right, and how flat the optimum is."""
+    answer, overview = alpha.answer(sweeps), alpha.overview(comparisons, sweeps)
+    every = [alpha.sweep_table(comparisons, sweep) for sweep in sweeps]
+    svg = figures.alpha(
+        alpha.behind_best(comparisons, sweeps), {name: alpha.unit_alpha(*key) for key, name in alpha.SHORT.items()}
+    )
+    drawn = Figure("PSNR and α", svg, "PSNR behind the best, and L1's share of the gradient, against α")
+    files = {"alpha.md": f"{answer}\n\n{joined([overview, *every])}", "alpha.svg": svg}
+    return Section(names.part_title("alpha"), [answer], [overview, drawn, Fold("All settings of α", every)], files)
+
+
+def artefacts(comparisons: Comparisons) -> Section | None:
+    """The artefacts of the main losses, and of SSIM by its σ."""
+    study = comparisons.study
+    places = [(part, task, test) for part in ("main", "sigma") for task in study.tasks for test in study.test_sets]
+    made = [table for place in places if (table := tables.artefact_table(comparisons, *place))]
+    return Section("Artefacts", blocks=made, files={"artefacts.md": joined(made)}) if made else None
+
+
+def joined(made: Iterable[Table]) -> str:
+    return "\n".join(map(markdown, made))
 
 
 def photographs(pictures: Sequence[Picture], why: str) -> Section:

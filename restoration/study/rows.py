@@ -1,0 +1,84 @@
+"""The rows of tables: means of every column by one metric, and which columns are as good as the best.
+
+A photograph counts in a row if every column has a finite value for it; the row says how many are left out. A column
+without any finite value shows a dash. As good as the best: the best column, and each that is equal to it or not known
+to differ from it (`statistics`). These are highlighted, unless fewer than six photographs count: then nothing is known.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from restoration.names import metric
+from restoration.study.rendering import Cell
+from restoration.study.statistics import EQUAL, FEWEST, NOT_KNOWN, Comparison, Comparisons, Pair
+from restoration.study.values import Place
+
+HIGHLIGHT = "highlighted: the best, and all that are equal to it or not known to differ from it"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric at one place.
+
+    Attributes:
+        means: over photographs and seeds, by column.
+        deviations: standard deviation over seeds of the mean over photographs, of columns with several seeds.
+        images: photographs that count.
+        left_out: photographs that do not.
+        near_best: the best column, and those that are equal to it or not known to differ from it.
+    """
+
+    place: Place
+    means: Mapping[str, float]
+    deviations: Mapping[str, float]
+    images: int
+    left_out: int
+    near_best: frozenset[str] = frozenset()
+
+    @property
+    def title(self) -> str:
+        left_out = f" ({self.left_out} of {self.images + self.left_out} photographs left out)" if self.left_out else ""
+        return metric(self.place.metric).label + left_out
+
+    def cell(self, column: str, beside: Comparison | None = None) -> Cell:
+        """The value of a column; below it the deviation over seeds, or else a comparison."""
+        if column not in self.means:
+            return Cell("–")
+        facts, smaller = metric(self.place.metric), ""
+        if column in self.deviations:
+            smaller = f"± {facts.shown(self.deviations[column])}"
+        elif beside is not None:
+            smaller = f"{beside.shown}\n{beside.interval}".rstrip()
+        return Cell(facts.shown(self.means[column]), smaller, column in self.near_best and self.images >= FEWEST)
+
+
+def rows(comparisons: Comparisons, places: Iterable[Place], columns: Sequence[str]) -> list[Row]:
+    """The rows of a table, without those in which no photograph counts."""
+    found = [row for place in places if (row := _averaged(comparisons, place, columns)) is not None]
+    pairs = [Pair(row.place, column, _best(row)) for row in found for column in row.means]
+    near: dict[Place, set[str]] = {}
+    for (place, column, _), comparison in comparisons.compare_all(pairs).items():
+        if comparison.verdict in (EQUAL, NOT_KNOWN):
+            near.setdefault(place, set()).add(column)
+    return [replace(row, near_best=frozenset(near[row.place])) for row in found]
+
+
+def _averaged(comparisons: Comparisons, place: Place, columns: Sequence[str]) -> Row | None:
+    """The means alone; None if no photograph counts."""
+    known = {name: values for name in columns if (values := comparisons.values(place, name)) and values.finite.any()}
+    finite = [values.finite for values in known.values()]
+    counts = np.logical_and.reduce(finite) if finite else np.zeros(1, dtype=bool)
+    if not counts.any():
+        return None
+    tables = {name: values.values[counts] for name, values in known.items()}
+    means = {name: float(table.mean()) for name, table in tables.items()}
+    seeds = {name: table.mean(axis=0) for name, table in tables.items() if table.shape[1] > 1}
+    deviations = {name: float(np.std(own, ddof=1)) for name, own in seeds.items()}
+    return Row(place, means, deviations, int(counts.sum()), int((~counts).sum()))
+
+
+def _best(row: Row) -> str:
+    sign = 1 if metric(row.place.metric).higher_is_better else -1
+    return max(row.means, key=lambda column: sign * row.means[column])

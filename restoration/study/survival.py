@@ -1,0 +1,72 @@
+"""Does the order of the losses survive a longer training, another optimiser, dense losses, a residual network?
+
+"An order" is a pair of the paper's losses of which one is better by PSNR or MS-SSIM, on one task and test set.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import combinations
+
+from restoration.names import DECIDING, metric, part_title, task_title
+from restoration.study.claims import PAPER_LOSSES
+from restoration.study.rendering import Cell, Table
+from restoration.study.statistics import BETTER, EQUAL, NOT_KNOWN, WORSE, Comparison, Comparisons
+from restoration.study.tables import photograph_sets, set_title
+from restoration.study.values import Place
+
+DENSE = {"ssim5": "ssim_dense", "ms_ssim": "ms_ssim_dense", "mix": "mix_dense"}  # the loss at every pixel of a patch
+CHANGES = {"main": "Longer training", "adamw": "AdamW", "dense": "Dense losses", "residual": "Residual network"}
+SAME, REVERSED = "same", "reversed"
+
+
+def survival_table(comparisons: Comparisons) -> Table | None:
+    """A row for each change of the training: how many orders stay; None without such a change."""
+    study = comparisons.study
+    base = "seeds" if "seeds" in study.parts else "main"
+    body, reversals = [], []
+    for part, title in CHANGES.items():
+        if part not in study.parts or part == base:
+            continue
+        cells = []
+        for task in study.tasks:
+            pairs = list(_orders(comparisons, base, part, task))
+            counts = Counter(_outcome(*pair) for pair in pairs)
+            rest = ", ".join(f"{counts[name]} {name}" for name in (REVERSED, EQUAL, NOT_KNOWN) if counts[name])
+            cells.append(Cell(f"{counts[SAME]} of {len(pairs)}", f"({rest})" if rest else "") if pairs else Cell("–"))
+            for before, after in pairs:
+                if _outcome(before, after) == REVERSED:
+                    losses = " − ".join(study.title(loss) for loss in (after.first, after.second))
+                    where = f"{title}, {task_title(task)} on {set_title(study, after.place.test_set)}"
+                    reversals.append(
+                        f"reversed: {where}: {losses} = {after} by {metric(after.place.metric).title}, before {before}"
+                    )
+        body.append((title, cells))
+    if not body:
+        return None
+    note = (
+        f"orders of two losses in the part '{part_title(base)}', by PSNR and MS-SSIM, on all test sets: how many of "
+        "them are the same after the change"
+    )
+    return Table("Does the order of the losses survive?", list(map(task_title, study.tasks)), body, [note, *reversals])
+
+
+def _orders(comparisons: Comparisons, base: str, part: str, task: str) -> Iterator[tuple[Comparison, Comparison]]:
+    """Orders in the part `base`, each with the comparison of the same losses in another part."""
+    renamed: dict[str, str] = DENSE if part == "dense" else {}
+    losses: tuple[str, ...] = PAPER_LOSSES.get(task, ())
+    for first, second in combinations(losses, 2):
+        others = renamed.get(first, first), renamed.get(second, second)
+        if renamed and others == (first, second):
+            continue
+        for test_set in photograph_sets(comparisons.study):
+            for name in DECIDING:
+                before = comparisons.compare(Place(base, task, test_set, name), first, second)
+                after = comparisons.compare(Place(part, task, test_set, name), *others)
+                if before and after and before.verdict in (BETTER, WORSE):
+                    yield before, after
+
+
+def _outcome(before: Comparison, after: Comparison) -> str:
+    if before.verdict == after.verdict:
+        return SAME
+    return REVERSED if after.verdict in (BETTER, WORSE) else after.verdict

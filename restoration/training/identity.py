@@ -1,0 +1,69 @@
+"""What makes two trainings the same one: configuration, photographs, and code from outside this package."""
+
+import hashlib
+import sys
+import sysconfig
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+OURS = (__name__.split(".")[0], "torch")  # their commit and version stand in a run's provenance
+PACKAGES = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib"))
+STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
+
+
+def code_of(parts: Iterable[object]) -> dict[str, str]:
+    """Hashes of the source files that parts come from, by module; for a user's module, also of those that it imports.
+
+    Args:
+        parts: losses, networks and tasks, or classes and functions that make them.
+    """
+    queue = [name for part in parts for name in _modules_of(part)]
+    hashes: dict[str, str] = {}
+    while queue:
+        name = queue.pop()
+        path = _source_of(name)
+        if path and name not in hashes:
+            hashes[name] = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+            if not _is_installed(path):
+                values = vars(sys.modules[name]).values()
+                names = {value.__name__ if isinstance(value, ModuleType) else _module_of(value) for value in values}
+                queue += [other for other in names if (file := _source_of(other)) and not _is_installed(file)]
+    return hashes
+
+
+def differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
+    """Where two nested dictionaries differ: dotted key, and both values."""
+    rows = []
+    for key in sorted(one.keys() | other.keys()):
+        first, second = one.get(key, "nothing"), other.get(key, "nothing")
+        if isinstance(first, dict) and isinstance(second, dict):
+            rows += differences(first, second, f"{prefix}{key}.")
+        elif first != second:
+            rows.append((prefix + key, first, second))
+    return rows
+
+
+def _modules_of(part: object) -> set[str]:
+    """The modules of all classes of a part, its submodules and their bases; of a class or function, its own."""
+    objects = part.modules() if isinstance(part, nn.Module) else [part]
+    return {_module_of(base) for one in objects for base in (one, *type(one).__mro__)}
+
+
+def _module_of(value: object) -> str:
+    name = getattr(value, "__module__", None)
+    return name if isinstance(name, str) else ""
+
+
+def _source_of(name: str) -> Path | None:
+    """The file of an imported module; None for this package, PyTorch, the standard library and built-in modules."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    path = Path(file).resolve() if file and name.split(".")[0] not in OURS else None
+    return None if path and path.is_relative_to(STANDARD) and not _is_installed(path) else path
+
+
+def _is_installed(path: Path) -> bool:
+    return any(path.is_relative_to(folder) for folder in PACKAGES)

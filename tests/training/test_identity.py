@@ -1,0 +1,65 @@
+"""A run is this run only with the same code of the user's losses, networks and tasks."""
+
+import importlib
+import sys
+
+import piq
+import pytest
+
+from restoration.losses import Clamped, L1Loss, MixLoss
+from restoration.networks import RestorationCNN
+from restoration.training.identity import code_of, differences
+
+LOSS = """
+import helpers
+from restoration.losses import L1Loss
+class MyLoss(L1Loss):
+    def forward(self, restored, target):
+        return helpers.SCALE * super().forward(restored, target)
+def made():
+    return L1Loss()
+"""
+
+
+@pytest.fixture
+def modules(tmp_path, monkeypatch):
+    """Writes modules beside each other and imports the first one anew."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def imported(**sources: str):
+        for name, source in sources.items():
+            (tmp_path / f"{name}.py").write_text(source)
+            sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        return importlib.import_module(next(iter(sources)))
+
+    yield imported
+    for path in tmp_path.glob("*.py"):
+        sys.modules.pop(path.stem, None)
+
+
+def test_code_of_own_parts(modules):
+    """Changes of the class's module and of what it imports show; a wrapper hides nothing."""
+    module = modules(myloss=LOSS, helpers="SCALE = 2\n")
+    first = code_of([Clamped(module.MyLoss()), RestorationCNN()])
+    assert first.keys() == {"myloss", "helpers"}
+    assert first == code_of([module.MyLoss]) == code_of([module.made])
+    module = modules(myloss=LOSS, helpers="SCALE = 3\n")
+    assert differences(first, code_of([module.MyLoss()])) == [
+        ("helpers", first["helpers"], code_of([module.made])["helpers"])
+    ]
+    module = modules(myloss=LOSS + "# a remark\n", helpers="SCALE = 2\n")
+    assert [key for key, _, _ in differences(first, code_of([module.MyLoss()]))] == ["myloss"]
+
+
+def test_code_of_installed_parts():
+    assert code_of([L1Loss(), MixLoss(), RestorationCNN(), L1Loss, code_of]) == {}
+    assert code_of([Clamped(piq.HaarPSILoss())]).keys() == {"piq.haarpsi"}
+
+
+def test_differences():
+    assert differences({"a": {"b": 1, "c": [1]}, "d": 0}, {"a": {"b": 1, "c": [2]}, "e": 0}) == [
+        ("a.c", [1], [2]),
+        ("d", 0, "nothing"),
+        ("e", "nothing", 0),
+    ]
