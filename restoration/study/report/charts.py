@@ -8,8 +8,12 @@ import pandas as pd
 from restoration import names
 from restoration.study import figures
 from restoration.study.records import Study
+from restoration.study.statistics import Comparisons, Pair
+from restoration.study.tables import photograph_sets, set_title
+from restoration.study.values import Place
 
 TRACKED = ("l2", "l1")  # metrics of the switching figure
+REFERENCE = "l1"  # the loss that others are compared with
 
 
 def training_figure(study: Study) -> str | None:
@@ -45,9 +49,33 @@ def switching_figure(study: Study) -> str | None:
 def switch_place(study: Study) -> float | None:
     """Patches after which the losses of the switching part take each other's place; None where that is not one."""
     runs = study.runs[study.runs["part"] == "switching"]
+    if runs.empty:
+        return None
     pairs = zip(runs["config"].tolist(), runs["patches"].tolist(), strict=True)
     places = {float(config["loss"]["at"] * patches) for config, patches in pairs if "at" in config["loss"]}
     return places.pop() if len(places) == 1 else None
+
+
+def difference_figure(comparisons: Comparisons, metric: str) -> str | None:
+    """Differences of the main losses to L1, a row of panels for each test set; None without any."""
+    study, facts, rows = comparisons.study, names.metric(metric), []
+    for test in photograph_sets(study):
+        for task in study.tasks:
+            place = Place("main", task, test, metric)
+            losses = [loss for loss in comparisons.columns(place) if loss not in (*names.UNTRAINED, REFERENCE)]
+            pairs = [Pair(place, loss, REFERENCE) for loss in losses]
+            title = f"{names.task_title(task)}\n{set_title(study, test)}"
+            rows += [(title, comparison) for comparison in comparisons.compare_all(pairs).values()]
+    frame = pd.DataFrame(
+        [(title, it.first, it.difference, it.low, it.high, it.margin) for title, it in rows if it.images],
+        columns=["panel", "loss", "value", "low", "high", "margin"],
+    )
+    if frame.empty:
+        return None
+    numbers = frame.columns[2:]
+    frame[numbers] *= facts.shown_times
+    label = f"{facts.label}, difference to {study.title(REFERENCE)}"
+    return figures.differences(frame, _titles(study), label=label, columns=max(2, len(study.tasks)))
 
 
 def _panel(curves: pd.DataFrame, tag: str, metric: str, title: str) -> pd.DataFrame:

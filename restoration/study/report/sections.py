@@ -12,18 +12,21 @@ from restoration.study import alpha, claims, figures, tables
 from restoration.study.records import Study
 from restoration.study.rendering import Table, latex, markdown
 from restoration.study.report.blocks import Block, Figure, Fold, Section
-from restoration.study.report.charts import switch_place, switching_figure, training_figure
+from restoration.study.report.charts import difference_figure, switch_place, switching_figure, training_figure
 from restoration.study.report.photographs import Picture, Viewer, strips
 from restoration.study.statistics import Comparisons
 from restoration.study.survival import survival_table
 
-FILES = (
-    "training.svg",
-    "switching.svg",
-    "alpha.svg",
+FILES = (  # of sections that not every study has
     "alpha.md",
+    "alpha.svg",
     "artefacts.md",
-)  # that an earlier study may have left
+    "differences-ms_ssim.svg",
+    "differences-psnr.svg",
+    "published.md",
+    "switching.svg",
+    "training.svg",
+)
 
 
 def sections(study: Study, published: pd.DataFrame | None = None) -> Iterator[Section]:
@@ -137,7 +140,14 @@ def main_tables(comparisons: Comparisons, published: pd.DataFrame | None) -> Sec
         "tables.tex": "\n".join(map(latex, [*short, *every])),
         "summary.csv": summary.to_csv(index=False, lineterminator="\n", float_format="%.5g"),
     }
-    blocks: list[Block] = [*part_tables(comparisons, "main", against="l2")]
+    blocks: list[Block] = []
+    for metric in names.DECIDING:
+        if svg := difference_figure(comparisons, metric):
+            title = f"Differences in {names.metric(metric).title}"
+            words = f"{title} to L1 with 95 % intervals, a line for each loss"
+            blocks.append(Figure(title, svg, words, ["intervals: 95 %; grey: differences that count as equal"]))
+            files[f"differences-{metric}.svg"] = svg
+    blocks += part_tables(comparisons, "main", against="l2")
     if published is not None:
         beside = tables.published_tables(comparisons, published)
         blocks.append(Fold("Beside the figures of the paper: recalled, unverified", beside))
