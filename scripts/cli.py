@@ -88,6 +88,13 @@ def _keep_freed_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def chosen_seed(seed: object) -> int:
+    """The seed that `seed=` names."""
+    if not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise UserError(f"seed is a whole number from 0 to {2**63 - 1}, got {seed}")
+    return seed
+
+
 def chosen_bf16(precision: str, device: torch.device) -> bool:
     """Whether to autocast to bfloat16; "auto" does where the hardware computes in it."""
     if precision not in ("auto", "bf16", "fp32"):

@@ -35,7 +35,7 @@ from restoration.training.distributed import ALONE, World, joined
 from restoration.training.patches import PatchSampler
 from restoration.training.train import train
 from restoration.training.trial import try_parts
-from scripts.cli import chosen_bf16, chosen_device, clear_errors, end_at_once, plain_console
+from scripts.cli import chosen_bf16, chosen_device, chosen_seed, clear_errors, end_at_once, plain_console
 from scripts.trained import built_loss, config_of
 
 IDENTITY = ("task", "loss", "model", "optimizer", "budget")  # with the seed, what makes two trainings the same one
@@ -56,7 +56,7 @@ def main(config: DictConfig) -> None:
 def train_and_score(config: DictConfig, console: Console, world: World = ALONE) -> Run:
     """Trains the network that `config` composes, or goes on with it, and leaves a complete run folder."""
     with world.in_turn():  # files are packed once, and what is wrong with the configuration is said once
-        device = chosen_device(config.device)
+        device, seed = chosen_device(config.device), chosen_seed(config.seed)
         bf16 = chosen_bf16(config.precision, device)
         task, loss, budget = instantiate(config.task), built_loss(config), instantiate(config.budget)
         for warning in try_parts(instantiate(config.model), built_loss(config), task, device, bf16=bf16):
@@ -72,7 +72,7 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
             f"{run.folder} is complete but has no checkpoint to tell where it comes from; move the folder away"
         )
 
-    torch.manual_seed(config.seed)
+    torch.manual_seed(seed)
     protocol = instantiate(config.protocol)
     model = instantiate(config.model).to(device, memory_format=torch.channels_last)
     seconds = train(
