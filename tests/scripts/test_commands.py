@@ -199,14 +199,15 @@ def test_eval_without_photographs(refused, copied, data, photographs, tmp_path):
     assert {path.parents[1].name for path in copied.rglob("sr-*.md")} == {"another", "tiny"}
 
 
-@pytest.mark.parametrize("loss", ["smooth_l1", "gmsd"])
-def test_loss_of_the_readme(tiny, tmp_path, loss):
+LOSSES = re.findall(r"```yaml\n# configs/loss/(\w+).yaml\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+assert LOSSES
+
+
+@pytest.mark.parametrize(("loss", "yaml"), LOSSES, ids=lambda text: text.partition("\n")[0])
+def test_losses_of_the_readme(tiny, tmp_path, loss, yaml):
     """A loss of any library joins by one file, as the README says."""
-    readme = (ROOT / "README.md").read_text()
-    yaml = re.search(rf"```yaml\n(# configs/loss/{loss}.yaml\n.*?)```", readme, flags=re.DOTALL)
-    assert yaml
     (tmp_path / "configs/loss").mkdir(parents=True)
-    (tmp_path / f"configs/loss/{loss}.yaml").write_text(yaml[1])
+    (tmp_path / f"configs/loss/{loss}.yaml").write_text(yaml)
     printed = call("train", f"hydra.searchpath=[file://{tmp_path}/configs]", *tiny, "task=sr", f"loss={loss}")
     assert loss in printed
     (weights,) = tmp_path.rglob(f"{loss}/seed0/model.safetensors")
