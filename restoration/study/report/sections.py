@@ -8,7 +8,7 @@ import pandas as pd
 
 from restoration import names
 from restoration.files import write_text
-from restoration.study import alpha, claims, figures, tables
+from restoration.study import alpha, answer, claims, figures, tables
 from restoration.study.records import Study
 from restoration.study.rendering import Table, latex, markdown
 from restoration.study.report.blocks import Block, Figure, Fold, Section
@@ -17,7 +17,9 @@ from restoration.study.report.photographs import Picture, Viewer, strips
 from restoration.study.statistics import Comparisons
 from restoration.study.survival import survival_table
 
+IN_SHORT = ("1", "2", "3", "4a", "7", "9")  # claims of the README
 FILES = (  # of sections that not every study has
+    "answer.md",
     "alpha.md",
     "alpha.svg",
     "artefacts.md",
@@ -36,6 +38,8 @@ def sections(study: Study, published: pd.DataFrame | None = None) -> Iterator[Se
         published: the figures of the paper; see `tables.published_tables`.
     """
     comparisons = Comparisons(study)
+    if section := answered(comparisons):
+        yield section
     yield claimed(comparisons)
     yield main_tables(comparisons, published)
     if sweeps := alpha.sweeps(comparisons):
@@ -112,11 +116,30 @@ def training(study: Study) -> Section | None:
     return Section("Training", blocks=[figure], files={"training.svg": svg})
 
 
+def answered(comparisons: Comparisons) -> Section | None:
+    """Which loss to take: in words, as a table, and every difference to L1; None without several losses."""
+    words = answer.sentences(comparisons)
+    if not words:
+        return None
+    table = answer.answer_table(comparisons)
+    files = {"answer.md": "".join(f"- {line}\n" for line in words) + f"\n{markdown(table)}"}
+    blocks: list[Block] = [table]
+    for metric in names.DECIDING:
+        if svg := difference_figure(comparisons, metric):
+            title = f"Differences in {names.metric(metric).title}"
+            description = f"{title} to L1 with 95 % intervals, a line for each loss"
+            blocks.append(Figure(title, svg, description, ["intervals: 95 %; grey: differences that count as equal"]))
+            files[f"differences-{metric}.svg"] = svg
+    return Section("Which loss?", words, blocks, files)
+
+
 def claimed(comparisons: Comparisons) -> Section:
     """Verdicts: on all claims, again by the part with several seeds, and which orders survive. Then the evidence."""
     study = comparisons.study
     judged = claims.judge(comparisons)
     verdicts = [claims.overview(study, judged, "What the paper claims, and what was measured")]
+    few = [each for each in judged if each.claim.number in IN_SHORT]
+    short = claims.overview(study, few, "Claims of the paper, and how many comparisons agree", legend=False)
     if "seeds" in study.parts:
         again = claims.judge(comparisons, main="seeds")
         title = f"The same claims: {names.part_title('seeds').lower()}"
@@ -125,7 +148,11 @@ def claimed(comparisons: Comparisons) -> Section:
     if survival := survival_table(comparisons):
         verdicts.append(survival)
     evidence = [table for each in judged if (table := claims.details(comparisons, each))]
-    files = {"verdicts.md": joined(verdicts), "claims.md": joined([*verdicts, *evidence])}
+    files = {
+        "agreement.md": markdown(short),
+        "verdicts.md": joined(verdicts),
+        "claims.md": joined([*verdicts, *evidence]),
+    }
     return Section("Claims", blocks=[*verdicts, Fold("Every comparison", evidence)], files=files)
 
 
@@ -140,14 +167,7 @@ def main_tables(comparisons: Comparisons, published: pd.DataFrame | None) -> Sec
         "tables.tex": "\n".join(map(latex, [*short, *every])),
         "summary.csv": summary.to_csv(index=False, lineterminator="\n", float_format="%.5g"),
     }
-    blocks: list[Block] = []
-    for metric in names.DECIDING:
-        if svg := difference_figure(comparisons, metric):
-            title = f"Differences in {names.metric(metric).title}"
-            words = f"{title} to L1 with 95 % intervals, a line for each loss"
-            blocks.append(Figure(title, svg, words, ["intervals: 95 %; grey: differences that count as equal"]))
-            files[f"differences-{metric}.svg"] = svg
-    blocks += part_tables(comparisons, "main", against="l2")
+    blocks: list[Block] = [*part_tables(comparisons, "main", against="l2")]
     if published is not None:
         beside = tables.published_tables(comparisons, published)
         blocks.append(Fold("Beside the figures of the paper: recalled, unverified", beside))
