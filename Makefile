@@ -16,55 +16,52 @@ READY = $(BIN)/.ready $(if $(FOR_RAW),$(BIN)/.ready-fivek) $(if $(LAUNCHER),$(BI
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
-	@echo; echo "  TASK: $(notdir $(basename $(wildcard configs/task/*)))"
-	@echo "  LOSS: $(notdir $(basename $(wildcard configs/loss/*)))"
-	@echo "  DATA: $(notdir $(basename $(wildcard configs/data/*)))   BUDGET: $(notdir $(basename $(wildcard configs/budget/*)))"
+	@echo; for name in task loss data budget experiment launcher; do \
+		printf '  %s: %s\n' $$(echo $$name | tr a-z A-Z) "$$(cd configs/$$name && ls | sed 's/.yaml//' | xargs)"; done
 	@echo '  TRAIN, TEST: with DATA=folder: folders of photographs, lists of files or "patterns/**/*.png"'
 	@echo '  GPUS: how many of this machine train one network together'
-	@echo '  EXPERIMENT: what a study trains: $(notdir $(basename $(wildcard configs/experiment/*)))'
-	@echo '  LAUNCHER: every run of a study as a job: $(notdir $(basename $(wildcard configs/launcher/*)))'
-	@echo '  ARGS: values of the configuration, as in make train ARGS="seed=1 budget.batch=32"'
-	@echo '  Commands that read results take DATA and BUDGET as the folders in results/runs are named.'
+	@echo '  ARGS: values of the configuration, as in make train ARGS="compile=true budget.batch=32"'
+	@echo '  Commands that read trained runs take DATA and BUDGET as the folders in results/runs are named.'
 
-setup: $(BIN)/.ready ## make or refresh .venv (every other target does so by itself)
+setup: $(BIN)/.ready ## make or refresh .venv; every other target does so by itself
 
-data: $(READY) ## download and decode a data set, draw it: DATA= [TRAIN= TEST= ARGS=]
+data: $(READY) ## download and decode a data set, draw it: DATA= [TRAIN= TEST=]
 	$(RUN)
 
-train: $(READY) ## train one network, or go on with it, and score it: TASK= LOSS= [DATA= BUDGET= SEED= GPUS= ARGS=]
+train: $(READY) ## train one network, or go on with it, and score it: TASK= LOSS= [DATA= BUDGET= SEED= GPUS=]
 	$(RUN)
 
-study: $(READY) ## train every loss x task not yet trained, write all tables: [TASK=sr,jpeg LOSS= SEED= EXPERIMENT= BUDGET= DATA= LAUNCHER= ARGS=]
+study: $(READY) ## train all that is not trained yet, write the tables: [TASK=sr,jpeg LOSS= SEED= DATA= BUDGET= EXPERIMENT= LAUNCHER=]
 	$(RUN)
 
-eval: $(READY) ## score trained runs again, write their tables: [TASK= LOSS= DATA= BUDGET= ARGS=]
+eval: $(READY) ## score trained runs again, write their tables: [TASK= LOSS= DATA= BUDGET=]
 	$(RUN)
 
-report: $(READY) ## what a study found, as one page, results/report/index.html: [DATA= BUDGET=, or STUDY=results/studies/photos-long, ARGS=]
+report: $(READY) ## a study as one page, results/report/index.html: [DATA= BUDGET=, or STUDY=results/studies/photos-long]
 	$(RUN)
 
-raw: $(BIN)/.ready-fivek ## the demosaicking networks beside BM3D on real raw files: RAW=a file or a folder [DATA= BUDGET= ARGS=]
+raw: $(BIN)/.ready-fivek ## the demosaicking networks beside BM3D on real raw files: RAW=a file or a folder [DATA= BUDGET=]
 	$(RUN)
 
-publish: $(READY) ## keep a study in results/studies/, its networks in results/weights/: [DATA= BUDGET= ARGS=]
+publish: $(READY) ## keep a study in results/studies/, its networks in results/weights/: [DATA= BUDGET=]
 	$(RUN)
 
-figure: $(READY) ## crops of a test photograph after every trained network: [TASK= LOSS= DATA= BUDGET= ARGS=drawn_on=sample]
+figure: $(READY) ## crops of a test photograph after every trained network: [TASK= LOSS= DATA= BUDGET=]
 	$(RUN)
 
-tensorboard: $(READY) ## curves in a browser: [TASK= LOSS= DATA= BUDGET= ARGS=]
+tensorboard: $(READY) ## curves in a browser: [TASK= LOSS= DATA= BUDGET=]
 	$(RUN)
 
-restore: $(READY) ## restore your own files by a shipped network, as new PNG files: TASK= FILES="a.jpg 'my b.jpg'" [LOSS= OUT=folder NETWORK=a run's folder]
+restore: $(READY) ## restore files of yours, as new PNG files: FILES="a.jpg 'my b.jpg'" TASK= [LOSS= OUT=], or NETWORK=a run's folder
 	$(RUN)
 
-bench: $(BIN)/.ready-dev ## speed beside the machine's and other libraries': [BENCH=step,losses,pipeline,evaluation TASK= LOSS= ARGS=]
+bench: $(BIN)/.ready-dev ## speed beside the machine's and other libraries': [BENCH=step,losses,pipeline,evaluation TASK= LOSS=]
 	$(RUN)
 
 lint: $(BIN)/.ready-dev ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright
 
-test: $(BIN)/.ready-dev ## all tests: [ARGS="tests/losses -k mix"]
+test: $(BIN)/.ready-dev ## all tests, or some: [ARGS="tests/losses -k mix"]
 	$(RUN)
 
 check:
