@@ -120,7 +120,7 @@ def differences(frame: pd.DataFrame, titles: Mapping[str, str], *, label: str, c
     shown = looks(frame["loss"].unique())
     panels = list(frame.groupby("panel", sort=False))
     with mpl.rc_context(STYLE):
-        figure, places = _panels(len(panels), columns, height=0.17 * len(shown), left=0.1, margin=0.9)
+        figure, places = _panels(len(panels), columns, height=0.17 * len(shown), top=0, left=0.1, margin=0.9)
         for axes, (title, rows) in zip(places, panels, strict=True):
             margin = rows["margin"].iloc[0]
             axes.axvspan(-margin, margin, color="0.9", linewidth=0)
@@ -203,21 +203,22 @@ def _log_odds(alpha: Sequence[float] | pd.Series | float) -> np.ndarray:
 
 
 def _panels(
-    count: int, columns: int, *, height: float = HEIGHT, left: float = 0.5, margin: float = 0.05
+    count: int, columns: int, *, height: float = HEIGHT, top: float = TOP, left: float = 0.5, margin: float = 0.05
 ) -> tuple[Figure, list[Axes]]:
     """Panels in rows, placed in inches: no text is measured, since versions of FreeType disagree about its size.
 
     Args:
+        top: room for a legend.
         left: room for tick labels beside each panel.
         margin: more room at the left of the figure.
     """
     rows = -(-count // columns)
-    tall = rows * (height + BETWEEN) + TOP
+    tall = rows * (height + BETWEEN) + top
     figure = Figure(figsize=(WIDTH, tall))
     width = (WIDTH - margin) / columns
     places = []
     for row, column in itertools.islice(itertools.product(range(rows), range(columns)), count):
-        corner = (margin + column * width + left, tall - TOP - (row + 1) * (height + BETWEEN) + BELOW)
+        corner = (margin + column * width + left, tall - top - (row + 1) * (height + BETWEEN) + BELOW)
         box = np.divide([*corner, width - left - 0.1, height], [WIDTH, tall, WIDTH, tall])
         places.append(figure.add_axes(tuple(box)))
     return figure, places

@@ -14,6 +14,7 @@ Files of a saved study:
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +62,14 @@ class Study:
     def name(self) -> str:
         return f"{self.data}-{self.variant}"
 
-    @property
+    @cached_property
     def parts(self) -> list[str]:
         """The parts with a training, in order; "raw" where real raw files are scored."""
-        return ordered_parts(set(self.scores["part"]) - {""})
+        return ordered_parts(set(self.scores["part"].unique()) - {""})
 
-    @property
+    @cached_property
     def tasks(self) -> list[str]:
-        return ordered_tasks(self.scores["task"])
+        return ordered_tasks(self.scores["task"].unique())
 
     def title(self, loss: str) -> str:
         """What tables call a trained loss: its own title, or its name."""
