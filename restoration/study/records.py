@@ -72,9 +72,12 @@ class Study:
         return ordered_tasks(self.scores["task"].unique())
 
     def title(self, loss: str) -> str:
-        """What tables call a trained loss: its own title, or its name."""
+        """What tables call a trained loss: its own title, with its name if other losses have the same title."""
         titles = self.runs.loc[self.runs["loss"] == loss, "title"]
-        return str(titles.iloc[0]) if len(titles) else loss
+        if titles.empty:
+            return loss
+        title = str(titles.iloc[0])
+        return title if set(self.runs.loc[self.runs["title"] == title, "loss"]) == {loss} else f"{title} ({loss})"
 
     @classmethod
     def collect(cls, root: Path, *, data: str | None = None, variant: str | None = None) -> "Study":

@@ -314,7 +314,7 @@ def test_two_runs_at_once(home, few, capsys):
     for thread in threads:
         thread.join()
     assert requests(few) == 8
-    assert capsys.readouterr().out.count("waiting for another process") == 2
+    assert capsys.readouterr().out.count("waiting for ") == 2
     assert seen(home) == {f"originals{path}": len(content) for path, content in few.files.items()}
     assert left_over(home) == []
 

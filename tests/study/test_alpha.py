@@ -48,6 +48,8 @@ def test_sweep():
     (other,) = sweeps(sweep_of({**MEANS, "c": 29.5}))
     assert (other.best.loss, [setting.loss for setting in other.ends]) == ("f", ["f", "f"])
     assert [setting.key for setting in other.nearest] == [NAIVE, CODE]
+    (flat,) = sweeps(sweep_of(dict.fromkeys(MEANS, 30.0)))
+    assert [setting.loss for setting in flat.ends] == ["a", "f"]
 
 
 def test_no_sweep():

@@ -76,6 +76,16 @@ def test_collect_save_load(tmp_path):
     assert loaded.title("l1") == "L1"
 
 
+def test_titles_differ(tmp_path):
+    """A loss that takes the title of its configuration is told from the loss that has it, too."""
+    leave_run(tmp_path, "mix")
+    run = leave_run(tmp_path, "mix_half")
+    path = run.folder / "provenance.json"
+    write_text(path, path.read_text().replace("MIX_HALF", "MIX"))
+    study = Study.collect(tmp_path)
+    assert [study.title(loss) for loss in ("mix", "mix_half", "other")] == ["MIX (mix)", "MIX (mix_half)", "other"]
+
+
 def test_family_of_a_mixture(tmp_path):
     """The term that makes nine tenths of the gradient decides, not the name of the loss."""
     leave_run(tmp_path, "mine", alpha=0.5)

@@ -52,9 +52,10 @@ def test_mean_over_photographs_and_common_seeds():
     """Seeds 0 and 1 are common; a photograph without a finite value of either loss is left out."""
     a = np.array([[31.0, 32.0, 99.0], [33.0, 34.0, 99.0], [np.inf, 30.0, 30.0]])
     b = np.array([[30.0, 30.0], [30.0, 31.0], [30.0, 30.0]])
-    found = compared({"a": a, "b": b})
-    assert found.difference == pytest.approx(np.mean([1.0, 2.0, 3.0, 3.0]))
-    assert (found.images, found.left_out, found.seeds) == (2, 1, 2)
+    for scores, sign in (({"a": a, "b": b}, 1), ({"a": b, "b": a}, -1)):
+        found = compared(scores)
+        assert found.difference == pytest.approx(sign * np.mean([1.0, 2.0, 3.0, 3.0]))
+        assert (found.images, found.left_out, found.seeds) == (2, 1, 2)
 
 
 def test_untrained_column_meets_every_seed():
