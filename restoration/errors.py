@@ -2,4 +2,4 @@
 
 
 class UserError(Exception):
-    """What was wrong, what was received and how to mend it; the scripts print it without a traceback."""
+    """Says what was wrong, what was received and how to mend it; the scripts print it without a traceback."""

@@ -74,10 +74,12 @@ def alone_in(folder: Path, *, wait: bool = True) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        who = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
+        who = "another process"
+        with contextlib.suppress(OSError):  # it may end, or not have written its name yet
+            who = owner.read_text(encoding="utf-8")
         if not wait:
-            raise UserError(f"{who} works in {folder}; wait for its end, or stop it") from None
-        print(f"waiting for {who}, which works in {folder}", flush=True)
+            raise UserError(f"{who} works in {printable(folder)}; wait for its end, or stop it") from None
+        print(f"waiting for {who}, which works in {printable(folder)}", flush=True)
         lock.acquire()
     try:
         for unfinished in folder.rglob(f"{UNFINISHED}*"):

@@ -1,9 +1,9 @@
-"""The trained networks that come with the package: one for each task and loss, of half-precision weights.
+"""The trained networks that come with the package, one per task and loss, with weights in half precision.
 
-What each task's network takes, and nothing else, since it learnt nothing else; all are (3, H, W) in [0, 1]:
-demosaic    a noisy Bayer mosaic RGGB, bilinearly interpolated: `Demosaic().degrade` of a photograph,
-            `raw.network_input` of a raw file
-sr          a photograph that is already enlarged: `SuperResolution().enlarged` of a small one
+A network takes what it was trained on, (3, H, W) in [0, 1]:
+demosaic    a noisy Bayer mosaic RGGB, bilinearly interpolated: `Demosaic().degrade` of a photograph, or
+            `sensor.network_input` of a raw file
+sr          an enlarged photograph: `SuperResolution().enlarged` of a small one
 jpeg        a decoded JPEG file of low quality
 """
 
@@ -18,14 +18,14 @@ from restoration.networks.cnn import RestorationCNN
 from restoration.networks.inference import restore_image
 from restoration.tasks import JPEG, Demosaic, SuperResolution
 
-INSIDE = Path(__file__).parent / "weights"  # where a wheel has them
+INSIDE = Path(__file__).parent / "weights"  # in an installed wheel
 FOLDER = INSIDE if INSIDE.is_dir() else Path(__file__).parents[1] / "results" / "weights"
 
-TASKS = {"demosaic": Demosaic(), "sr": SuperResolution(), "jpeg": JPEG()}  # what they were trained for
+TASKS = {"demosaic": Demosaic(), "sr": SuperResolution(), "jpeg": JPEG()}
 
 
 def shipped(folder: Path = FOLDER) -> list[tuple[str, str]]:
-    """Task and loss of every network that is shipped."""
+    """Task and loss of every shipped network."""
     names = sorted(path.stem.partition("-") for path in folder.glob("*-*.safetensors"))
     return [(task, loss) for task, _, loss in names]
 
@@ -38,37 +38,38 @@ def load(task: str, loss: str) -> nn.Module:
     """A shipped network, (N, 3, H, W) -> (N, 3, H, W), in float32 on the CPU; its output is not clamped.
 
     Raises:
-        UserError: none is shipped for this task and loss.
+        UserError: no network is shipped for this task and loss.
     """
-    there = shipped(FOLDER)
-    if (task, loss) not in there:
-        names = "\n".join(f"  {task}: {', '.join(own)}" for task, own in _by_task(there).items()) or "  none"
+    names = shipped(FOLDER)
+    if (task, loss) not in names:
+        losses = {known: [other for name, other in names if name == known] for known, _ in names}
+        listed = "\n".join(f"  {known}: {', '.join(others)}" for known, others in losses.items()) or "  none"
         raise UserError(
-            f"no network is shipped for the task {task!r} with the loss {loss!r}; there are\n{names}\n"
-            "Train it (make train), and name its folder: make restore NETWORK="
+            f"no network is shipped for the task {task!r} with the loss {loss!r}; shipped are\n{listed}\n"
+            "Train one (make train), and name its folder: make restore NETWORK="
         )
     return read_network(weights_file(FOLDER, task, loss))
 
 
 def read_network(path: Path) -> RestorationCNN:
-    """The network of a file that `shipping.ship` wrote, in float32, to be used, not trained on."""
-    with torch.device("meta"):  # no start is drawn, so that the caller's random numbers stay as they are
+    """The network of a file that `study.shipping` wrote, in float32, in eval mode and without gradients."""
+    with torch.device("meta"):  # draws no random numbers
         network = RestorationCNN(identity_start=False)
     network.load_state_dict({name: weight.float() for name, weight in load_file(path).items()}, assign=True)
     return network.eval().requires_grad_(False)
 
 
 def restore(image: Tensor, task: str, loss: str) -> Tensor:
-    """Restores one image, (3, H, W), or several, (N, 3, H, W), in [0, 1] -> the same shape, clamped to [0, 1].
+    """Restores one image, (3, H, W), or several, (N, 3, H, W) -> the same shape, clamped to [0, 1].
 
-    Of any size: it goes through in tiles, with the result of the whole. It is computed in float32, where the image is.
+    Images of any size go through in tiles, with the result of the whole, in float32 on their own device.
 
     Args:
-        image: what the task's network takes, see the head of this module.
+        image: what the task's network takes, see this module's docstring.
 
     Raises:
         UserError: no network is shipped for this task and loss.
-        ValueError: no floating-point tensor, of another shape or range.
+        ValueError: not a floating-point tensor of these shapes in [0, 1].
     """
     network = load(task, loss)
     _check(image)
@@ -80,10 +81,10 @@ def restore(image: Tensor, task: str, loss: str) -> Tensor:
 
 def _check(image: Tensor) -> None:
     if not isinstance(image, Tensor) or not image.is_floating_point():
-        found = f"a tensor of {image.dtype}" if isinstance(image, Tensor) else f"a {type(image).__name__}"
+        kind = f"a tensor of {image.dtype}" if isinstance(image, Tensor) else f"a {type(image).__name__}"
         raise ValueError(
-            f"image is a floating-point tensor in [0, 1], got {found}; "
-            "of (H, W, 3) uint8 pixels, make it by torch.from_numpy(pixels).permute(2, 0, 1) / 255"
+            f"image is a floating-point tensor in [0, 1], got {kind}; "
+            "convert (H, W, 3) uint8 pixels by torch.from_numpy(pixels).permute(2, 0, 1) / 255"
         )
     if image.ndim not in (3, 4) or image.shape[-3] != 3 or 0 in image.shape:
         raise ValueError(f"image has the shape (3, H, W) or (N, 3, H, W), got {tuple(image.shape)}")
@@ -92,7 +93,3 @@ def _check(image: Tensor) -> None:
         raise ValueError(
             f"image has values from 0 to 1, got {low:g} to {high:g}; divide 8-bit values by 255, clamp others"
         )
-
-
-def _by_task(names: list[tuple[str, str]]) -> dict[str, list[str]]:
-    return {task: [loss for other, loss in names if other == task] for task, _ in names}

@@ -1,4 +1,4 @@
-"""A web server as one meets them: it serves ranges, and misbehaves on demand."""
+"""A web server that serves ranges, and misbehaves on demand."""
 
 import hashlib
 import re
@@ -15,19 +15,18 @@ class Fault:
     """What goes wrong with one answer.
 
     Attributes:
-        status: answered instead of 200.
+        status: sent instead of 200.
         dropped_after: bytes of the body after which the connection closes.
         stalled_after: bytes of the body after which nothing comes for `seconds`.
-        slow: seconds between pieces of a hundredth of the file.
-        html: a web page in place of the file.
-        body: other bytes in place of the file.
-        too_long: the length announces so many bytes more than there are.
-        no_version: neither ETag nor date.
-        no_length: the end of the connection is the end of the file.
-        chunked: the file comes in pieces that tell their length.
-        range_from: of an answer to a range, where it begins instead.
-        range_until: of an answer to a range, where it ends, too early.
-        status_206_without_range: it is a part, but nobody knows which.
+        slow: seconds between hundredths of the file.
+        html: a web page is sent instead of the file.
+        body: sent instead of the file.
+        too_long: bytes by which the announced length is too large.
+        no_version: neither ETag nor date is sent.
+        no_length: no length is announced; the connection's end is the file's end.
+        chunked: the file is sent in chunks.
+        range_from, range_until: the range that is sent instead of the requested one.
+        status_206_without_range: the range is not announced.
         retry_after: seconds.
     """
 
@@ -49,12 +48,12 @@ class Fault:
 
 
 class Server:
-    """Files by path, and for each path the faults of its next answers."""
+    """Serves `files` by path; `faults` are those of the next answers, by path."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.faults: dict[str, list[Fault]] = defaultdict(list)
-        self.ranges: dict[str, list[str | None]] = defaultdict(list)  # that were asked for, an entry a request
+        self.ranges: dict[str, list[str | None]] = defaultdict(list)  # requested, one per request
         self.sent: dict[str, int] = defaultdict(int)  # bytes of bodies
         server = self
 
@@ -68,7 +67,7 @@ class Server:
                 pass
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.handle_error = lambda *_: None  # clients that hang up are what this is for
+        self.http.handle_error = lambda *_: None  # of clients that hang up
         self.http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.http.server_port}"
         threading.Thread(target=self.http.serve_forever, args=(0.05,), daemon=True).start()
@@ -131,7 +130,7 @@ class Server:
                 time.sleep(fault.slow)
             if fault.stalled_after is not None:
                 time.sleep(fault.seconds)
-        except OSError:  # the client has gone
+        except OSError:  # the client hung up
             pass
         if end < len(body) or fault.too_long or fault.no_length:
             request.close_connection = True

@@ -169,7 +169,7 @@ def test_unknown_networks(shelf, tmp_path, monkeypatch):
         with pytest.raises(UserError, match=r"no network is shipped.*\n.*demosaic: mix\n.*jpeg: mix\n.*sr: mix"):
             restoration.load(task, loss)
     monkeypatch.setattr(shipped, "FOLDER", tmp_path / "absent")
-    with pytest.raises(UserError, match="there are\n  none"):
+    with pytest.raises(UserError, match="shipped are\n  none"):
         restoration.load("sr", "mix")
 
 

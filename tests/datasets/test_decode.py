@@ -117,7 +117,7 @@ def jpegs() -> Iterator[tuple[str, Case]]:
     yield "progressive", (jpeg(progressive=True), PHOTO)
     yield "cmyk", (jpeg(IMAGE.convert("CMYK")), PHOTO)
     yield "grey", (jpeg(IMAGE.convert("L")), coloured(GREY))
-    yield "arithmetic", (imagecodecs.jpeg8_encode(PHOTO, level=95), PHOTO)
+    yield "libjpeg", (imagecodecs.jpeg8_encode(PHOTO, level=95), PHOTO)
     yield "two frames", (saved(IMAGE, "MPO", save_all=True, append_images=[mirrored], quality=95), PHOTO)
     yield "trailer", (whole + bytes(100) + b"SEFT", PHOTO)
     yield "exif of garbage", (jpeg(exif=b"Exif\0\0XXXXgarbage not tiff"), PHOTO)
