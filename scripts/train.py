@@ -16,7 +16,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from restoration.datasets.pack import pack_recorded, pack_set
+from restoration.datasets.pack import pack_set, pack_stored
 from restoration.datasets.photos import PackedSet
 from restoration.errors import UserError
 from restoration.files import write_text
@@ -32,6 +32,7 @@ from restoration.study.tables import main_table
 from restoration.tasks import Task
 from restoration.training.checkpoint import save_weights
 from restoration.training.distributed import ALONE, World, joined
+from restoration.training.identity import code_of
 from restoration.training.patches import PatchSampler
 from restoration.training.train import train
 from restoration.training.trial import try_parts
@@ -157,12 +158,13 @@ def training_sampler(config: DictConfig, photos: PackedSet, device: torch.device
     """This process's share of the batches of a run, from photographs in the memory of `device`."""
     task = instantiate(config.task)
     clean = photos.train.to(device)
-    recorded = clean
-    if task.records:
+    stored = clean
+    if task.stores:
         title = "degraded photographs"
-        recorded = pack_recorded(photos.train, task.record, repr(task), Path(config.packs), title=title).to(device)
+        recipe = f"{task!r} {code_of([task])}"
+        stored = pack_stored(photos.train, task.store, recipe, Path(config.packs), title=title).to(device)
     generator = torch.Generator(device).manual_seed(config.seed)
-    return PatchSampler(task, clean, recorded, world.share(config.budget.batch), generator)
+    return PatchSampler(task, clean, stored, world.share(config.budget.batch), generator)
 
 
 def score_runs(

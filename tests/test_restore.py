@@ -231,7 +231,7 @@ def test_enlarged_small_photograph(photo):
     task = SuperResolution()
     image = as_image(photo)
     assert image.shape == (3, 97, 82)
-    enlarged = task.enlarged(as_image(task.record(photo)))
+    enlarged = task.enlarged(as_image(task.store(photo)))
     assert enlarged.shape == (3, 98, 82)
     assert torch.allclose(enlarged[:, :97], task.degrade(image, torch.Generator()), atol=1e-6)
 

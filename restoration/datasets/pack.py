@@ -92,19 +92,19 @@ def pack(paths: Sequence[Path], cache: Path, *, title: str, skip_bad: bool = Fal
     return _opened_or_made(cache, key, lambda file: _decode_all(file, groups, names, title, skip_bad))
 
 
-def pack_recorded(
-    photos: PackedPhotos, record: Callable[[np.ndarray], np.ndarray], recipe: str, cache: Path, *, title: str
+def pack_stored(
+    photos: PackedPhotos, store: Callable[[np.ndarray], np.ndarray], recipe: str, cache: Path, *, title: str
 ) -> PackedPhotos:
     """What a deterministic degradation keeps of each photograph, packed in the same order.
 
     Args:
-        record: (H, W, 3) uint8 -> (h, w, 3) uint8.
-        recipe: identifies `record` and its settings.
+        store: (H, W, 3) uint8 -> (h, w, 3) uint8.
+        recipe: identifies `store` and its settings.
     """
 
     def make(file: BinaryIO) -> None:
-        recorded = in_parallel(lambda index: record(photos.array(index)), range(len(photos)))
-        write_photos(file, _with_progress(recorded, len(photos), title), photos.names)
+        stored = in_parallel(lambda index: store(photos.array(index)), range(len(photos)))
+        write_photos(file, _with_progress(stored, len(photos), title), photos.names)
 
     return _opened_or_made(cache, _hash([FORMAT, photos.key, recipe]), make)
 

@@ -24,7 +24,7 @@ class Demosaic(Task):
     b: float = 0.0001
 
     margin: ClassVar[int] = 1
-    records: ClassVar[bool] = False
+    stores: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.a < 0 or self.b < 0:
@@ -40,7 +40,7 @@ class Demosaic(Task):
         return self._noisy(mosaic_of(image), noise)[0]
 
     def patches(
-        self, clean: PackedPhotos, recorded: PackedPhotos, places: Places, size: int, generator: torch.Generator
+        self, clean: PackedPhotos, stored: PackedPhotos, places: Places, size: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         """Crops of the degraded photographs, with new noise at every call, and of the true ones."""
         photo, top, left = places

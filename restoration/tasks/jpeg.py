@@ -29,9 +29,9 @@ class JPEG(Task):
 
     def degrade(self, image: Tensor, generator: torch.Generator) -> Tensor:
         """(3, H, W) in [0, 1], rounded to 8 bits -> the decoded file, (3, H, W) in [0, 1]; nothing is random."""
-        return from_levels(self.record(to_levels(image))).to(image)
+        return from_levels(self.store(to_levels(image))).to(image)
 
-    def record(self, photo: np.ndarray) -> np.ndarray:
+    def store(self, photo: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 -> the decoded file, (H, W, 3) uint8."""
         file = io.BytesIO()
         Image.fromarray(photo).save(file, "JPEG", quality=self.quality, subsampling=self.subsampling)

@@ -35,19 +35,19 @@ class SuperResolution(Task):
         height, width = image.shape[1:]
         return self.enlarged(self.reduced(image * 255))[:, :height, :width] / 255
 
-    def record(self, photo: np.ndarray) -> np.ndarray:
+    def store(self, photo: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 -> the low-resolution file, (ceil(H / scale), ceil(W / scale), 3) uint8."""
         return self.reduced(torch.from_numpy(photo.copy()).permute(2, 0, 1).float()).byte().permute(1, 2, 0).numpy()
 
     def patches(
-        self, clean: PackedPhotos, recorded: PackedPhotos, places: Places, size: int, generator: torch.Generator
+        self, clean: PackedPhotos, stored: PackedPhotos, places: Places, size: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         """Crops of the enlarged low-resolution files and of the photographs."""
         photo, top, left = places
         taps = -(-(size - 1) // self.scale) + 2
         first_row, rows = self._interpolation(top, size, taps)
         first_column, columns = self._interpolation(left, size, taps)
-        small = recorded.crop((photo, first_row, first_column), taps).float() / 255
+        small = stored.crop((photo, first_row, first_column), taps).float() / 255
         return rows[:, None] @ small @ columns[:, None].mT, clean.crop(places, size).float() / 255
 
     def reduced(self, image: Tensor) -> Tensor:

@@ -14,35 +14,35 @@ class Task:
     """A degradation that a network learns to undo. A new task defines `degrade`; the other methods have defaults.
 
     The defaults degrade each training photograph once, as a whole, and keep the result with 8 bits: a random
-    degradation is drawn once for each photograph. A task that draws for each patch sets `records` to False and defines
+    degradation is drawn once for each photograph. A task that draws for each patch sets `stores` to False and defines
     `patches`, as `Demosaic` does.
 
     Attributes:
         margin: pixels around a patch that must lie inside the photograph.
-        records: whether `record` is called once for each training photograph, and its results are packed for `patches`.
+        stores: whether `store` is called once for each training photograph, and its results are packed for `patches`.
     """
 
     margin: ClassVar[int] = 0
-    records: ClassVar[bool] = True
+    stores: ClassVar[bool] = True
 
     def degrade(self, image: Tensor, generator: torch.Generator) -> Tensor:
         """(3, H, W) float in [0, 1] -> the network's input, of the same size and range; noise from `generator`."""
         raise NotImplementedError(f"the task {type(self).__name__} must define degrade(image, generator)")
 
-    def record(self, photo: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint8 -> what training needs of the degraded photograph, (h, w, 3) uint8."""
+    def store(self, photo: np.ndarray) -> np.ndarray:
+        """(H, W, 3) uint8 -> what is packed of the degraded photograph, (h, w, 3) uint8."""
         generator = torch.Generator().manual_seed(zlib.crc32(photo.tobytes()))
         return to_levels(self.degrade(from_levels(photo), generator))
 
     def patches(
-        self, clean: PackedPhotos, recorded: PackedPhotos, places: Places, size: int, generator: torch.Generator
+        self, clean: PackedPhotos, stored: PackedPhotos, places: Places, size: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         """The degraded and the true patches at N places, each (N, 3, size, size) float32 in [0, 1].
 
         Args:
-            recorded: the results of `record`, or `clean` again for a task that does not record.
+            stored: the results of `store`, or `clean` again for a task that does not store.
         """
-        return recorded.crop(places, size).float() / 255, clean.crop(places, size).float() / 255
+        return stored.crop(places, size).float() / 255, clean.crop(places, size).float() / 255
 
     def __repr__(self) -> str:
         """The class and its settings: a key of packed photographs, and part of what describes a run's scores."""

@@ -22,13 +22,13 @@ class PatchSampler:
 
     Attributes:
         clean: the photographs.
-        recorded: what the task packed of them, for a task that degrades whole photographs once; else `clean`.
+        stored: what the task packed of them, for a task that degrades whole photographs once; else `clean`.
         generator: the source of positions and noise, on the device of the photographs.
     """
 
     task: Task
     clean: PackedPhotos
-    recorded: PackedPhotos
+    stored: PackedPhotos
     batch: int
     generator: torch.Generator
     _left: list[tuple[Tensor, Tensor]] = field(default_factory=list, init=False)  # batches drawn ahead, the next last
@@ -39,7 +39,7 @@ class PatchSampler:
         if not self._left:
             self._before = self.generator.get_state()
             places = self.places(self._batches * self.batch)
-            pair = self.task.patches(self.clean, self.recorded, places, PATCH, self.generator)
+            pair = self.task.patches(self.clean, self.stored, places, PATCH, self.generator)
             batches = zip(*(images.contiguous().split(self.batch) for images in pair), strict=True)
             self._left = list(batches)[::-1]
         return self._left.pop()

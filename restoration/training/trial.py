@@ -65,9 +65,9 @@ def try_task(task: object, device: torch.device) -> tuple[Tensor, Tensor]:
         degraded = known.degrade(image.clone(), torch.Generator().manual_seed(0))
     _check_images(degraded, image.shape, f"degrade() of the task {_name(task)}")
     with _explained(task, "task", "fails to make training patches"):
-        recorded = _packed(torch.from_numpy(known.record(photo.numpy()))) if known.records else clean
+        stored = _packed(torch.from_numpy(known.store(photo.numpy()))) if known.stores else clean
         generator = torch.Generator(device).manual_seed(0)
-        pair = PatchSampler(known, clean.to(device), recorded.to(device), PATCHES, generator).sample()
+        pair = PatchSampler(known, clean.to(device), stored.to(device), PATCHES, generator).sample()
     for patches in pair:
         _check_images(patches, (PATCHES, 3, PATCH, PATCH), f"patches() of the task {_name(task)}")
     return pair

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from restoration.datasets.open_sets import sample
-from restoration.datasets.pack import in_parallel, pack, pack_recorded, pack_set
+from restoration.datasets.pack import in_parallel, pack, pack_set, pack_stored
 from restoration.datasets.photos import PackedPhotos, PhotoSet, look_alikes
 from restoration.errors import UserError
 from restoration.tasks import JPEG
@@ -160,16 +160,16 @@ def test_killed_while_packing(tmp_path):
     assert not unfinished[0].exists()
 
 
-def test_recorded_photographs(tmp_path, photo):
+def test_stored_photographs(tmp_path, photo):
     paths = [tmp_path / f"{number:02}.png" for number in range(12)]
     for number, path in enumerate(paths):
         Image.fromarray(photo[number:]).save(path)
     clean = pack(paths, tmp_path / "cache", title="photographs")
     task, other = JPEG(), JPEG(quality=50)
-    recorded = pack_recorded(clean, task.record, repr(task), tmp_path / "cache", title="inputs")
-    assert recorded.names == clean.names
-    assert all(np.array_equal(recorded.array(index), task.record(photo[index:])) for index in range(12))
-    assert pack_recorded(clean, other.record, repr(other), tmp_path / "cache", title="inputs").key != recorded.key
+    stored = pack_stored(clean, task.store, repr(task), tmp_path / "cache", title="inputs")
+    assert stored.names == clean.names
+    assert all(np.array_equal(stored.array(index), task.store(photo[index:])) for index in range(12))
+    assert pack_stored(clean, other.store, repr(other), tmp_path / "cache", title="inputs").key != stored.key
 
 
 def test_parallel_work_keeps_order_and_raises():

@@ -34,7 +34,7 @@ def test_bicubic_equals_pillow(photo, scale):
     """97 x 82 is a multiple of neither scale: the enlarged image is cut back."""
     task = SuperResolution(scale=scale)
     restored = baselines_for(task)["bicubic"](as_image(photo), torch.Generator())
-    small = task.record(photo)
+    small = task.store(photo)
     size = (scale * small.shape[1], scale * small.shape[0])
     planes = (Image.fromarray(small[..., channel].astype(np.float32)) for channel in range(3))
     theirs = np.stack([np.asarray(plane.resize(size, Image.Resampling.BICUBIC)) for plane in planes])[:, :97, :82]

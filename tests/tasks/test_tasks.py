@@ -1,19 +1,22 @@
 """Degradations: truth on whole images, patches that equal crops of them, on every device."""
 
 import io
+import sys
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from PIL import Image
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from restoration.datasets.photos import PackedPhotos
+from restoration.datasets.photos import PackedPhotos, PackedSet
 from restoration.tasks import JPEG, Demosaic, SuperResolution, Task
 from restoration.tasks.task import from_levels
 from restoration.training.patches import PatchSampler
+from scripts.train import training_sampler
 from tests.conftest import packed
 
 NOISELESS = Demosaic(a=0, b=0)
@@ -37,10 +40,10 @@ class Plain(Task):
         self.strength = strength
 
 
-def recorded(task: Task, photos: PackedPhotos) -> PackedPhotos:
-    if not task.records:
+def stored_photos(task: Task, photos: PackedPhotos) -> PackedPhotos:
+    if not task.stores:
         return photos
-    return packed(*(task.record(photos.array(index)) for index in range(len(photos))))
+    return packed(*(task.store(photos.array(index)) for index in range(len(photos))))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +63,7 @@ def test_patches_equal_crops(task, photo, device):
     """At every Bayer phase and offset parity, and up to the edges of photographs of odd and even sizes."""
     photos = packed(photo, np.ascontiguousarray(photo[:64, :70]))
     tolerance = 1e-6 if getattr(task, "scale", 2) == 2 else 1e-5  # 1/3 and 1/4 of a pixel are rounded in float32
-    clean, stored = photos.to(device), recorded(task, photos).to(device)
+    clean, stored = photos.to(device), stored_photos(task, photos).to(device)
     for index in range(len(photos)):
         target = photos.image(index).to(device)
         whole = task.degrade(target, torch.Generator())
@@ -85,7 +88,7 @@ def test_sampled_patches(task, photo, device):
     """Targets are crops of the photographs, and each input belongs to its target."""
     photos = packed(photo, np.ascontiguousarray(photo[::-1]))
     generator = torch.Generator(device).manual_seed(0)
-    sampler = PatchSampler(task, photos.to(device), recorded(task, photos).to(device), 64, generator)
+    sampler = PatchSampler(task, photos.to(device), stored_photos(task, photos).to(device), 64, generator)
     degraded, target = (patches.cpu() for patches in sampler.sample())
     assert degraded.shape == target.shape == (64, 3, 31, 31)
     assert degraded.dtype == target.dtype == torch.float32
@@ -114,7 +117,7 @@ def test_size_range_and_seed(task, photo, device):
 def test_new_task(photo):
     """`degrade` alone makes a task: each photograph has its noise, the same in every run, and settings in its name."""
     task = Darker(factor=0.3)
-    first, again, other = (task.record(pixels) for pixels in (photo, photo.copy(), np.ascontiguousarray(photo[::-1])))
+    first, again, other = (task.store(pixels) for pixels in (photo, photo.copy(), np.ascontiguousarray(photo[::-1])))
     assert first.dtype == np.uint8
     assert np.array_equal(first, again)
     noise = [from_levels(stored) - 0.3 * from_levels(own) for stored, own in ((first, photo), (other, photo[::-1]))]
@@ -124,6 +127,23 @@ def test_new_task(photo):
     assert repr(Plain(0.5)) == "Plain(strength=0.5)"
     with pytest.raises(NotImplementedError, match=r"Plain must define degrade\(image, generator\)"):
         Plain(0.5).degrade(from_levels(photo), torch.Generator())
+
+
+def test_changed_task_is_packed_again(photo, tmp_path, monkeypatch):
+    """Packed photographs of a user's task depend on its code, not on its settings alone."""
+    photos = packed(photo)
+    config = {"task": {"_target_": "user_task.Darker"}, "packs": str(tmp_path), "seed": 0, "budget": {"batch": 4}}
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    means = []
+    for factor in ("0.5", "0.25"):
+        lines = ["from restoration.tasks import Task", "class Darker(Task):", "    def degrade(self, image, _):"]
+        (tmp_path / "user_task.py").write_text("\n".join([*lines, f"        return {factor} * image"]))
+        monkeypatch.delitem(sys.modules, "user_task", raising=False)
+        sampler = training_sampler(OmegaConf.create(config), PackedSet(photos, photos, {}), torch.device("cpu"))
+        degraded, target = sampler.sample()
+        means.append((degraded.mean() / target.mean()).item())
+    assert means == pytest.approx([0.5, 0.25], abs=0.01)
 
 
 @pytest.mark.parametrize("task", [Demosaic(), SuperResolution(), SuperResolution(filter="area")], ids=repr)
@@ -172,7 +192,7 @@ def test_jpeg_file(photo):
     file = io.BytesIO()
     Image.fromarray(photo).save(file, "JPEG", quality=25)  # Pillow's default subsampling is 4:2:0
     decoded = np.asarray(Image.open(file))
-    assert np.array_equal(JPEG().record(photo), decoded)
+    assert np.array_equal(JPEG().store(photo), decoded)
     assert torch.equal(JPEG().degrade(from_levels(photo), torch.Generator()), from_levels(decoded))
 
 
@@ -180,7 +200,7 @@ def test_low_resolution_file(photo):
     """Pillow's bicubic is antialiased with the same kernel; it rounds to 8 bits between its two passes."""
     even = np.ascontiguousarray(photo[:96])
     theirs = np.asarray(Image.fromarray(even).resize((41, 48), Image.Resampling.BICUBIC)).astype(int)
-    ours = SuperResolution().record(even).astype(int)
+    ours = SuperResolution().store(even).astype(int)
     inside = (slice(2, -2), slice(2, -2))  # at the edges Pillow renormalises its kernel
     assert np.abs(ours - theirs)[inside].max() <= 1
     assert (ours == theirs)[inside].mean() > 0.8

@@ -22,7 +22,7 @@ from restoration.training.budget import Budget
 from restoration.training.patches import AT_ONCE, PATCH, PatchSampler
 from restoration.training.train import train
 from tests.conftest import packed
-from tests.tasks.test_tasks import recorded
+from tests.tasks.test_tasks import stored_photos
 
 STEPS = 50
 BUDGET = Budget(patches=2 * STEPS, batch=2, learning_rate=1e-3, validations=1)
@@ -135,7 +135,7 @@ class Sampler(PatchSampler):
 def our_curve(task: Task, loss: nn.Module, photos: PackedPhotos, dtype: torch.dtype, folder: Path) -> np.ndarray:
     torch.manual_seed(0)
     model = RestorationCNN().to(dtype, memory_format=torch.channels_last)
-    sampler = Sampler(task, photos, recorded(task, photos), BUDGET.batch, torch.Generator().manual_seed(0))
+    sampler = Sampler(task, photos, stored_photos(task, photos), BUDGET.batch, torch.Generator().manual_seed(0))
     sampler.dtype = dtype
     train(
         model,
