@@ -74,8 +74,8 @@ def command(goal: str, given: dict[str, str]) -> list[str]:
         Refused: a value is unknown or cannot be meant.
     """
     for name, value in given.items():
-        if "${" in value or re.search("[\ud800-\udfff]", value):
-            raise Refused(f"{name}={value!a}: names with '${{' or with bytes that are not UTF-8 cannot be used")
+        if goal != "restore" and ("${" in value or re.search("[\ud800-\udfff]", value)):
+            raise Refused(f"{name}={value!a}: a configuration cannot hold '${{' or bytes that are not UTF-8")
     args = words("ARGS", given.get("ARGS", ""))
     if goal == "restore":
         return ["-m", "scripts.restore", *restore_arguments(given)]

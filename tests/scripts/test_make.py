@@ -35,8 +35,8 @@ from tests.scripts.conftest import ROOT
         ("study", "LAUNCHER=slrum", "did you mean slurm?"),
         ("bench", "BENCH=loss", "did you mean losses?"),
         ("restore", "FILES=it's.jpg", "No closing quotation"),
-        ("restore", "OUT=\udcff", "not UTF-8"),
-        ("train", "ARGS=variant=${x", "cannot be used"),
+        ("train", "TRAIN=\udcff", "not UTF-8"),
+        ("train", "ARGS=variant=${x", "cannot hold"),
     ],
 )
 def test_refused(goal, typed, answer):
