@@ -69,14 +69,16 @@ def study_of(
         if shares and loss in shares
         for patches in (500, 1000)
     ]
-    names = sorted(frame["test_set"].unique())
     return Study(
         data="photos",
         variant="quick",
         scores=frame.merge(facts[[*RUN, *VARYING]], how="left", on=RUN).assign(data="photos"),
         runs=facts,
         curves=pd.DataFrame(curves, columns=CURVE),
-        test_sets={name: dict((test_sets or {}).get(name, {"title": name.title()})) for name in names},
+        test_sets={
+            name: {"title": name.title(), "images": int(count), **(test_sets or {}).get(name, {})}
+            for name, count in frame.groupby("test_set")["image"].nunique().items()
+        },
     )
 
 

@@ -69,11 +69,12 @@ class Setting:
 
 
 def settings_of(study: Study, task: str) -> list[Setting]:
-    """Every α that was trained for a task, but 0 and 1, from little to much."""
+    """Every mixture with L1 that was trained for a task, from little α to much."""
     ours = {"part": _part(study), "task": task}
     runs, curves = (table[(table[list(ours)] == ours).all(axis=1)] for table in (study.runs, study.curves))
     shares = curves[curves["tag"] == SHARE].groupby("loss")["value"].mean()
-    trained = runs[(runs["alpha"] > 0) & (runs["alpha"] < 1)].drop_duplicates("loss")
+    mixed = (runs["alpha"] > 0) & (runs["alpha"] < 1) & runs["l1_scale"].notna()
+    trained = runs[mixed].drop_duplicates("loss")
     columns = trained[["loss", "alpha", "l1_scale"]].itertuples(index=False, name=None)
     settings = [Setting(loss, alpha, scale, float(shares.get(loss, math.nan))) for loss, alpha, scale in columns]
     return sorted(settings, key=lambda setting: (setting.unit_alpha, setting.loss))
@@ -109,10 +110,10 @@ def sweeps(comparisons: Comparisons) -> list[Sweep]:
 
 
 def _sweep(comparisons: Comparisons, place: Place) -> Sweep | None:
-    scored = comparisons.columns(place)
-    settings = [setting for setting in settings_of(comparisons.study, place.task) if setting.loss in scored]
-    found = rows(comparisons, [place], [setting.loss for setting in settings])
-    if len(settings) < 2 or not found:
+    trained = settings_of(comparisons.study, place.task)
+    found = rows(comparisons, [place], [setting.loss for setting in trained])
+    settings = [setting for setting in trained if found and setting.loss in found[0].means]
+    if len(settings) < 2:
         return None
     (row,) = found
     best = max(settings, key=lambda setting: row.means[setting.loss])

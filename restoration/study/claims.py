@@ -139,13 +139,13 @@ def judge(comparisons: Comparisons, *, main: str = "main") -> list[Judged]:
     return judged
 
 
-def overview(study: Study, judged: Sequence[Judged], title: str, *, legend: bool = True) -> Table:
+def overview(comparisons: Comparisons, judged: Sequence[Judged], title: str, *, legend: bool = True) -> Table:
     """A row for each claim, its verdict for each task; notes explain the verdicts and name what was not run."""
-    body = []
+    study, body = comparisons.study, []
     for each in judged:
         cells = [Cell(each.verdict(task), _counted(each.counts(task))) for task in study.tasks]
         body.append((f"{each.claim.number}. {each.claim.words} {each.claim.source}", cells))
-    notes = [*(NOTES if legend else ()), *_tiled(judged), *_not_run(study, judged)]
+    notes = [*(NOTES if legend else ()), *_tiled(judged), *_not_run(comparisons, judged)]
     return Table(title, list(map(task_title, study.tasks)), body, notes)
 
 
@@ -243,15 +243,18 @@ def _tiled(judged: Sequence[Judged]) -> list[str]:
     return [f"{', '.join(numbers)}: from tiles of one photograph; others may differ"] if numbers else []
 
 
-def _not_run(study: Study, judged: Sequence[Judged]) -> list[str]:
-    """One line, or none."""
-    lacking: dict[str, None] = {}
+def _not_run(comparisons: Comparisons, judged: Sequence[Judged]) -> list[str]:
+    """One line about losses that no training has, and the claims that ask for them, or none."""
+    lacking: dict[str, dict[str, None]] = {}
     for each in judged:
         for _, (place, *losses), comparison in each.findings:
             if comparison is None:
-                names = " and ".join(column_title(study, loss) for loss in losses)
-                lacking[f"{names} for {task_title(place.task)} ({each.claim.number})"] = None
-    return [f"not run: {'; '.join(lacking)}"] if lacking else []
+                absent = [loss for loss in losses if comparisons.values(place, loss) is None]
+                titles = [column_title(comparisons.study, loss) for loss in absent or losses]
+                for title in titles if absent else [f"a common seed of {' and '.join(titles)}"]:
+                    lacking.setdefault(f"{title} for {task_title(place.task)}", {})[each.claim.number] = None
+    words = [f"{title} ({', '.join(numbers)})" for title, numbers in lacking.items()]
+    return [f"not run: {'; '.join(words)}"] if words else []
 
 
 def _by_verdict(found: Iterable[Comparison]) -> str:

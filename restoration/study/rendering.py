@@ -1,4 +1,4 @@
-"""A table as plain data, and as Markdown, LaTeX and a terminal show it."""
+"""A table as plain data, and its text in Markdown, LaTeX and a terminal."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,9 +27,11 @@ UNBOUNDED = 10_000
 
 @dataclass(frozen=True)
 class Cell:
-    """A value of a table as it is shown, and how sure it is, in one line or more: smaller, where there is a way.
+    """An entry of a table.
 
-    As in "[0.12, 0.25]" or "± 0.02".
+    Attributes:
+        interval: smaller text beside or below it, such as "[0.12, 0.25]" or "± 0.02"; may have two lines.
+        best: highlighted.
     """
 
     text: str
@@ -39,7 +41,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Named rows with a cell for each of the column titles; notes say data, protocol, budget and hardware."""
+    """Named rows with a cell for each column title; notes stand below."""
 
     title: str
     columns: Sequence[str]
@@ -56,14 +58,14 @@ class Table:
 
 
 def markdown(table: Table) -> str:
-    """A GitHub table under its title, its notes as a list; intervals beside the values."""
+    """A GitHub table below its title, the notes as a list."""
     rows = [[name, *map(_markdown_cell, cells)] for name, cells in table.rows]
     notes = "".join(f"- {note}\n" for note in table.notes)
     return f"**{table.title}**\n\n{markdown_table(['', *table.columns], rows)}" + (f"\n{notes}" if notes else "")
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
-    """A GitHub table whose first `left` columns are text, the others numbers."""
+    """A GitHub table; the first `left` columns are aligned to the left."""
     lines = [[*head], *([cell.replace("|", r"\|") for cell in row] for row in rows)]
     texts = ["| " + " | ".join(line) + " |" for line in lines]
     rule = "|" + "---|" * left + "---:|" * (len(head) - left)
@@ -87,7 +89,7 @@ def latex(table: Table) -> str:
 
 
 def show(table: Table, console: Console) -> None:
-    """Prints the table and its notes; columns that the terminal is too narrow for go below the others."""
+    """Prints the table and its notes; columns that do not fit into the width go below the others."""
     console.print(Text(table.title))
     start = 0
     while start < len(table.columns):
@@ -101,7 +103,7 @@ def show(table: Table, console: Console) -> None:
 
 
 def _grid(table: Table, start: int, end: int) -> ConsoleTable:
-    """The columns [start, end) beside the rows' names."""
+    """The columns from start to end − 1, beside the names of the rows."""
     grid = ConsoleTable()
     grid.add_column(overflow="fold")
     for column in table.columns[start:end]:
@@ -113,7 +115,7 @@ def _grid(table: Table, start: int, end: int) -> ConsoleTable:
 
 
 def _width(grid: ConsoleTable, console: Console) -> int:
-    """In signs, with every cell in one line."""
+    """Characters that the grid needs if every cell is one line."""
     return console.measure(grid, options=console.options.update_width(UNBOUNDED)).maximum
 
 
@@ -127,7 +129,7 @@ def _latex_cell(cell: Cell) -> str:
 
 
 def _beside(text: str, interval: str) -> str:
-    """Both in one line."""
+    """Value and smaller text in one line."""
     return f"{text} {interval}".replace("\n", " ").strip()
 
 

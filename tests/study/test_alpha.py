@@ -8,7 +8,15 @@ from restoration.study.statistics import Comparisons
 from restoration.study.values import Place
 from tests.studies import around, study_of
 
-ALPHAS = {"a": (0.01, 255.0), "b": (0.5, 255.0), "c": PAPER, "d": CODE, "e": (0.99, 255.0), "f": NAIVE}  # ascending
+ALPHAS = {
+    "h": (0.1, np.nan),
+    "a": (0.01, 255.0),
+    "b": (0.5, 255.0),
+    "c": PAPER,
+    "d": CODE,
+    "e": (0.99, 255.0),
+    "f": NAIVE,
+}  # ascending
 MEANS = {"a": 29.0, "b": 29.95, "c": 30.0, "d": 29.92, "e": 29.0, "f": 29.96}
 
 
@@ -31,8 +39,8 @@ def test_equal_settings(alpha, scale, unit, levels):
 
 
 def test_settings_by_columns():
-    """Names say nothing; α = 0 and 1 are no mixture; the share of L1 is its mean over the training."""
-    comparisons = sweep_of({**MEANS, "g": 30.0}, shares={"c": 0.25})
+    """Names say nothing; g has no α and h no L1; the share of L1 is its mean over the training."""
+    comparisons = sweep_of({**MEANS, "g": 30.0, "h": 30.0}, shares={"c": 0.25})
     settings = settings_of(comparisons.study, "sr")
     assert [setting.loss for setting in settings] == list("abcdef")
     assert [setting.share for setting in settings] == pytest.approx([np.nan] * 2 + [0.25] + [np.nan] * 3, nan_ok=True)
@@ -53,8 +61,9 @@ def test_sweep():
 
 
 def test_no_sweep():
-    """One setting is no sweep; neither are losses that are not Mix."""
+    """One setting is no sweep; neither is one beside a training that failed."""
     assert sweeps(sweep_of({"c": 30.0})) == []
+    assert sweeps(sweep_of({"c": 30.0, "d": np.nan})) == []
 
 
 def test_answer():

@@ -158,7 +158,7 @@ def test_overview():
     """A verdict and its counts for each task; one line for all that was not run."""
     scores = at("main", "demosaic", "psnr", l1=30.5, l2=30.0) | at("main", "jpeg", "psnr", l1=29.0, l2=30.0)
     comparisons = Comparisons(study_of(scores))
-    table = overview(comparisons.study, judge(comparisons), "Claims")
+    table = overview(comparisons, judge(comparisons), "Claims")
     name, cells = table.rows[0]
     assert name == "1. L1 beats L2 [S]"
     assert [(cell.text, cell.interval) for cell in cells] == [
@@ -167,7 +167,9 @@ def test_overview():
     ]
     lines = [note for note in table.notes if note.startswith("not run: ")]
     assert len(lines) == 1
-    assert "mix and L1 for Demosaicking + denoising (2)" in lines[0]
+    assert "MIX for" not in lines[0]
+    assert "mix for Demosaicking + denoising (2, 3, 8, 9)" in lines[0]
+    assert "BM3D for Demosaicking + denoising (9)" in lines[0]
 
 
 def test_details():

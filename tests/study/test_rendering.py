@@ -1,4 +1,4 @@
-"""A table says the same in every form."""
+"""One table in all its forms."""
 
 from io import StringIO
 
@@ -8,7 +8,7 @@ from rich.console import Console
 from restoration.study.rendering import Cell, Table, latex, markdown, markdown_table, show
 
 
-def test_tables_are_written_as_markdown_and_latex():
+def test_markdown_and_latex():
     cells = [Cell("30.1", "+0.2\n[−0.1, 0.5]", best=True), Cell("–")]
     table = Table("α_1: 5 %", ("A&B", "L1"), [("a_b", cells)], ("100 % noted",))
     assert markdown(table) == (
@@ -27,7 +27,7 @@ def test_tables_are_written_as_markdown_and_latex():
     ]
 
 
-def test_the_terminal_shows_every_text_as_it_is():
+def test_markup_is_text_on_a_terminal():
     shown = StringIO()
     cells = [Cell("30.1", "+0.2\n[−0.1, 0.5]", best=True), Cell("[red]1")]
     show(Table("[b]title", ("A", "B"), [("[i]name", cells)], ("[u]noted",)), Console(width=100, file=shown))
@@ -35,17 +35,18 @@ def test_the_terminal_shows_every_text_as_it_is():
         assert text in shown.getvalue()
 
 
-def test_a_name_of_any_signs_is_text_in_latex():
+def test_latex_escapes():
     rows = latex(Table("", ("A",), [(r"{a}^2~\b", [Cell("1")])])).splitlines()
     assert rows[5] == r"\{a\}\textasciicircum{}2\textasciitilde{}\textbackslash{}b & 1 \\"
 
 
-def test_cells_cannot_break_a_table():
+def test_markdown_escapes():
     assert markdown_table(["a", "b"], [["x|y", "1"]]) == "| a | b |\n|---|---:|\n| x\\|y | 1 |\n"
 
 
 @pytest.mark.parametrize(("width", "grids"), [(400, 1), (80, 6), (20, 12)])
-def test_every_digit_is_shown_on_a_terminal_of_any_width(width, grids):
+def test_terminal_width(width, grids):
+    """Columns go below each other where the terminal is narrow, and no digit is lost."""
     columns = [f"{number}th" for number in range(12)]
     rows = [
         (f"photograph {row}", [Cell(f"{row}{number:02}.125", "[0.12, 0.25]") for number in range(12)]) for row in (1, 2)

@@ -137,13 +137,13 @@ def claimed(comparisons: Comparisons) -> Section:
     """Verdicts: on all claims, again by the part with several seeds, and which orders survive. Then the evidence."""
     study = comparisons.study
     judged = claims.judge(comparisons)
-    verdicts = [claims.overview(study, judged, "What the paper claims, and what was measured")]
+    verdicts = [claims.overview(comparisons, judged, "What the paper claims, and what was measured")]
     few = [each for each in judged if each.claim.number in IN_SHORT]
-    short = claims.overview(study, few, "Claims of the paper, and how many comparisons agree", legend=False)
+    short = claims.overview(comparisons, few, "Claims of the paper, and how many comparisons agree", legend=False)
     if "seeds" in study.parts:
         again = claims.judge(comparisons, main="seeds")
         title = f"The same claims: {names.part_title('seeds').lower()}"
-        verdicts.append(claims.overview(study, again, title, legend=False))
+        verdicts.append(claims.overview(comparisons, again, title, legend=False))
         judged += again
     if survival := survival_table(comparisons):
         verdicts.append(survival)
