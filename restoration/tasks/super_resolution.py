@@ -25,7 +25,7 @@ class SuperResolution(Task):
     filter: str = "bicubic"
 
     def __post_init__(self) -> None:
-        if self.scale < 2:
+        if not isinstance(self.scale, int) or self.scale < 2:
             raise ValueError(f"scale must be an integer of at least 2, got {self.scale}")
         if self.filter not in FILTERS:
             raise ValueError(f"filter must be one of {', '.join(FILTERS)}, got {self.filter}")

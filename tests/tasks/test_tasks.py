@@ -220,6 +220,7 @@ def test_aligned_grids(scale):
     [
         (lambda: JPEG(quality=0), "quality runs from 1 to 95, got 0"),
         (lambda: SuperResolution(scale=1), "at least 2, got 1"),
+        (lambda: SuperResolution(scale=2.5), "an integer of at least 2, got 2.5"),
         (lambda: SuperResolution(filter="magic"), "one of bicubic, bilinear, lanczos, area, got magic"),
         (lambda: Demosaic(a=-1), "must not be negative, got a=-1"),
     ],
