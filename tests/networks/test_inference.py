@@ -47,9 +47,9 @@ def image() -> Tensor:
 
 
 @pytest.mark.parametrize("tile", [17, 50, 512])
-def test_tiles_equal_the_whole(image, tile):
+def test_tiles_equal_the_whole(image, tile, device):
     torch.manual_seed(0)
-    network = RestorationCNN(identity_start=False)
+    network, image = RestorationCNN(identity_start=False).to(device), image.to(device)
     whole = network(image[None])[0]
     assert torch.allclose(restore_image(network, image, tile=tile), whole, atol=1e-6)
 
@@ -68,8 +68,8 @@ def test_receptive_radius():
     assert (rows.min(), rows.max()) == (20 - network.receptive_radius, 20 + network.receptive_radius)
 
 
-def test_eval_mode_and_afterwards_the_same_network(image):
-    network = BatchNormalised()
+def test_eval_mode_and_afterwards_the_same_network(image, device):
+    network, image = BatchNormalised().to(device), image.to(device)
     modes = [module.training for module in network.modules()]
     before = {name: value.clone() for name, value in network.state_dict().items()}
     restored = restore_image(network, image)
@@ -81,9 +81,9 @@ def test_eval_mode_and_afterwards_the_same_network(image):
     assert not restored.requires_grad
 
 
-def test_buffers_and_kept_tensors(image):
+def test_buffers_and_kept_tensors(image, device):
     """A network may count its calls, and may be trained with a tensor that it made while it was scored."""
-    network = Counting()
+    network, image = Counting().to(device), image.to(device)
     restore_image(network, image)
     assert (network.calls, network.last) == (0, 0)
     network(image[None]).sum().backward()
