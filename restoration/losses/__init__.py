@@ -1,7 +1,6 @@
-"""The losses: section III of the paper, and what combines losses."""
+"""The losses: section III of the paper, and losses made of other losses."""
 
-from restoration.losses.clamped import Clamped
+from restoration.losses.combine import Clamped, Sum, Switch
 from restoration.losses.paper import L1Loss, L2Loss, MixLoss, MSSSIML2Loss, MSSSIMLoss, SSIMLoss
-from restoration.losses.switching import SwitchedLoss
 
-__all__ = ["Clamped", "L1Loss", "L2Loss", "MSSSIML2Loss", "MSSSIMLoss", "MixLoss", "SSIMLoss", "SwitchedLoss"]
+__all__ = ["Clamped", "L1Loss", "L2Loss", "MSSSIML2Loss", "MSSSIMLoss", "MixLoss", "SSIMLoss", "Sum", "Switch"]

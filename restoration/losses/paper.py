@@ -1,196 +1,184 @@
 """The losses of the paper's section III, as the authors' Caffe layers (PL4NN) compute them.
 
-Contract: `restored` and `target` are (N, C, H, W) floating-point tensors with values nominally in [0, 1], any C >= 1.
-Each function returns one value per image, (N,); each module its mean over the batch. Statistics are taken per channel
-and averaged over channels. Half-precision inputs are computed in float32, autocast or not.
+Contract: `restored` x and `target` y are (N, C, H, W) floating-point tensors, nominally in [0, 1], with any C >= 1.
+A function returns one value per image, (N,); a module returns the mean over the batch. Statistics are taken per
+channel; values are averaged over channels. Half-precision inputs are computed in float32, with or without autocast.
+ValueError: shapes, dtypes, windows, sigmas or weights that do not fit.
 
-Patch form (default): H = W odd and >= 11. The only SSIM computed is that of the centre pixel, with a Gaussian that
-spans the whole patch, so that every pixel still receives a gradient.
-Dense form (`window=W`, or `dense=True` in a module): every pixel whose W x W window lies inside the image is a centre;
-it equals the patch form on each W x W crop.
+Patch form (default): H = W, odd, at least 11. The loss is that of the centre pixel. The Gaussian G_sigma spans the
+whole patch, so every pixel receives a gradient.
+Dense form (`window=W`; in a module `dense=True`): the mean over all pixels whose W x W window lies inside the image.
+On a W x W image the dense form equals the patch form.
 """
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from restoration.losses.closed_form import Absolute, Mixture
-from restoration.losses.windows import windows_for
+from restoration.losses.gaussians import gaussian_mean
 
+C1, C2 = 0.01**2, 0.03**2  # for values in [0, 1]
 SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0)
-WINDOW = 31  # the paper's patch; in the dense form, where no other is given
-
-
-def l2(restored: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error. (The Caffe layer halves it, which Adam does not notice.)"""
-    restored, target = _as_float(restored, target)
-    return (restored - target).square().mean(dim=(1, 2, 3))
+WINDOW = 31  # the paper's patch; the default window of the dense form
 
 
 def l1(restored: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute error."""
-    restored, target = _as_float(restored, target)
-    return Absolute.apply(restored - target).mean(dim=(1, 2, 3))
+    """Mean |x - y|."""
+    x, y = _checked(restored, target)
+    return (x - y).abs().mean(dim=(1, 2, 3))
+
+
+def l2(restored: Tensor, target: Tensor) -> Tensor:
+    """Mean (x - y)^2. The Caffe layer halves it, which makes no difference to Adam."""
+    x, y = _checked(restored, target)
+    return (x - y).square().mean(dim=(1, 2, 3))
 
 
 def ssim(restored: Tensor, target: Tensor, *, sigma: float = 5.0, window: int | None = None) -> Tensor:
-    """1 - SSIM = 1 - l cs, with a Gaussian of standard deviation `sigma` pixels."""
+    """1 - SSIM = 1 - l cs, with a Gaussian of `sigma` pixels."""
     return ms_ssim(restored, target, sigmas=(sigma,), window=window)
 
 
-def ms_ssim(
-    restored: Tensor, target: Tensor, *, sigmas: tuple[float, ...] = SIGMAS, window: int | None = None
-) -> Tensor:
-    """1 - MS-SSIM = 1 - l_M prod_j cs_j: no pyramid, one Gaussian per scale, all exponents 1.
+def ms_ssim(restored: Tensor, target: Tensor, *, sigmas: Sequence[float] = SIGMAS, window: int | None = None) -> Tensor:
+    """1 - MS-SSIM = 1 - l_M prod_j cs_j: one Gaussian per scale, no image pyramid, all exponents 1.
+
+    l = (2 mu_x mu_y + C1) / (mu_x^2 + mu_y^2 + C1) and cs = (2 sigma_xy + C2) / (sigma_x^2 + sigma_y^2 + C2) are
+    written as differences from 1, of which float32 keeps all digits. With the sum s = x + y and d = x - y,
+    1 - l = 2 mu_d^2 / (mu_s^2 + mu_d^2 + 2 C1) and 1 - cs = 2 sigma_d^2 / (sigma_s^2 + sigma_d^2 + 2 C2).
 
     Args:
-        sigmas: standard deviations in pixels, increasing; the last one is sigma_M.
-        window: side of the square window of the dense form; None for the patch form.
-
-    Raises:
-        ValueError: on shapes, windows or sigmas for which the loss is not defined.
+        sigmas: in pixels, increasing; the last is sigma_M.
     """
-    return _mixture(restored, target, sigmas, window, structure=1.0)
+    x, y = _checked(restored, target)
+    mean = gaussian_mean(x, sigmas, window)
+    s, d = x + y, x - y
+    # variances do not change with a shift; without one, float32 would lose those of a flat bright patch in mu^2
+    shift_s, shift_d = (image.mean(dim=(2, 3), keepdim=True).detach() for image in (s, d))
+    s, d = s - shift_s, d - shift_d
+    mu_s, mu_d = mean(s), mean(d)
+    variance_s, variance_d = mean(s * s) - mu_s * mu_s, mean(d * d) - mu_d * mu_d
+    one_minus_cs = 2 * variance_d / (variance_s + variance_d + 2 * C2)
+    mu_s, mu_d = mu_s[-1] + shift_s, mu_d[-1] + shift_d
+    loss = 2 * mu_d * mu_d / (mu_s * mu_s + mu_d * mu_d + 2 * C1)  # 1 - l_M
+    for factor in one_minus_cs:
+        loss = loss + (1 - loss) * factor  # 1 - (1 - loss) cs_j
+    return loss.mean(dim=(1, 2, 3))
 
 
 def gaussian_l1(restored: Tensor, target: Tensor, *, sigma: float = SIGMAS[-1], window: int | None = None) -> Tensor:
-    """Absolute error weighted by the Gaussian around the centre: the L1 term of Mix."""
-    return _mixture(restored, target, (sigma,), window, absolute=1.0)
+    """sum G_sigma |x - y|, the L1 term of Mix."""
+    x, y = _checked(restored, target)
+    mean = gaussian_mean(x, (sigma,), window)
+    return mean((x - y).abs()).mean(dim=(0, 2, 3, 4))
 
 
 def gaussian_l2(restored: Tensor, target: Tensor, *, sigma: float = SIGMAS[-1], window: int | None = None) -> Tensor:
-    """Half the squared error weighted by the Gaussian around the centre: the L2 term of MS-SSIM + L2."""
-    return _mixture(restored, target, (sigma,), window, squared=0.5)
-
-
-class L2Loss(nn.Module):
-    """Mean squared error over the batch."""
-
-    def forward(self, restored: Tensor, target: Tensor) -> Tensor:
-        return l2(restored, target).mean()
+    """1/2 sum G_sigma (x - y)^2, the L2 term of MS-SSIM + L2."""
+    x, y = _checked(restored, target)
+    mean = gaussian_mean(x, (sigma,), window)
+    return mean((x - y).square()).mean(dim=(0, 2, 3, 4)) / 2
 
 
 class L1Loss(nn.Module):
-    """Mean absolute error over the batch."""
+    """Mean absolute error."""
 
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
         return l1(restored, target).mean()
 
 
+class L2Loss(nn.Module):
+    """Mean squared error."""
+
+    def forward(self, restored: Tensor, target: Tensor) -> Tensor:
+        return l2(restored, target).mean()
+
+
 class SSIMLoss(nn.Module):
-    """1 - SSIM; the paper's tables have sigma = 5 (SSIM5) and sigma = 9 (SSIM9)."""
+    """1 - SSIM. The paper's tables have sigma = 5 (SSIM5) and sigma = 9 (SSIM9)."""
 
     def __init__(self, sigma: float = 5.0, *, dense: bool = False, window: int | None = None):
         super().__init__()
-        self.sigma = sigma
-        self.window = _window(dense, window)
+        self.sigma, self.window = sigma, _window(dense, window)
 
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
         return ssim(restored, target, sigma=self.sigma, window=self.window).mean()
 
-    def extra_repr(self) -> str:
-        return f"sigma={self.sigma}, window={self.window}"
-
 
 class MSSSIMLoss(nn.Module):
-    """1 - MS-SSIM over the scales `sigmas`."""
+    """1 - MS-SSIM."""
 
-    def __init__(self, sigmas: tuple[float, ...] = SIGMAS, *, dense: bool = False, window: int | None = None):
+    def __init__(self, sigmas: Sequence[float] = SIGMAS, *, dense: bool = False, window: int | None = None):
         super().__init__()
-        self.sigmas = tuple(sigmas)
-        self.window = _window(dense, window)
+        self.sigmas, self.window = tuple(sigmas), _window(dense, window)
 
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
         return ms_ssim(restored, target, sigmas=self.sigmas, window=self.window).mean()
 
-    def extra_repr(self) -> str:
-        return f"sigmas={self.sigmas}, window={self.window}"
-
 
 class MixLoss(nn.Module):
-    """alpha (1 - MS-SSIM) + (1 - alpha) l1_scale sum G_sigmaM |x - y|: the paper's Mix.
+    """alpha (1 - MS-SSIM) + (1 - alpha) l1_scale sum G_sigmaM |x - y|, the paper's Mix.
 
-    `l1_scale` is the unit in which the L1 term counts: 255 for 8-bit levels, 1 for the unit range. The paper's
-    alpha = 0.84 balances the terms in 8-bit levels; it is the same mixture, up to a factor, as alpha = 0.0202 in the
-    unit range, near the 0.025 that the authors' code ships: `MixLoss(alpha=0.025, l1_scale=1)`.
+    Args:
+        alpha: 0.84 in the paper, 0.025 in the authors' code.
+        l1_scale: unit of the L1 term: 255 for 8-bit levels, 1 for the range [0, 1]. With 255, alpha = 0.84 balances
+            the terms: up to a factor, this is alpha = 0.0202 with 1, near the authors' `MixLoss(0.025, 1)`.
     """
 
     def __init__(
         self,
         alpha: float = 0.84,
         l1_scale: float = 255.0,
-        sigmas: tuple[float, ...] = SIGMAS,
         *,
+        sigmas: Sequence[float] = SIGMAS,
         dense: bool = False,
         window: int | None = None,
     ):
         super().__init__()
-        self.alpha = _checked_alpha(alpha)
         if not 0 < l1_scale < float("inf"):
-            raise ValueError(f"l1_scale is the unit of the L1 term, 255 for 8-bit levels or 1, got {l1_scale}")
-        self.l1_scale = l1_scale
-        self.sigmas = tuple(sigmas)
-        self.window = _window(dense, window)
+            raise ValueError(f"l1_scale must be positive (255: 8-bit levels; 1: the range [0, 1]), got {l1_scale}")
+        self.alpha, self.l1_scale = _share(alpha), l1_scale
+        self.sigmas, self.window = tuple(sigmas), _window(dense, window)
 
     def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """The weighted terms by name; their sum is the loss."""
+        """The weighted summands."""
         structure = ms_ssim(restored, target, sigmas=self.sigmas, window=self.window).mean()
-        absolute = gaussian_l1(restored, target, sigma=self.sigmas[-1], window=self.window).mean()
-        return {"ms_ssim": self.alpha * structure, "l1": (1 - self.alpha) * self.l1_scale * absolute}
+        pixels = gaussian_l1(restored, target, sigma=self.sigmas[-1], window=self.window).mean()
+        return {"ms_ssim": self.alpha * structure, "l1": (1 - self.alpha) * self.l1_scale * pixels}
 
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
-        weights = {"structure": self.alpha, "absolute": (1 - self.alpha) * self.l1_scale}
-        return _mixture(restored, target, self.sigmas, self.window, **weights).mean()
-
-    def extra_repr(self) -> str:
-        return f"alpha={self.alpha}, l1_scale={self.l1_scale}, sigmas={self.sigmas}, window={self.window}"
+        structure, pixels = self.terms(restored, target).values()
+        return structure + pixels
 
 
 class MSSSIML2Loss(nn.Module):
-    """alpha (1 - MS-SSIM) + (1 - alpha) 1/2 sum G_sigmaM (x - y)^2, alpha = 0.1 as in the authors' code."""
+    """alpha (1 - MS-SSIM) + (1 - alpha) 1/2 sum G_sigmaM (x - y)^2, with alpha = 0.1 as in the authors' code."""
 
     def __init__(
-        self, alpha: float = 0.1, sigmas: tuple[float, ...] = SIGMAS, *, dense: bool = False, window: int | None = None
+        self,
+        alpha: float = 0.1,
+        *,
+        sigmas: Sequence[float] = SIGMAS,
+        dense: bool = False,
+        window: int | None = None,
     ):
         super().__init__()
-        self.alpha = _checked_alpha(alpha)
-        self.sigmas = tuple(sigmas)
-        self.window = _window(dense, window)
+        self.alpha = _share(alpha)
+        self.sigmas, self.window = tuple(sigmas), _window(dense, window)
 
     def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """The weighted terms by name; their sum is the loss."""
+        """The weighted summands."""
         structure = ms_ssim(restored, target, sigmas=self.sigmas, window=self.window).mean()
-        squared = gaussian_l2(restored, target, sigma=self.sigmas[-1], window=self.window).mean()
-        return {"ms_ssim": self.alpha * structure, "l2": (1 - self.alpha) * squared}
+        pixels = gaussian_l2(restored, target, sigma=self.sigmas[-1], window=self.window).mean()
+        return {"ms_ssim": self.alpha * structure, "l2": (1 - self.alpha) * pixels}
 
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
-        weights = {"structure": self.alpha, "squared": (1 - self.alpha) / 2}
-        return _mixture(restored, target, self.sigmas, self.window, **weights).mean()
-
-    def extra_repr(self) -> str:
-        return f"alpha={self.alpha}, sigmas={self.sigmas}, window={self.window}"
+        structure, pixels = self.terms(restored, target).values()
+        return structure + pixels
 
 
-def _mixture(
-    restored: Tensor,
-    target: Tensor,
-    sigmas: tuple[float, ...],
-    window: int | None,
-    *,
-    structure: float = 0.0,
-    absolute: float = 0.0,
-    squared: float = 0.0,
-) -> Tensor:
-    """structure (1 - l_M prod cs_j) + sum G_M (absolute |x - y| + squared (x - y)^2), (N,)."""
-    restored, target = _as_float(restored, target)
-    windows = windows_for(restored, sigmas, window)
-    with _full_precision(restored):
-        return Mixture.apply(restored, target, windows, structure, absolute, squared)
-
-
-def _as_float(restored: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """The pair in float32 or float64, after a check of its shapes."""
+def _checked(restored: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """The pair in float32 or float64 and in NCHW order."""
     if restored.shape != target.shape or restored.ndim != 4:
         raise ValueError(
             "restored and target must both be (N, C, H, W) and of one shape, "
@@ -202,24 +190,18 @@ def _as_float(restored: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
             "divide 8-bit images by 255"
         )
     dtype = torch.promote_types(torch.promote_types(restored.dtype, target.dtype), torch.float32)
-    plain = torch.contiguous_format  # the network's channels_last would slow down all that follows
-    return restored.to(dtype, memory_format=plain), target.to(dtype, memory_format=plain)
+    order = torch.contiguous_format  # a channels_last output would slow down all that follows
+    return restored.to(dtype, memory_format=order), target.to(dtype, memory_format=order)
 
 
 def _window(dense: bool, window: int | None) -> int | None:
-    """The side of a module's windows in the dense form; None for the patch form, which has no other than the patch."""
+    """The window of a module: None for the patch form."""
     if window is not None and not dense:
-        raise ValueError(f"window={window} is of the dense form: give dense=True with it, or neither")
+        raise ValueError(f"window={window} belongs to the dense form: add dense=True, or leave window out")
     return (WINDOW if window is None else window) if dense else None
 
 
-def _checked_alpha(alpha: float) -> float:
+def _share(alpha: float) -> float:
     if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha is the share of the MS-SSIM term and lies in [0, 1], got {alpha}")
+        raise ValueError(f"alpha is the weight of the MS-SSIM term and lies in [0, 1], got {alpha}")
     return alpha
-
-
-def _full_precision(images: Tensor) -> AbstractContextManager[object]:
-    """Switches autocast off, where it is on: matrix products in bfloat16 would ruin the variances."""
-    kind = images.device.type
-    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()

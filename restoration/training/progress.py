@@ -3,29 +3,16 @@
 import sys
 import time
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
 
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
+from restoration.losses.combine import terms_of
 from restoration.names import METRICS
 from restoration.networks.inference import evaluating
 from restoration.scoring.evaluate import Validation
-
-
-@runtime_checkable
-class HasTerms(Protocol):
-    """A loss that names its summands, weighted as they stand in the sum."""
-
-    def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]: ...
-
-
-def terms_of(loss: nn.Module, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """The terms of a loss by name; none for a loss without `terms`."""
-    terms = loss.terms(restored, target) if isinstance(loss, HasTerms) else {}
-    return {name: torch.as_tensor(term) for name, term in terms.items()}
 
 
 class ProgressLine:

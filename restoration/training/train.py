@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -16,20 +16,13 @@ from torch.utils.tensorboard import SummaryWriter
 
 from restoration.errors import UserError
 from restoration.files import replacing
+from restoration.losses.combine import set_progress, terms_of
 from restoration.scoring.evaluate import Validation
 from restoration.training.budget import Budget
 from restoration.training.checkpoint import Resumable, resume, save_checkpoint
 from restoration.training.distributed import ALONE, World
 from restoration.training.patches import PatchSampler
-from restoration.training.progress import ProgressLine, log_loss, log_tests, log_validation, terms_of
-
-
-@runtime_checkable
-class FollowsTraining(Protocol):
-    """A loss that changes during the training: before each step, `progress` is set to the share of steps done."""
-
-    progress: float
-
+from restoration.training.progress import ProgressLine, log_loss, log_tests, log_validation
 
 Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # degraded, target -> restored, loss
 
@@ -114,8 +107,7 @@ def train(
             # learning rate, and the progress of a loss that follows the training
             for group in optimizer.param_groups:
                 group["lr"] = budget.learning_rate_at(run.step)
-            if isinstance(loss, FollowsTraining):
-                loss.progress = run.step / budget.steps
+            set_progress(loss, run.step / budget.steps)
 
             # forward and backward
             degraded, target = sampler.sample()

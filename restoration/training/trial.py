@@ -14,11 +14,10 @@ from torch import Tensor, nn
 
 from restoration.datasets.photos import THUMBNAIL, PackedPhotos
 from restoration.errors import UserError
+from restoration.losses.combine import FollowsTraining, set_progress, terms_of
 from restoration.networks.inference import restore_image
 from restoration.tasks import Task
 from restoration.training.patches import PATCH, PatchSampler
-from restoration.training.progress import terms_of
-from restoration.training.train import FollowsTraining
 
 PATCHES = 4
 PHOTO = (67, 90)  # height and width of the made-up photograph: an odd and an even number of pixels
@@ -96,9 +95,9 @@ def try_loss(loss: object, target: Tensor) -> list[str]:
     """Calls the loss on noisy, exact and flat patches, and on values outside [0, 1]; returns warnings."""
     loss = _module(loss, "loss")
     warnings: list[str] = []
-    for progress in (0.0, 0.999) if isinstance(loss, FollowsTraining) else (None,):
-        if isinstance(loss, FollowsTraining):
-            loss.progress = progress or 0.0
+    follows = any(isinstance(part, FollowsTraining) for part in loss.modules())
+    for progress in (0.0, 0.999) if follows else (0.0,):
+        set_progress(loss, progress)
         value = _try_noisy(loss, target)
         with _explained(loss, "loss", "fails in terms()"):
             terms = terms_of(loss, target, target)

@@ -14,8 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from restoration.errors import UserError
-from restoration.losses import L1Loss, L2Loss, MixLoss
-from restoration.losses.switching import SwitchedLoss
+from restoration.losses import L1Loss, L2Loss, MixLoss, Switch
 from restoration.networks.cnn import RestorationCNN
 from restoration.scoring.evaluate import Validation
 from restoration.scoring.protocol import Protocol
@@ -207,11 +206,11 @@ def test_a_loss_with_a_state_resumes_too(photo, tmp_path):
 
 def test_losses_switch_at_the_same_step_after_an_interruption(photo, tmp_path):
     """After 3 of 12 steps."""
-    whole = run(photo, tmp_path / "whole", loss=SwitchedLoss(L1Loss(), L2Loss(), at=0.25))
+    whole = run(photo, tmp_path / "whole", loss=Switch(L1Loss(), L2Loss(), at=0.25))
     assert torch.equal(weights(whole), weights(run(photo, tmp_path / "counted", loss=Switching())))
     with pytest.raises(Interrupted):
-        run(photo, tmp_path / "cut", loss=SwitchedLoss(StopAfter(2), L2Loss(), at=0.25))
-    resumed = run(photo, tmp_path / "cut", loss=SwitchedLoss(L1Loss(), L2Loss(), at=0.25))
+        run(photo, tmp_path / "cut", loss=Switch(StopAfter(2), L2Loss(), at=0.25))
+    resumed = run(photo, tmp_path / "cut", loss=Switch(L1Loss(), L2Loss(), at=0.25))
     assert torch.equal(weights(resumed), weights(whole))
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 import restoration.losses
 from restoration.errors import UserError
-from restoration.losses import Clamped, L1Loss, L2Loss, MixLoss, SwitchedLoss
+from restoration.losses import Clamped, L1Loss, L2Loss, MixLoss, Switch
 from restoration.networks import RestorationCNN
 from restoration.tasks import JPEG, Demosaic, SuperResolution
 from restoration.training.trial import try_parts
@@ -70,7 +70,7 @@ def similarity(restored, target):
         (piq.MultiScaleSSIMLoss(), "refuses patches of 31 x 31 pixels.*at least 161x161"),
         (piq.SSIMLoss(), r"(?s)refuses values outside \[0, 1\].*restoration\.losses\.Clamped"),
         (Loss(lambda x, y: (x.sqrt() - y.sqrt()).square().mean()), r"refuses values outside.*not finite"),
-        (SwitchedLoss(L1Loss(), nn.L1Loss(reduction="none")), "not one number"),
+        (Switch(L1Loss(), nn.L1Loss(reduction="none")), "not one number"),
         (Terms(lambda x, y: {"l1": (x - y).abs()}), "terms.*l1 has the shape"),
         (Terms(lambda x, y: [1]), r"fails in terms\(\)"),
         (functools.partial(L1Loss), "_partial_: true"),
@@ -88,7 +88,7 @@ def test_refused_losses(loss, message):
     ("loss", "warning"),
     [
         (Loss(similarity), "1 for an exact patch and .* for a noisy one"),
-        (SwitchedLoss(L1Loss(), Loss(similarity)), "1 for an exact patch"),
+        (Switch(L1Loss(), Loss(similarity)), "1 for an exact patch"),
         (Loss(lambda x, y: squared(x, y).sqrt()), "not finite for an exact or flat patch"),
         (Clamped(piq.GMSDLoss()), "not finite for an exact or flat patch"),
         (Terms(lambda x, y: {"constant": torch.ones(()), "number": 0.5}), None),
@@ -174,7 +174,7 @@ def test_refused_tasks(task, message):
 @pytest.mark.parametrize("bf16", [False, True])
 def test_own_parts_pass(task, bf16):
     losses = [getattr(restoration.losses, name) for name in restoration.losses.__all__ if name.endswith("Loss")]
-    for loss in [make() for make in losses if make is not SwitchedLoss] + [SwitchedLoss(L1Loss(), L2Loss())]:
+    for loss in [make() for make in losses if make is not Switch] + [Switch(L1Loss(), L2Loss())]:
         assert try_parts(RestorationCNN(residual=True), loss, task, CPU, bf16=bf16) == []
 
 

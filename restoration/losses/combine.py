@@ -1,0 +1,107 @@
+"""Losses made of other losses.
+
+A loss may offer two things beside its value. The losses of this module pass both on:
+`terms(restored, target)`, the weighted summands by name;
+`progress`, an attribute that `set_progress` sets before each step to the share of the training done, in [0, 1).
+"""
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+
+@runtime_checkable
+class HasTerms(Protocol):
+    """A loss that names its summands, weighted as they stand in the sum."""
+
+    def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]: ...
+
+
+@runtime_checkable
+class FollowsTraining(Protocol):
+    """A loss that changes during the training."""
+
+    progress: float
+
+
+def terms_of(loss: nn.Module, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """The terms of a loss by name; none for a loss without `terms`."""
+    terms = loss.terms(restored, target) if isinstance(loss, HasTerms) else {}
+    return {name: torch.as_tensor(term) for name, term in terms.items()}
+
+
+def set_progress(loss: nn.Module, progress: float) -> None:
+    """Set `progress` of the loss and of all losses inside, where they have one."""
+    for part in loss.modules():
+        if isinstance(part, FollowsTraining):
+            part.progress = progress
+
+
+class Sum(nn.Module):
+    """sum_i weight_i loss_i; the terms are the summands.
+
+    Args:
+        losses: by name.
+        weights: of the same names.
+    """
+
+    def __init__(self, losses: Mapping[str, nn.Module], weights: Mapping[str, float]):
+        super().__init__()
+        if not losses or losses.keys() != weights.keys():
+            raise ValueError(f"each loss needs one weight, got losses {list(losses)} and weights {list(weights)}")
+        self.losses = nn.ModuleDict(losses)
+        self.weights = {name: float(weight) for name, weight in weights.items()}
+
+    def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """The weighted summands."""
+        return {name: self.weights[name] * loss(restored, target) for name, loss in self.losses.items()}
+
+    def forward(self, restored: Tensor, target: Tensor) -> Tensor:
+        return torch.stack([*self.terms(restored, target).values()]).sum()
+
+
+class Switch(nn.Module):
+    """One loss until a share of the training is done, then another: the paper's L1 to L2 and L2 to L1.
+
+    Args:
+        at: the share in (0, 1). The paper switches half-way.
+    """
+
+    def __init__(self, first: nn.Module, second: nn.Module, *, at: float = 0.5):
+        super().__init__()
+        if not 0 < at < 1:
+            raise ValueError(f"at is the share of the training before the switch and lies in (0, 1), got {at}")
+        self.first, self.second, self.at = first, second, at
+        self.progress = 0.0
+
+    @property
+    def current(self) -> nn.Module:
+        """The loss at this progress."""
+        return self.first if self.progress < self.at else self.second
+
+    def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """The terms of the current loss."""
+        return terms_of(self.current, restored, target)
+
+    def forward(self, restored: Tensor, target: Tensor) -> Tensor:
+        return self.current(restored, target)
+
+
+class Clamped(nn.Module):
+    """A loss of the restored patch clamped to [0, 1], for losses that refuse other values, such as piq's.
+
+    A value outside [0, 1] gets no gradient.
+    """
+
+    def __init__(self, loss: nn.Module):
+        super().__init__()
+        self.loss = loss
+
+    def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """The terms of the loss."""
+        return terms_of(self.loss, restored.clamp(0, 1), target)
+
+    def forward(self, restored: Tensor, target: Tensor) -> Tensor:
+        return self.loss(restored.clamp(0, 1), target)

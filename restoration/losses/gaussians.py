@@ -1,0 +1,109 @@
+"""Gaussian means of images, as differentiable matrix products."""
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache, partial
+from itertools import zip_longest
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+TILE = 64  # centres per matrix product of the dense form
+SMALLEST = 1e-30  # smaller weights are set to 0: products with denormal numbers are slow on a CPU
+
+
+def gaussian_mean(image: Tensor, sigmas: Sequence[float], window: int | None) -> Callable[[Tensor], Tensor]:
+    """The function (N, C, H, W) -> (scales, N, C, h, w) for images like `image`: means around all h x w centres.
+
+    Args:
+        sigmas: in pixels, increasing.
+        window: side of the square window of the dense form; None: the whole patch, with one centre.
+    """
+    height, width = image.shape[2:]
+    if window is None and (height != width or height % 2 == 0 or height < 11):
+        raise ValueError(
+            "the patch form needs square patches with an odd side of at least 11 pixels (the paper: 31), "
+            f"got {height}x{width}; for whole images use dense=True"
+        )
+    if window is not None and (window % 2 == 0 or not 11 <= window <= min(height, width)):
+        raise ValueError(
+            "the dense form needs an odd window of at least 11 pixels that fits in the image, "
+            f"got window={window} for {height}x{width}"
+        )
+    # the cache must not keep the fake tensors of torch.export and FakeTensorMode
+    gaussians = _constant_gaussians if type(image) is Tensor else _gaussians.__wrapped__
+    side = operator.index(height if window is None else window)  # torch.compile: a constant, not a symbol
+    weights = gaussians(side, tuple(sigmas), window is not None, image.dtype, image.device)
+    return partial(_patch_mean if window is None else _dense_mean, weights)
+
+
+def _patch_mean(weights: Tensor, image: Tensor) -> Tensor:
+    with _full_precision(image):
+        return (image.flatten(2) @ weights).movedim(2, 0)[..., None, None]
+
+
+def _dense_mean(bands: Tensor, image: Tensor) -> Tensor:
+    """Means down the columns, then along the rows: the work grows with the image and no faster."""
+    scales, longest, centres = bands.shape
+    overlap = longest - centres
+
+    def weights(length: int) -> Tensor:
+        return bands[:, :length, : length - overlap]
+
+    with _full_precision(image):
+        columns = [
+            (weights(tile.shape[2]).mT.flatten(0, 1) @ tile).unflatten(2, (scales, -1))
+            for tile in _tiles(image, centres, overlap, dim=2)
+        ]
+        rows = [tile @ weights(tile.shape[4]) for tile in _tiles(torch.cat(columns, dim=3), centres, overlap, dim=4)]
+        return torch.cat(rows, dim=4).movedim(2, 0)
+
+
+def _tiles(image: Tensor, centres: int, overlap: int, *, dim: int) -> Iterator[Tensor]:
+    """Overlapping pieces of the image; each holds the whole windows of up to so many centres.
+
+    The gradient of a split is one pass over the image; that of overlapping slices is a pass for each.
+    """
+    blocks = image.split(centres, dim)
+    for block, following in zip_longest(blocks, blocks[1:]):
+        if following is not None:
+            yield torch.cat([block, following.narrow(dim, 0, min(overlap, following.shape[dim]))], dim)
+        elif block.shape[dim] > overlap:
+            yield block
+
+
+@torch.compiler.assume_constant_result
+def _constant_gaussians(*arguments: Any) -> Tensor:
+    """`_gaussians`, which torch.compile calls once and keeps."""
+    return _gaussians(*arguments)
+
+
+@lru_cache(maxsize=64)
+def _gaussians(side: int, sigmas: tuple[float, ...], dense: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Gaussians of sum 1 as matrices with a centre per column.
+
+    Patch form: (side^2, scales). Dense form, along one axis: (scales, centres + side - 1, centres).
+    """
+    if not sigmas or min(sigmas) <= 0 or list(sigmas) != sorted(sigmas):
+        raise ValueError(f"sigmas must be positive and increasing, in pixels, got {sigmas}")
+    with torch.inference_mode(False):  # later calls may need gradients
+        offsets = torch.arange(side, device=device, dtype=torch.float64) - side // 2
+        scales = torch.tensor(sigmas, device=device, dtype=torch.float64)[:, None]
+        weights = torch.exp(-(offsets**2) / (2 * scales**2))
+        weights = weights / weights.sum(dim=1, keepdim=True)
+        if dense:
+            centres = max(TILE, side)
+            weights = functional.pad(weights, (0, centres)).repeat(1, centres)[:, : centres * (centres + side - 1)]
+            weights = weights.unflatten(1, (centres, -1)).mT
+        else:
+            weights = (weights[:, :, None] * weights[:, None, :]).flatten(1).T
+        return weights.where(weights > SMALLEST, 0).to(dtype).contiguous()
+
+
+def _full_precision(image: Tensor) -> AbstractContextManager[object]:
+    """Autocast is off: matrix products in bfloat16 would ruin the variances."""
+    kind = image.device.type
+    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
