@@ -26,7 +26,7 @@ from restoration.errors import UserError
 from restoration.files import printable, write_text
 from restoration.networks.cnn import RestorationCNN
 from restoration.networks.inference import TILE
-from restoration.restoring import read_input, restore_file, restored_name
+from restoration.restoring import read_input, restore_file
 from restoration.sensor import displayed, network_input, read_sensor
 from restoration.study.runs import Run
 from restoration.study.shipping import ship
@@ -110,13 +110,8 @@ def test_load(shelf):
 def test_origin_of_shipped_weights(shelf):
     with safe_open(shelf.folder / "sr-mix.safetensors", framework="pt") as file:
         origin = file.metadata()
-    assert origin["task"] == "sr"
-    assert origin["loss"] == "mix"
-    assert origin["data"] == "tiny"
-    assert origin["seed"] == "3"
-    assert origin["patches_seen"] == "48"
-    assert origin["commit"] == "abc"
-    assert origin["degradation"] == repr(SuperResolution())
+    facts = {"task": "sr", "loss": "mix", "data": "tiny", "seed": "3", "patches_seen": "48", "commit": "abc"}
+    assert {**facts, "degradation": repr(SuperResolution())}.items() <= origin.items()
     assert "MIT" in origin["licence"]
 
 
@@ -254,7 +249,7 @@ def run_script(monkeypatch, *arguments: str | Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["[a] [-x].jpg", 'it\'s "it".jpg', "$HOME.jfif", "-rf.jpg", "caf\udce9.jpg", "a\nb.jpg", f"{'x' * 236}.jpg"]
+    "name", ["[a] [-x].jpg", 'it\'s "it".jpg', "$HOME.jfif", "-rf.jpg", "caf\udce9.jpg", "a\nb.jpg", f"{'x' * 242}.jpg"]
 )
 def test_odd_names(shelf, tmp_path, monkeypatch, capsys, name):
     """Brackets, quotes, bytes that are not UTF-8, and the longest name whose new name has at most 255 bytes."""
@@ -286,14 +281,17 @@ def test_home(shelf, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("task", ["jpeg", "sr"])
-@pytest.mark.parametrize("size", [(1, 1), (1, 200), (40, 40), (47, 3)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 200), (40, 40), (97, 82)])
 def test_small_photographs(shelf, tmp_path, photo, task, size):
-    """Training's least size does not hold here."""
-    small = np.ascontiguousarray(np.resize(photo, (*size, 3)))
+    """The least size of training does not matter here; super-resolution doubles it."""
+    small = np.resize(photo, (*size, 3))
     Image.fromarray(small).save(tmp_path / "a.png")
-    restore_file(tmp_path / "a.png", TASKS[task], restoration.load(task, "mix"), tmp_path / "b.png", device=CPU)
-    scale = 2 if task == "sr" else 1
-    assert saved(tmp_path / "b.png").shape == (scale * size[0], scale * size[1], 3)
+    target = tmp_path / "new" / "b.png"
+    restore_file(tmp_path / "a.png", TASKS[task], restoration.load(task, "mix"), target, device=CPU)
+    given = as_image(small) if task == "jpeg" else SuperResolution().enlarged(as_image(small))
+    expected = levels(restoration.restore(given, task, "mix")).astype(int)
+    assert saved(target).shape == expected.shape
+    assert np.abs(saved(target) - expected).max() <= 1
 
 
 def test_large_photographs(tmp_path):
@@ -305,7 +303,7 @@ def test_large_photographs(tmp_path):
 
 
 def test_postscript_starts_no_ghostscript(shelf, tmp_path, monkeypatch, capsys):
-    """Neither does a raw file, nor one with a profile."""
+    """Under the suffix of any photograph, and for LibRaw."""
     for name in ("a.jpg", "a.png", "a.tif", "a.webp", "a.bmp"):
         (tmp_path / name).write_bytes(POSTSCRIPT)
     fake_ghostscript(tmp_path, monkeypatch)
@@ -332,16 +330,6 @@ def test_own_network(tmp_path, photo, monkeypatch, capsys):
     for folder, answer in answers.items():
         with pytest.raises(SystemExit, match=answer):
             run_script(monkeypatch, "--network", folder, tmp_path / "small.png")
-
-
-def test_restore_a_small_photograph(shelf, tmp_path, photo):
-    path = tmp_path / "small.png"
-    Image.fromarray(photo).save(path)
-    restore_file(path, SuperResolution(), restoration.load("sr", "mix"), tmp_path / "new" / "large.png", device=CPU)
-    enlarged = SuperResolution().enlarged(as_image(photo))
-    found = saved(tmp_path / "new" / "large.png")
-    assert found.shape == (194, 164, 3)
-    assert np.array_equal(found, levels(restoration.restore(enlarged, "sr", "mix")))
 
 
 def test_restore_a_raw_file(shelf, tmp_path):
@@ -383,14 +371,8 @@ def test_nothing_is_overwritten(shelf, tmp_path, photo, monkeypatch, capsys):
         assert part in error
     assert (tmp_path / "a-jpeg-mix.png").read_text() == "mine"
     assert saved(tmp_path / "b-jpeg-mix.png").shape == (97, 82, 3)
-    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
-        "a.jpg",
-        "b.jpg",
-        "text.jpg",
-        "raw.dng",
-        "a-jpeg-mix.png",
-        "b-jpeg-mix.png",
-    }
+    created = {path.name for path in tmp_path.iterdir()} - set(names)
+    assert created == {"a-jpeg-mix.png", "b-jpeg-mix.png"}
 
 
 def test_a_target_that_appears_meanwhile(shelf, tmp_path, photo):
@@ -408,18 +390,20 @@ def test_a_target_that_appears_meanwhile(shelf, tmp_path, photo):
     assert sorted(os.listdir(tmp_path)) == ["a.jpg", "a.png"]
 
 
-@pytest.mark.parametrize("arguments", [[], ["--task", "sr"], ["photo.jpg"]])
-def test_missing_arguments(arguments, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        ([], 'make restore TASK=jpeg FILES="photo.jpg"'),
+        (["--task", "sr"], 'make restore TASK=jpeg FILES="photo.jpg"'),
+        (["photo.jpg"], 'make restore TASK=jpeg FILES="photo.jpg"'),
+        (["--network", "runs/sr/mix/seed0", "--task", "sr", "photo.jpg"], "leave out TASK and LOSS beside NETWORK"),
+        (["--network", "runs/sr/mix/seed0", "--loss", "l1", "photo.jpg"], "leave out TASK and LOSS beside NETWORK"),
+    ],
+)
+def test_wrong_arguments(arguments, answer, monkeypatch, capsys):
     with pytest.raises(SystemExit, match="2"):
         run_script(monkeypatch, *arguments)
-    assert 'make restore TASK=jpeg FILES="photo.jpg"' in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("named", [["--task", "sr"], ["--loss", "l1"]])
-def test_own_network_with_task_or_loss(named, monkeypatch, capsys):
-    with pytest.raises(SystemExit, match="2"):
-        run_script(monkeypatch, "--network", "runs/sr/mix/seed0", *named, "photo.jpg")
-    assert "leave out TASK and LOSS beside NETWORK" in capsys.readouterr().err
+    assert answer in capsys.readouterr().err
 
 
 def test_damaged_weights(tmp_path, photo, monkeypatch):
@@ -431,12 +415,6 @@ def test_damaged_weights(tmp_path, photo, monkeypatch):
         (run.folder / "model.safetensors").write_bytes(content)
         with pytest.raises(SystemExit, match="is damaged, or holds the weights of another network"):
             run_script(monkeypatch, "--network", run.folder, tmp_path / "small.png")
-
-
-def test_restored_name():
-    path = Path("holiday") / "IMG 1.2.JPG"
-    assert restored_name(path, "jpeg", "l1") == Path("holiday/IMG 1.2-jpeg-l1.png")
-    assert restored_name(path, "sr", "mix", Path("out")) == Path("out/IMG 1.2-sr-mix.png")
 
 
 def test_files_of_another_task(tmp_path, photo):
