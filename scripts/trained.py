@@ -1,5 +1,6 @@
 """What a run's folder holds: what it was trained with, and the network."""
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -38,12 +39,19 @@ def trained_network(run: Run, device: torch.device) -> torch.nn.Module:
 
 
 def networks_of(runs: Iterable[Run], task: str) -> dict[str, torch.nn.Module]:
-    """The networks of one task by the title of their loss, of the first seed, in the order of the tables."""
+    """The networks of one task by the title of their loss, of the first seed, in the order of the tables.
+
+    The title of several losses is followed by the name of the loss.
+    """
     firsts = {run.loss: run for run in of_first_seed(run for run in runs if run.task == task)}
-    present = [loss for loss in ordered_columns(firsts) if (firsts[loss].folder / "model.safetensors").exists()]
+    titles = {loss: read_provenance(run)["study"]["title"] for loss, run in firsts.items()}
+    shared = {title for title, count in Counter(titles.values()).items() if count > 1}
     return {
-        read_provenance(firsts[loss])["study"]["title"]: trained_network(firsts[loss], torch.device("cpu"))
-        for loss in present
+        f"{titles[loss]} ({loss})" if titles[loss] in shared else titles[loss]: trained_network(
+            firsts[loss], torch.device("cpu")
+        )
+        for loss in ordered_columns(firsts)
+        if (firsts[loss].folder / "model.safetensors").exists()
     }
 
 

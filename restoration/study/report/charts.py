@@ -91,4 +91,4 @@ def _curves(study: Study, panels: Iterable[pd.DataFrame], *, columns: int, switc
 
 
 def _titles(study: Study) -> dict[str, str]:
-    return dict(zip(study.runs["loss"], study.runs["title"], strict=True))
+    return {loss: study.title(loss) for loss in study.runs["loss"].unique()}
