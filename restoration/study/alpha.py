@@ -1,4 +1,4 @@
-"""Which reading of Mix's α is right, and how flat is the optimum?
+"""The best α of Mix: which reading of the paper is right, and how flat is the optimum?
 
 Mix is α·S + (1 − α)·u·A: S is 1 − MS-SSIM, A is L1 in the unit range, u the unit in which L1 counts (255: 8-bit
 levels; 1: the unit range). Settings with the same odds α / ((1 − α)·u) train alike. So each setting has one α in the
@@ -23,7 +23,7 @@ from restoration.study.values import Place
 
 Key = tuple[float, float]  # α and the unit of L1
 PAPER, NAIVE, CODE = (0.84, 255.0), (0.84, 1.0), (0.025, 1.0)
-READINGS: dict[Key, str] = {
+READINGS: dict[Key, str] = {  # what 0.84 in the paper, or 0.025 in the code, may mean
     PAPER: "0.84 in 8-bit levels: the paper's, as read here",
     NAIVE: "0.84 in the unit range: the paper's, read naively",
     CODE: "0.025 in the unit range: the authors' code",
@@ -40,7 +40,7 @@ def unit_alpha(alpha: float, l1_scale: float) -> float:
 
 @dataclass(frozen=True)
 class Setting:
-    """α and the unit of L1 of a trained loss; `share`: of L1 in the gradient, the mean over the training."""
+    """A trained mixture: α, the unit of L1, and L1's mean `share` of the gradient, 0 to 1."""
 
     loss: str
     alpha: float
@@ -69,7 +69,7 @@ class Setting:
 
 
 def settings_of(study: Study, task: str) -> list[Setting]:
-    """Every mixture with L1 that was trained for a task, from little α to much."""
+    """Every mixture with L1 that was trained for a task, by rising α."""
     ours = {"part": _part(study), "task": task}
     runs, curves = (table[(table[list(ours)] == ours).all(axis=1)] for table in (study.runs, study.curves))
     shares = curves[curves["tag"] == SHARE].groupby("loss")["value"].mean()
@@ -82,13 +82,13 @@ def settings_of(study: Study, task: str) -> list[Setting]:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The settings of one task on one test set, from little α to much, and what PSNR says about them.
+    """The settings of one task, by rising α, compared by PSNR on one test set.
 
     Attributes:
-        place: by PSNR.
-        best: the setting with the highest mean.
-        nearest: of the readings, the one with the highest mean; then those equal to it or not known to differ from it.
-        ends: of the range around the best setting in which all are equal to it or not known to differ from it.
+        place: the task and test set, with PSNR as metric.
+        best: the setting with the highest mean PSNR.
+        nearest: the reading with the highest mean PSNR; then the readings that are as good.
+        ends: lowest and highest α of the range around the best setting in which all settings are as good.
     """
 
     place: Place
@@ -111,11 +111,11 @@ def sweeps(comparisons: Comparisons) -> list[Sweep]:
 
 def _sweep(comparisons: Comparisons, place: Place) -> Sweep | None:
     trained = settings_of(comparisons.study, place.task)
-    found = rows(comparisons, [place], [setting.loss for setting in trained])
-    settings = [setting for setting in trained if found and setting.loss in found[0].means]
+    table = rows(comparisons, [place], [setting.loss for setting in trained])
+    settings = [setting for setting in trained if table and setting.loss in table[0].means]
     if len(settings) < 2:
         return None
-    (row,) = found
+    (row,) = table
     best = max(settings, key=lambda setting: row.means[setting.loss])
     readings = sorted((each for each in settings if each.key in READINGS), key=lambda each: -row.means[each.loss])
     near = rows(comparisons, [place], [reading.loss for reading in readings])
@@ -128,30 +128,30 @@ def _sweep(comparisons: Comparisons, place: Place) -> Sweep | None:
     return Sweep(place, settings, best, nearest, (settings[low], settings[high]))
 
 
-def answer(found: Sequence[Sweep]) -> str:
-    """Which reading has the highest PSNR, and which α are as good as the best everywhere, in words."""
-    first = _counted(setting for sweep in found for setting in sweep.nearest[:1]) or "none was trained"
-    others = _counted(setting for sweep in found for setting in sweep.nearest[1:])
-    low = max((sweep.ends[0] for sweep in found), key=lambda setting: setting.unit_alpha)
-    high = min((sweep.ends[1] for sweep in found), key=lambda setting: setting.unit_alpha)
+def answer(all_sweeps: Sequence[Sweep]) -> str:
+    """Which reading has the highest PSNR, and which α are as good as the best everywhere, in sentences."""
+    first = _counted(setting for sweep in all_sweeps for setting in sweep.nearest[:1]) or "none was trained"
+    others = _counted(setting for sweep in all_sweeps for setting in sweep.nearest[1:])
+    low = max((sweep.ends[0] for sweep in all_sweeps), key=lambda setting: setting.unit_alpha)
+    high = min((sweep.ends[1] for sweep in all_sweeps), key=lambda setting: setting.unit_alpha)
     common = (
         f"α from {_plain(low.unit_alpha)} to {_plain(high.unit_alpha)} with L1 in the unit range "
         f"({_plain(low.levels_alpha)} to {_plain(high.levels_alpha)} with L1 in 8-bit levels)"
     )
     return (
-        f"The reading with the highest PSNR, in {len(found)} pairs of task and test set: {first}. "
-        + (f"Equal to it or not known to differ: {others}. " if others else "")
-        + f"Equal to the best PSNR or not known to differ, in all of them: "
+        f"The reading with the highest PSNR, in {len(all_sweeps)} pairs of task and test set: {first}. "
+        + (f"As good as this reading: {others}. " if others else "")
+        + f"As good as the best α, in all pairs: "
         f"{common if low.unit_alpha <= high.unit_alpha else 'no α that was trained'}."
     )
 
 
-def overview(comparisons: Comparisons, found: Sequence[Sweep]) -> Table:
+def overview(comparisons: Comparisons, all_sweeps: Sequence[Sweep]) -> Table:
     """A row for each task and test set: the best α, PSNR of each reading beside it, the range as good as the best."""
     study = comparisons.study
-    readings = [key for key in READINGS if any(sweep.with_key(key) for sweep in found)]
+    readings = [key for key in READINGS if any(sweep.with_key(key) for sweep in all_sweeps)]
     body = []
-    for sweep in found:
+    for sweep in all_sweeps:
         cells = [_range(sweep.best)]
         for setting in map(sweep.with_key, readings):
             behind = comparisons.compare(sweep.place, setting.loss, sweep.best.loss) if setting else None
@@ -162,18 +162,18 @@ def overview(comparisons: Comparisons, found: Sequence[Sweep]) -> Table:
     titles = [READINGS[key].partition(":")[0] for key in readings]
     notes = [
         "α with L1 in the unit range; 8 bit: the same α with L1 in 8-bit levels",
-        "readings: PSNR behind the best; highlighted: the highest, and all equal to it or not known to differ from it",
-        "as good as the best: neighbours of the best α that are equal to it or not known to differ from it",
+        "readings: PSNR below the best setting; highlighted: the best reading, and readings that are as good",
+        "as good: equal to the best, or not known to differ from the best; of α: neighbours of the best α",
         *provenance(study, _part(study)),
     ]
     title = "Which reading of α is nearest to the best PSNR"
     return Table(title, ["best α", *(f"{each} (dB)" for each in titles), "as good as the best"], body, notes)
 
 
-def behind_best(comparisons: Comparisons, found: Sequence[Sweep]) -> pd.DataFrame:
+def behind_best(comparisons: Comparisons, all_sweeps: Sequence[Sweep]) -> pd.DataFrame:
     """PSNR of every setting − the best, as `figures.alpha` draws it."""
     study, lines = comparisons.study, []
-    for sweep in found:
+    for sweep in all_sweeps:
         titles = task_title(sweep.place.task), set_title(study, sweep.place.test_set)
         for setting in sweep.settings:
             behind = comparisons.compare(sweep.place, setting.loss, sweep.best.loss)
@@ -184,9 +184,8 @@ def behind_best(comparisons: Comparisons, found: Sequence[Sweep]) -> pd.DataFram
 
 def sweep_table(comparisons: Comparisons, sweep: Sweep) -> Table:
     """A row for each setting: L1's share of the gradient, and metrics with the difference to the paper's α."""
-    shown = rows(
-        comparisons, [sweep.place._replace(metric=name) for name in METRICS], [it.loss for it in sweep.settings]
-    )
+    places = [sweep.place._replace(metric=name) for name in METRICS]
+    shown = rows(comparisons, places, [setting.loss for setting in sweep.settings])
     paper = sweep.with_key(PAPER)
     body = []
     for setting in sweep.settings:
@@ -206,14 +205,14 @@ def _part(study: Study) -> str:
 
 
 def _range(*ends: Setting) -> Cell:
-    """Different ends, in the unit range and in 8-bit levels."""
+    """The ends of a range of α, in the unit range and in 8-bit levels; equal ends once."""
     unit = " – ".join(dict.fromkeys(_plain(setting.unit_alpha) for setting in ends))
     levels = " – ".join(dict.fromkeys(_plain(setting.levels_alpha) for setting in ends))
     return Cell(unit, f"(8 bit: {levels})")
 
 
 def _plain(value: float, digits: int = 2) -> str:
-    """To so many significant digits, without an exponent."""
+    """A number with this many significant digits, without an exponent."""
     return np.format_float_positional(value, precision=digits, fractional=False, trim="-")
 
 

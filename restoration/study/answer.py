@@ -1,4 +1,4 @@
-"""Which loss to take: one row a task, and a few sentences, from the verdicts of a study.
+"""Which loss to choose: a table with a row for each task, and a few sentences, from the verdicts of a study.
 
 For each task and deciding metric (PSNR, MS-SSIM), the best loss is the one with the highest mean over test sets. Every
 other loss of the main part is one of three things:
@@ -18,7 +18,7 @@ from restoration.study.statistics import FEWEST, WORSE, Comparison, Comparisons,
 from restoration.study.tables import photograph_sets, provenance, set_title
 from restoration.study.values import Place
 
-FEW_PATCHES = 50_000  # a training with fewer shows that the tool works, not which loss wins
+FEW_PATCHES = 50_000  # with fewer patches, no loss is recommended
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Ranking:
 
     Attributes:
         best: the loss with the highest mean over test sets.
-        as_good: losses that are not known to be worse than the best anywhere, without the best.
-        worse: losses that are worse than the best on every test set, each with the least and the greatest difference.
+        as_good: losses other than the best that are worse on no test set.
+        worse: losses that are worse than the best on every test set, with their least and greatest difference.
         undecided: the other losses.
     """
 
@@ -41,19 +41,19 @@ class Ranking:
 
     @property
     def sound(self) -> list[str]:
-        """The best and all that are as good, in the order of tables."""
+        """The best loss and the losses that are as good, in the order of tables."""
         return ordered_columns([self.best, *self.as_good])
 
 
 def rankings(comparisons: Comparisons, *, part: str = "main") -> list[Ranking]:
     """A ranking for each task and deciding metric."""
     study = comparisons.study
-    found = [
+    ranked = [
         _ranking(comparisons, [Place(part, task, test, name) for test in photograph_sets(study)])
         for task in study.tasks
         for name in DECIDING
     ]
-    return [ranking for ranking in found if ranking is not None]
+    return [ranking for ranking in ranked if ranking is not None]
 
 
 def _ranking(comparisons: Comparisons, places: Sequence[Place]) -> Ranking | None:
@@ -68,9 +68,9 @@ def _ranking(comparisons: Comparisons, places: Sequence[Place]) -> Ranking | Non
     sign = 1 if metric(places[0].metric).higher_is_better else -1
     best = max(losses, key=lambda loss: sign * np.mean([_mean(comparisons, place, loss) for place in places]))
     others = [loss for loss in losses if loss != best]
-    found = comparisons.compare_all(Pair(place, loss, best) for loss in others for place in places)
+    compared = comparisons.compare_all(Pair(place, loss, best) for loss in others for place in places)
     by_loss: dict[str, list[Comparison]] = {}
-    for pair, comparison in found.items():
+    for pair, comparison in compared.items():
         by_loss.setdefault(pair.first, []).append(comparison)
     is_worse = {loss: [each.verdict == WORSE for each in by_loss.get(loss, [])] for loss in others}
     worse = {
@@ -102,18 +102,18 @@ def banner(comparisons: Comparisons) -> str:
 
 
 def sentences(comparisons: Comparisons) -> list[str]:
-    """The answer in words: what to take by each metric, and what costs how much."""
-    study, found = comparisons.study, rankings(comparisons)
-    if not any(len(_losses([ranking])) > 1 for ranking in found):
+    """The answer in sentences: the best losses by each metric, and how much worse the worst losses are."""
+    study, ranked = comparisons.study, rankings(comparisons)
+    if not any(len(_losses([ranking])) > 1 for ranking in ranked):
         return []
     if warning := banner(comparisons):
         return [warning]
-    tasks = {ranking.task for ranking in found}
-    where = "every task" if len(tasks) > 1 else task_title(found[0].task)
+    tasks = {ranking.task for ranking in ranked}
+    where = "every task" if len(tasks) > 1 else task_title(ranked[0].task)
     texts = []
-    for name in dict.fromkeys(ranking.metric for ranking in found):
-        own = [ranking for ranking in found if ranking.metric == name]
-        always = [loss for loss in _losses(own) if all(loss in ranking.sound for ranking in own)]
+    for name in dict.fromkeys(ranking.metric for ranking in ranked):
+        by_metric = [ranking for ranking in ranked if ranking.metric == name]
+        always = [loss for loss in _losses(by_metric) if all(loss in ranking.sound for ranking in by_metric)]
         titles = _listed(study.title(loss) for loss in always) if always else ""
         verb = "is" if len(always) == 1 else "are"
         texts.append(
@@ -121,10 +121,10 @@ def sentences(comparisons: Comparisons) -> list[str]:
             if always
             else f"By {metric(name).title}, no loss is among the best in {where}: see the table."
         )
-    own = [ranking for ranking in found if ranking.metric == DECIDING[0]]
-    never = [loss for loss in _losses(own) if all(loss in ranking.worse for ranking in own)]
+    by_psnr = [ranking for ranking in ranked if ranking.metric == DECIDING[0]]
+    never = [loss for loss in _losses(by_psnr) if all(loss in ranking.worse for ranking in by_psnr)]
     if never:
-        costs = [ranking.worse[loss] for ranking in own for loss in never]
+        costs = [ranking.worse[loss] for ranking in by_psnr for loss in never]
         verb = "costs" if len(never) == 1 else "cost"
         losers = _listed(study.title(loss) for loss in never)
         texts.append(f"{losers} {verb} {_span(DECIDING[0], costs)} in {where}, on every test set.")
@@ -132,20 +132,20 @@ def sentences(comparisons: Comparisons) -> list[str]:
 
 
 def answer_table(comparisons: Comparisons) -> Table:
-    """A row for each task: the best losses by each deciding metric, and those that are worse, with the cost."""
-    study, found = comparisons.study, rankings(comparisons)
+    """A row for each task: the best losses by each deciding metric, and the worse losses with their difference."""
+    study, ranked = comparisons.study, rankings(comparisons)
     body = []
-    for task in dict.fromkeys(ranking.task for ranking in found):
-        own = [ranking for ranking in found if ranking.task == task]
-        cells = [_best_cell(comparisons, ranking) for ranking in own]
-        psnr = own[0]
+    for task in dict.fromkeys(ranking.task for ranking in ranked):
+        of_task = [ranking for ranking in ranked if ranking.task == task]
+        cells = [_best_cell(comparisons, ranking) for ranking in of_task]
+        psnr = of_task[0]
         undecided, worse = (", ".join(map(study.title, losses)) or "–" for losses in (psnr.undecided, psnr.worse))
         cost = f"by {_span(psnr.metric, list(psnr.worse.values()))}" if psnr.worse else ""
         body.append((task_title(task), [*cells, Cell(undecided), Cell(worse, cost)]))
-    titles = [f"Best by {metric(name).title}" for name in DECIDING if any(each.metric == name for each in found)]
+    titles = [f"Best by {metric(name).title}" for name in DECIDING if any(each.metric == name for each in ranked)]
     sets = " and ".join(set_title(study, name) for name in photograph_sets(study))
     notes = [
-        f"tested on {sets}; best: the loss with the highest mean, then those that are not known to be worse than it",
+        f"tested on {sets}; best: the loss with the highest mean, then the losses that are not known to be worse",
         "; ".join(provenance(study, "main")),
     ]
     return Table("Which loss?", [*titles, "PSNR worse on some test sets", "PSNR worse on all test sets"], body, notes)
@@ -157,8 +157,9 @@ def _best_cell(comparisons: Comparisons, ranking: Ranking) -> Cell:
     return Cell(title(ranking.best) + (f", {rest}" if rest else ""), best=not banner(comparisons))
 
 
-def _losses(found: Sequence[Ranking]) -> list[str]:
-    return ordered_columns({loss for ranking in found for loss in [*ranking.sound, *ranking.worse, *ranking.undecided]})
+def _losses(ranked: Sequence[Ranking]) -> list[str]:
+    losses = {loss for ranking in ranked for loss in [*ranking.sound, *ranking.worse, *ranking.undecided]}
+    return ordered_columns(losses)
 
 
 def _span(name: str, costs: Sequence[tuple[float, float]]) -> str:

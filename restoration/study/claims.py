@@ -1,15 +1,15 @@
-"""What the paper claims and what this project asks beyond it, and the verdicts of a study's comparisons on each claim.
+"""Claims of the paper, further questions of this project, and the verdicts of a study on each of them.
 
 A claim is a list of expected verdicts, such as "L1 is better than L2 by PSNR on demosaicking". PSNR and MS-SSIM decide;
-where a claim names an artefact or the test L2, this measure decides. All other metrics of the paper are shown beside
-them. The verdict on a claim is given for each task, from all test sets together:
+if a claim names an artefact or the L2 of the test photographs, this measure decides. All other metrics of the paper
+are shown, too. The verdict on a claim is given for each task, from all test sets together:
 
-    supported  every expected verdict is measured
-    refuted    every expected verdict is contradicted: "equal" and "worse" contradict "better"
-    mixed      some expected verdicts are measured, others are contradicted
-    not known  anything else
+    supported  every comparison has the expected verdict
+    refuted    every comparison contradicts the expected verdict: "equal" and "worse" contradict "better"
+    mixed      some comparisons have the expected verdict, others contradict it
+    not known  in all other cases
 
-A comparison whose losses were not trained does not count, and is listed.
+Comparisons of losses that were not trained do not count; a note lists them.
 """
 
 from collections import Counter
@@ -34,16 +34,16 @@ PAPER_LOSSES = {  # the columns of the paper's tables
 NOISY = ("demosaic",)  # the task with noise
 SMALL_CHANGE = 0.1  # of α
 NOTES = (
-    "supported: every comparison that decides is as the claim says, on all test sets; refuted: each contradicts it; "
-    "mixed: some are as it says, others contradict it; not known: the intervals do not tell",
-    "in brackets: how many comparisons are as the claim says, of all that decide, and how many contradict it; PSNR and "
-    "MS-SSIM decide, or the artefact or error that the claim names",
+    "supported: every deciding comparison agrees with the claim, on all test sets; refuted: every one contradicts the "
+    "claim; mixed: some agree, others contradict; not known: all other cases",
+    "in brackets: comparisons that agree, of all deciding comparisons, and comparisons that contradict (against); "
+    "deciding metrics: PSNR and MS-SSIM, or the artefact or error that the claim names",
     "[S]: stated in the paper; [R]: recalled, unverified; [Q]: asked by this project",
 )
 
 
 class Expected(NamedTuple):
-    """The verdict on the first loss that a claim expects, on every test set."""
+    """The verdict that a claim expects on the first of two losses, on every test set."""
 
     task: str
     metric: str
@@ -54,7 +54,7 @@ class Expected(NamedTuple):
 
 @dataclass(frozen=True)
 class Claim:
-    """A row of the table of claims; the main part decides if the study lacks the part that is named."""
+    """A row of the table of claims. If the study lacks the named part, the main part decides."""
 
     number: str
     words: str
@@ -81,7 +81,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim, the part of the study that decides it, and the findings there."""
+    """A claim, the part of the study that decides the claim, and the findings in this part."""
 
     claim: Claim
     part: str
@@ -92,7 +92,7 @@ class Judged:
         return Counter(finding.outcome for finding in self.findings if finding.expected.task == task)
 
     def verdict(self, task: str) -> str:
-        """On the claim for one task; empty if the claim says nothing about the task."""
+        """The verdict on the claim for one task; empty if the claim says nothing about the task."""
         outcomes = set(self.counts(task))
         measured = outcomes - {NOT_RUN}
         if len(measured) < 2:
@@ -122,7 +122,7 @@ def claims(study: Study) -> list[Claim]:
 
 
 def judge(comparisons: Comparisons, *, main: str = "main") -> list[Judged]:
-    """All claims with their findings; with another part as `main`, only those that the main part decides."""
+    """All claims with their findings. With another part as `main`: only the claims that the main part decides."""
     study, judged = comparisons.study, []
     raw = [name for name, facts in study.test_sets.items() if facts.get("noise") == "light"]
     for claim in claims(study):
@@ -140,7 +140,7 @@ def judge(comparisons: Comparisons, *, main: str = "main") -> list[Judged]:
 
 
 def overview(comparisons: Comparisons, judged: Sequence[Judged], title: str, *, legend: bool = True) -> Table:
-    """A row for each claim, its verdict for each task; notes explain the verdicts and name what was not run."""
+    """A row for each claim with its verdict for each task; notes explain the verdicts and list missing losses."""
     study, body = comparisons.study, []
     for each in judged:
         cells = [Cell(each.verdict(task), _counted(each.counts(task))) for task in study.tasks]
@@ -150,15 +150,15 @@ def overview(comparisons: Comparisons, judged: Sequence[Judged], title: str, *, 
 
 
 def details(comparisons: Comparisons, judged: Judged) -> Table | None:
-    """Every comparison that decides a claim, and the verdicts by all other metrics of the paper; None without any."""
+    """Every comparison that decides a claim, and the verdicts by the paper's other metrics; None if there is none."""
     study = comparisons.study
     measured = {finding.pair: finding.comparison for finding in judged.findings if finding.comparison}
     deciding = list(dict.fromkeys(pair.place.metric for pair in measured))
     others = [name for name in PAPER_METRICS if name not in deciding] if set(deciding) == set(DECIDING) else []
     body = []
     for pair in dict.fromkeys(pair.by("") for pair in measured):
-        found = [measured.get(pair.by(name)) for name in deciding]
-        cells = [Cell(each.verdict, str(each)) if each else Cell("–") for each in found]
+        by_metric = [measured.get(pair.by(name)) for name in deciding]
+        cells = [Cell(each.verdict, str(each)) if each else Cell("–") for each in by_metric]
         if others:
             beside = comparisons.compare_all(pair.by(name) for name in others)
             cells.append(Cell(_by_verdict(beside.values())))
@@ -220,7 +220,7 @@ def _is_near(alpha: float) -> bool:
 
 
 def _paper(study: Study, other: Key, verdict: str = BETTER) -> list[Expected]:
-    """The paper's α, L1 in 8-bit levels, has this verdict beside another reading."""
+    """The paper's α, L1 in 8-bit levels, is expected to have this verdict against another reading."""
     expected = []
     for task in study.tasks:
         losses = {setting.key: setting.loss for setting in settings_of(study, task)}
@@ -237,14 +237,14 @@ def _counted(counts: Counter[str]) -> str:
 
 
 def _tiled(judged: Sequence[Judged]) -> list[str]:
-    """One line about claims that tiles decide, or none."""
+    """One line about the claims that tiles of a raw photograph decide; no line without such claims."""
     compared = [(each.claim.number, finding.comparison) for each in judged for finding in each.findings]
     numbers = dict.fromkeys(number for number, comparison in compared if comparison and comparison.tiled)
-    return [f"{', '.join(numbers)}: from tiles of one photograph; others may differ"] if numbers else []
+    return [f"{', '.join(numbers)}: from tiles of one photograph; other photographs may differ"] if numbers else []
 
 
 def _not_run(comparisons: Comparisons, judged: Sequence[Judged]) -> list[str]:
-    """One line about losses that no training has, and the claims that ask for them, or none."""
+    """One line about losses that were not trained, and the claims that need them; no line if none is missing."""
     lacking: dict[str, dict[str, None]] = {}
     for each in judged:
         for _, (place, *losses), comparison in each.findings:
@@ -257,10 +257,10 @@ def _not_run(comparisons: Comparisons, judged: Sequence[Judged]) -> list[str]:
     return [f"not run: {'; '.join(words)}"] if words else []
 
 
-def _by_verdict(found: Iterable[Comparison]) -> str:
+def _by_verdict(comparisons: Iterable[Comparison]) -> str:
     """Titles of metrics, as in "better: SSIM, FSIM; not known: GMSD"."""
     titles: dict[str, list[str]] = {}
-    for comparison in found:
+    for comparison in comparisons:
         titles.setdefault(comparison.verdict, []).append(metric(comparison.place.metric).title)
     verdicts = [name for name in (BETTER, EQUAL, WORSE, NOT_KNOWN) if name in titles]
     return "; ".join(f"{name}: {', '.join(titles[name])}" for name in verdicts)

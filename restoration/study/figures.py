@@ -55,7 +55,7 @@ class Look(NamedTuple):
 COLOURS = ("#0072b2", "#d55e00", "#000000", "#cc79a7", "#009e73", "#6b0f1a", "#2b2bd0")
 DASHES = ("solid", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-FIRST = ("l2", "l1", "mix", "ms_ssim", "ssim5", "ms_ssim_l2", "ssim9")  # each has a colour of its own
+FIRST = ("l2", "l1", "mix", "ms_ssim", "ssim5", "ms_ssim_l2", "ssim9")  # the losses with different colours
 
 
 def looks(losses: Iterable[str]) -> dict[str, Look]:
@@ -73,7 +73,7 @@ def curves(frame: pd.DataFrame, titles: Mapping[str, str], *, columns: int = 2, 
         frame: columns panel (its title), loss, seed, patches, value (finite). Of several seeds the line is the mean,
             and a band reaches from the least value to the greatest.
         titles: of the losses, by name.
-        switch: patches after which one loss takes the place of another.
+        switch: number of patches after which the training switches from one loss to another.
 
     Returns:
         An SVG, as all figures.
@@ -98,7 +98,7 @@ def curves(frame: pd.DataFrame, titles: Mapping[str, str], *, columns: int = 2, 
 
 
 def _curve(axes: Axes, rows: pd.DataFrame, look: Look) -> None:
-    """A line with at most eight markers, of which the last is at its end: so it stays a line."""
+    """Draws a line with at most eight markers, the last one at its end."""
     if rows.empty:
         return
     values = rows.groupby("patches")["value"].agg(["mean", "min", "max"])
@@ -145,7 +145,7 @@ def alpha(frame: pd.DataFrame, readings: Mapping[str, float]) -> str:
     Args:
         frame: columns task (its title), test_set (its title), alpha (with L1 in the unit range, 0 < alpha < 1), value,
             low, high (dB behind the best; the last two may be unknown), share (of L1, 0 to 1; may be unknown).
-        readings: α, with L1 in the unit range, of what people mean by Mix's α, by a short name.
+        readings: short names of the readings of α, with their α for L1 in the unit range.
     """
     tasks = list(frame.groupby("task", sort=False))
     tests = dict(zip(frame["test_set"].unique(), map(Look, COLOURS, DASHES, MARKERS), strict=False))
@@ -205,7 +205,7 @@ def _log_odds(alpha: Sequence[float] | pd.Series | float) -> np.ndarray:
 def _panels(
     count: int, columns: int, *, height: float = HEIGHT, top: float = TOP, left: float = 0.5, margin: float = 0.05
 ) -> tuple[Figure, list[Axes]]:
-    """Panels in rows, placed in inches: no text is measured, since versions of FreeType disagree about its size.
+    """Panels in rows, placed in inches. No text is measured, since its size differs between versions of FreeType.
 
     Args:
         top: room for a legend.
@@ -225,7 +225,7 @@ def _panels(
 
 
 def _legend(figure: Figure, looks_: Mapping[str, Look]) -> None:
-    lines = [Line2D([], [], color=it.colour, linestyle=it.dash, marker=it.marker) for it in looks_.values()]
+    lines = [Line2D([], [], color=look.colour, linestyle=look.dash, marker=look.marker) for look in looks_.values()]
     figure.legend(lines, list(looks_), loc="upper left", ncols=7, columnspacing=1.2, borderaxespad=0.3)
 
 
@@ -235,7 +235,7 @@ def _padded(low: float, high: float) -> tuple[float, float]:
 
 
 def _svg(figure: Figure) -> str:
-    """Coordinates have two decimals, hundredths of a point: more would differ from machine to machine.
+    """The figure as SVG. Coordinates have two decimals: further decimals would differ from machine to machine.
 
     Identifiers are hashes of NumPy's printed arrays, and packages change how NumPy prints: colour-science does.
     """

@@ -1,8 +1,8 @@
-"""A study as tables: what every training scored, what it was made with, and its curves.
+"""A study as tables: the scores, settings and curves of every training.
 
 One study is one data set and one variant (a budget, or a name that the user gave). It has parts: "main", and those of a
-larger experiment ("seeds", "alpha", ...). What varies between trainings is a column, written by the trainer from the
-configuration; nothing is read from a name. This module loads neither PyTorch nor matplotlib.
+larger experiment ("seeds", "alpha", ...). Settings that vary between trainings are columns, written by the trainer from
+the configuration; no setting is read from a name. This module loads neither PyTorch nor matplotlib.
 
 Files of a saved study:
     scores.csv.xz   a row per value
@@ -32,7 +32,7 @@ VARYING = ["alpha", "l1_scale", "sigma", "learning_rate", "model", "optimizer", 
 SCORE = ["part", "task", "test_set", "loss", "seed", "image", "metric", "value"]
 CURVE = [*RUN, "tag", "patches", "value"]
 NO_SEED = -1
-SAME = 1e-6  # relative difference of a value that several runs computed alike
+SAME = 1e-6  # relative difference up to which two values are the same
 DOMINANT = 0.9  # share of the gradient
 
 
@@ -47,7 +47,7 @@ class Study:
             photographs_hash, protocol, degradation, test_sets, versions, config.
         curves: columns CURVE; tags are val/<metric>, test/<test set>/<metric> and train/gradient_share/<term>.
         test_sets: facts by name: title, images; of real raw files also noise, noise_a, noise_b.
-        notes: lines about the study that no table holds.
+        notes: lines of text about the study.
     """
 
     data: str
@@ -72,7 +72,7 @@ class Study:
         return ordered_tasks(self.scores["task"].unique())
 
     def title(self, loss: str) -> str:
-        """What tables call a trained loss: its own title, with its name if other losses have the same title."""
+        """The title of a trained loss in tables; its name is added if several losses have the same title."""
         titles = self.runs.loc[self.runs["loss"] == loss, "title"]
         if titles.empty:
             return loss
@@ -81,7 +81,7 @@ class Study:
 
     @classmethod
     def collect(cls, root: Path, *, data: str | None = None, variant: str | None = None) -> "Study":
-        """The complete, scored trainings below `root`, of the data set and variant named, or of the only ones there.
+        """The complete, scored trainings below `root`, of one data set and variant; None: there is only one.
 
         Raises:
             UserError: there is no such study, or more than one; or its trainings were scored in different ways.
@@ -102,7 +102,7 @@ class Study:
 
     @classmethod
     def load(cls, folder: Path) -> "Study":
-        """What `save` wrote into `folder`."""
+        """Reads the files that `save` wrote into `folder`."""
         if not (folder / "study.json").exists():
             raise UserError(f"{folder} holds no study: study.json is missing")
         known = json.loads((folder / "study.json").read_text(encoding="utf-8"))
@@ -121,7 +121,7 @@ class Study:
         write_text(folder / "study.json", json.dumps(known, indent=1, ensure_ascii=False) + "\n")
 
     def lost_from(self, folder: Path) -> list[str]:
-        """The trainings and the raw scores that a study saved in `folder` has and this one lacks, in words."""
+        """Titles of trainings and raw scores that the study saved in `folder` has, but this study lacks."""
         if not (folder / "study.json").exists():
             return []
         saved = Study.load(folder)
@@ -140,7 +140,7 @@ def _joined(
     test_sets: dict[str, dict[str, Any]],
     notes: Sequence[str],
 ) -> Study:
-    """Sorts the tables and adds to each score what varies; scores of raw files have it from the main training."""
+    """Sorts the tables and adds the varying settings to each score; raw files were restored by the main training."""
     runs = runs.assign(**{name: runs[name].astype(float) for name in ("alpha", "l1_scale", "sigma", "learning_rate")})
     runs = runs.sort_values(RUN, ignore_index=True)
     scores = scores.sort_values(SCORE[:-1], ignore_index=True)
@@ -154,7 +154,7 @@ def _joined(
 def _chosen(root: Path, runs: Sequence[Run], data: str | None, variant: str | None) -> list[Run]:
     """The runs of one study."""
     studies = sorted({(run.data, run.study) for run in runs})
-    named = [it for it in studies if data in (None, it[0]) and variant in (None, it[1])]
+    named = [names for names in studies if data in (None, names[0]) and variant in (None, names[1])]
     if len(named) != 1:
         lines = [f"  DATA='{data}' BUDGET='{variant}'" for data, variant in studies]
         known = "\n".join(lines) or "  none; train some: make study"
@@ -164,7 +164,7 @@ def _chosen(root: Path, runs: Sequence[Run], data: str | None, variant: str | No
 
 
 def _check_scored_alike(facts: pd.DataFrame) -> None:
-    """Refuses to put numbers side by side that were measured in different ways."""
+    """Refuses a study whose trainings for one task were scored in different ways."""
     for task, rows in facts.groupby("task"):
         for name in ("protocol", "degradation", "test_sets"):
             values = rows[name].map(lambda value: json.dumps(value, sort_keys=True))
@@ -178,7 +178,7 @@ def _check_scored_alike(facts: pd.DataFrame) -> None:
 
 
 def _baselines(runs: Sequence[Run], task: str) -> list[pd.DataFrame]:
-    """The scores of baselines that were measured as the runs of this task were, of whole test sets alone."""
+    """The scores of baselines that were scored in the same way as these runs, on complete test sets only."""
     first = next(run for run in runs if run.task == task)
     images = read_records(first.folder / "per_image.csv").groupby("test_set")["image"].agg(set)
     tables = [read_records(run.folder / "per_image.csv") for run in baselines_beside(first)]
@@ -187,7 +187,7 @@ def _baselines(runs: Sequence[Run], task: str) -> list[pd.DataFrame]:
 
 
 def _raw(folder: Path) -> tuple[list[pd.DataFrame], dict[str, dict[str, Any]], list[str]]:
-    """Scores of real raw files, facts of their test sets, and notes, as `make raw` leaves them; empty without."""
+    """Scores of real raw files, facts of their test sets, and notes, as `make raw` writes them; empty without them."""
     if not (folder / "notes.txt").exists():
         return [], {}, []
     sets = json.loads((folder / "test_sets.json").read_text(encoding="utf-8"))
@@ -218,13 +218,13 @@ def _each_once(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _family(facts: pd.Series, curves: pd.DataFrame) -> str:
-    """Losses of one family move about equally far with another seed.
+    """The family of a run's loss. With another seed, losses of one family change by about the same amount.
 
     A mixture belongs to the family of the term that makes nine tenths of its gradient or more, averaged over the
     training; other losses to the family that their configuration names.
     """
-    own = curves[(curves[RUN] == facts[RUN]).all(axis=1) & curves["tag"].str.startswith("train/gradient_share/")]
-    shares = own.groupby("tag")["value"].mean()
+    of_run = curves[(curves[RUN] == facts[RUN]).all(axis=1) & curves["tag"].str.startswith("train/gradient_share/")]
+    shares = of_run.groupby("tag")["value"].mean()
     dominant = [str(tag).rpartition("/")[2] for tag, share in shares.items() if share >= DOMINANT]
-    own_family = str(facts["family"])
-    return TERM_FAMILIES.get(dominant[0], own_family) if dominant else own_family
+    named = str(facts["family"])
+    return TERM_FAMILIES.get(dominant[0], named) if dominant else named

@@ -1,8 +1,9 @@
-"""The rows of tables: means of every column by one metric, and which columns are as good as the best.
+"""The rows of tables: means of every column by one metric, and which columns are as good as the best column.
 
 A photograph counts in a row if every column has a finite value for it; the row says how many are left out. A column
-without any finite value shows a dash. As good as the best: the best column, and each that is equal to it or not known
-to differ from it (`statistics`). These are highlighted, unless fewer than six photographs count: then nothing is known.
+without any finite value shows a dash. A column is as good as the best column if both are equal, or not known to differ
+(`statistics`). The best column and those as good are highlighted, unless fewer than six photographs count: then nothing
+is known.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from restoration.study.rendering import Cell
 from restoration.study.statistics import EQUAL, FEWEST, NOT_KNOWN, Comparison, Comparisons, Pair
 from restoration.study.values import Place
 
-HIGHLIGHT = "highlighted: the best, and all that are equal to it or not known to differ from it"
+HIGHLIGHT = "highlighted: the best value, and values that are equal to the best or not known to differ from the best"
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,11 @@ class Row:
     """One metric at one place.
 
     Attributes:
-        means: over photographs and seeds, by column.
-        deviations: standard deviation over seeds of the mean over photographs, of columns with several seeds.
-        images: photographs that count.
-        left_out: photographs that do not.
-        near_best: the best column, and those that are equal to it or not known to differ from it.
+        means: by column, over photographs and seeds.
+        deviations: by column with several seeds: the standard deviation, over seeds, of the mean over photographs.
+        images: number of photographs that count.
+        left_out: number of photographs that do not count.
+        near_best: the best column, and the columns that are as good.
     """
 
     place: Place
@@ -43,7 +44,7 @@ class Row:
         return metric(self.place.metric).label + left_out
 
     def cell(self, column: str, beside: Comparison | None = None) -> Cell:
-        """The value of a column; below it the deviation over seeds, or else a comparison."""
+        """The value of a column, and below the value the deviation over seeds, or else a comparison."""
         if column not in self.means:
             return Cell("–")
         facts, smaller = metric(self.place.metric), ""
@@ -56,13 +57,13 @@ class Row:
 
 def rows(comparisons: Comparisons, places: Iterable[Place], columns: Sequence[str]) -> list[Row]:
     """The rows of a table, without those in which no photograph counts."""
-    found = [row for place in places if (row := _averaged(comparisons, place, columns)) is not None]
-    pairs = [Pair(row.place, column, _best(row)) for row in found for column in row.means]
+    table = [row for place in places if (row := _averaged(comparisons, place, columns)) is not None]
+    pairs = [Pair(row.place, column, _best(row)) for row in table for column in row.means]
     near: dict[Place, set[str]] = {}
     for (place, column, _), comparison in comparisons.compare_all(pairs).items():
         if comparison.verdict in (EQUAL, NOT_KNOWN):
             near.setdefault(place, set()).add(column)
-    return [replace(row, near_best=frozenset(near[row.place])) for row in found]
+    return [replace(row, near_best=frozenset(near[row.place])) for row in table]
 
 
 def _averaged(comparisons: Comparisons, place: Place, columns: Sequence[str]) -> Row | None:
@@ -75,7 +76,7 @@ def _averaged(comparisons: Comparisons, place: Place, columns: Sequence[str]) ->
     tables = {name: values.values[counts] for name, values in known.items()}
     means = {name: float(table.mean()) for name, table in tables.items()}
     seeds = {name: table.mean(axis=0) for name, table in tables.items() if table.shape[1] > 1}
-    deviations = {name: float(np.std(own, ddof=1)) for name, own in seeds.items()}
+    deviations = {name: float(np.std(means_by_seed, ddof=1)) for name, means_by_seed in seeds.items()}
     return Row(place, means, deviations, int(counts.sum()), int((~counts).sum()))
 
 

@@ -1,21 +1,21 @@
-"""Is one loss better than another? Paired differences with their intervals and verdicts.
+"""Comparisons of two losses: paired differences with their intervals and verdicts.
 
 A comparison is of two losses in one part of a study, on one task and test set, by one metric. Its difference is first −
 second: the mean over photographs and over the seeds that both losses have. A column without a training (the degraded
-input, a baseline) meets every seed of the other. A photograph without a finite value in either loss is left out and
-counted.
+input, a baseline) is compared with every seed of the other. A photograph without a finite value in either loss is left
+out and counted.
 
 Interval: 95 %, over photographs and trainings (`intervals`). The few seeds of one loss say little about how far a
 training moves its mean, so one variance is pooled for each family of losses: from all losses of the family with
 several seeds for the same task, test set and metric, in any part of the study. A family without repeats takes the
-largest family variance. Without any repeats the interval is over photographs only. Variances of two families add as
-Welch and Satterthwaite have it.
+largest family variance. Without any repeats the interval is over photographs only. Variances of two families are
+added by the Welch-Satterthwaite formula.
 
 Verdict on the first loss, with the margin m of the metric (0.1 dB, or the same share of an error; see `names`):
     equal      the interval lies within ± m
     better     the interval lies beyond 0 on the better side, and not within ± m
     worse      the interval lies beyond 0 on the worse side, and not within ± m
-    not known  anything else, and whatever is measured on fewer than six photographs
+    not known  in all other cases, and always with fewer than six photographs
 """
 
 import math
@@ -56,11 +56,11 @@ class Comparison:
         low, high: 95 % interval; not numbers with fewer than six photographs.
         margin: the largest difference that counts as equal.
         verdict: on the first loss.
-        images: photographs that count, or tiles where `tiled`.
-        left_out: photographs without a finite value.
-        seeds: trainings that count; 0: neither loss is trained.
+        images: number of photographs that count, or of tiles if `tiled`.
+        left_out: number of photographs without a finite value.
+        seeds: number of trainings that count; 0: both are columns without a training.
         seed_variance: FAMILY, LARGEST or NO_REPEATS (the interval is over photographs only); empty without a training.
-        tiled: all are tiles of one raw photograph; other photographs may differ.
+        tiled: all images are tiles of one raw photograph; other photographs may differ.
     """
 
     place: Place
@@ -180,7 +180,7 @@ class Comparisons:
         )
 
     def _spread(self, place: Place, losses: Sequence[str], seeds: int) -> tuple[Spread, str]:
-        """How far another choice of so many trainings of each loss moves their difference, and the source of this."""
+        """The spread of a difference if each loss were trained again as often, and the source of this spread."""
         known = self._spreads.get(place[1:], {})
         if not losses or not known:
             return Spread(0.0, 1.0), NO_REPEATS if losses else ""
@@ -193,7 +193,7 @@ class Comparisons:
         return Spread(total, total**2 / parts if parts else 1.0), FAMILY if known.keys() >= {*families} else LARGEST
 
     def _family(self, place: Place, loss: str) -> str:
-        """Raw files are restored by the networks of the main part."""
+        """The family of a loss. Raw files are restored by the networks of the main part."""
         part = "main" if place.part == "raw" else place.part
         return self._families.get((part, place.task, loss), loss)
 
@@ -204,7 +204,7 @@ class Comparisons:
             if len(column.seeds) > 1 and column.finite.any():
                 families = means.setdefault(place[1:], {})
                 families.setdefault(self._family(place, loss), []).append(column.values[column.finite].mean(axis=0))
-        return {key: {family: _pooled(losses) for family, losses in own.items()} for key, own in means.items()}
+        return {key: {name: _pooled(losses) for name, losses in families.items()} for key, families in means.items()}
 
 
 class _Paired(NamedTuple):
@@ -251,6 +251,6 @@ def _judged(paired: _Paired, low: float, high: float) -> Comparison:
 
 
 def _pooled(means: Sequence[np.ndarray]) -> Spread:
-    """Of several losses' means over photographs, (seeds,) each."""
+    """The pooled spread of several losses, given their means over photographs, (seeds,) each."""
     freedom = sum(len(each) - 1 for each in means)
     return Spread(sum(float(np.sum((each - each.mean()) ** 2)) for each in means) / freedom, freedom)

@@ -105,10 +105,10 @@ def summary(comparisons: Comparisons, *, against: str = "l2") -> pd.DataFrame:
         for task in study.tasks:
             measured = [name for name in (*METRICS, *ARTEFACTS) if is_measured(name, task)]
             places = [Place(part, task, test_set, name) for test_set in study.test_sets for name in measured]
-            found = rows(comparisons, places, _columns(comparisons, places))
-            pairs = [Pair(row.place, column, against) for row in found for column in row.means if column != against]
+            table = rows(comparisons, places, _columns(comparisons, places))
+            pairs = [Pair(row.place, column, against) for row in table for column in row.means if column != against]
             compared = comparisons.compare_all(pairs)
-            for row in found:
+            for row in table:
                 for column, mean in row.means.items():
                     line = {**row.place._asdict(), "loss": column, "mean": mean}
                     line["deviation"] = row.deviations.get(column, math.nan)

@@ -1,4 +1,4 @@
-"""The figures of a study: which of its values stand in which panel. A column of panels for each task."""
+"""The figures of a study: the values of each panel. Every task has a column of panels."""
 
 from collections.abc import Iterable
 
@@ -29,7 +29,7 @@ def training_figure(study: Study) -> str | None:
 
 
 def switching_figure(study: Study) -> str | None:
-    """Errors of the test photographs while losses take each other's place, a row for each metric and test set."""
+    """Errors on the test photographs when the training switches losses, a row for each metric and test set."""
     curves = study.curves[study.curves["part"] == "switching"]
     tasks = names.ordered_tasks(curves["task"])
     panels = [
@@ -47,7 +47,7 @@ def switching_figure(study: Study) -> str | None:
 
 
 def switch_place(study: Study) -> float | None:
-    """Patches after which the losses of the switching part take each other's place; None where that is not one."""
+    """Number of patches after which the switching losses switch; None if they switch at different places."""
     runs = study.runs[study.runs["part"] == "switching"]
     if runs.empty:
         return None
@@ -67,7 +67,7 @@ def difference_figure(comparisons: Comparisons, metric: str) -> str | None:
             title = f"{names.task_title(task)}\n{set_title(study, test)}"
             rows += [(title, comparison) for comparison in comparisons.compare_all(pairs).values()]
     frame = pd.DataFrame(
-        [(title, it.first, it.difference, it.low, it.high, it.margin) for title, it in rows if it.images],
+        [(title, row.first, row.difference, row.low, row.high, row.margin) for title, row in rows if row.images],
         columns=["panel", "loss", "value", "low", "high", "margin"],
     )
     if frame.empty:
