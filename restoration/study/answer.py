@@ -94,7 +94,7 @@ def _mean(comparisons: Comparisons, place: Place, loss: str) -> float:
 def banner(comparisons: Comparisons) -> str:
     """A warning where a study is too small to tell losses apart; else empty."""
     study = comparisons.study
-    images = min((study.test_sets[name]["images"] for name in photograph_sets(study)), default=0)
+    images = int(study.scores.groupby("test_set")["image"].nunique()[photograph_sets(study)].min())
     patches = int(study.runs.loc[study.runs["part"] == "main", "patches"].min()) if len(study.runs) else 0
     small = [f"{images} test photographs"] if images < FEWEST else []
     small += [f"{patches:,} patches a network"] if patches < FEW_PATCHES else []

@@ -18,7 +18,7 @@ def comparisons(levels: dict[str, tuple[float, float]], *, images: int = IMAGES,
         for loss, level in levels.items()
         for number in range(2)
     }
-    study = study_of(scores, test_sets={f"set{n}": {"title": f"Set {n}", "images": images} for n in range(2)})
+    study = study_of(scores)
     study.runs["patches"] = patches
     return Comparisons(study)
 
