@@ -210,9 +210,9 @@ def test_originals_need_not_be_kept(home, few):
 def test_renderings_and_reductions_have_their_own_folders(home, few):
     serve(few, FEW, "tiff16_a")
     sets = [
-        made(home, few),
-        made(home, few, rendering="expert_a"),
-        made(home, few, reduction=Reduction(light="linear")),
+        made(home, few, n=1),
+        made(home, few, n=1, rendering="expert_a"),
+        made(home, few, n=1, reduction=Reduction(light="linear")),
     ]
     assert len({photos.train[0] for photos in sets}) == 3
     assert sets[1].name == "fivek-expert_a"

@@ -33,7 +33,7 @@ PROGRAM = (  # packs the photographs of a folder, prints their number and the pe
 
 
 def packed_files(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()} - {".lock"}
+    return {path.name for path in folder.iterdir()} - {".lock", ".owner"}
 
 
 def test_bundled_photographs(tmp_path):
@@ -145,7 +145,10 @@ def test_killed_while_packing(tmp_path):
         Image.fromarray(np.roll(tile, number, axis=1)).save(tmp_path / f"{number}.jpg")
     command = [sys.executable, "-c", PROGRAM, tmp_path]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    while not (unfinished := list((tmp_path / "cache").glob(".unfinished.*"))) or not unfinished[0].stat().st_size:
+    while (
+        not (unfinished := list((tmp_path / "cache").glob(".unfinished.*.safetensors")))
+        or not unfinished[0].stat().st_size
+    ):
         assert process.poll() is None
         time.sleep(0.001)
     process.kill()
