@@ -1,4 +1,4 @@
-"""Losses that equal L1 until something happens to their training."""
+"""L1 losses that fail or send a signal at the third step."""
 
 import math
 import os
@@ -11,7 +11,7 @@ from restoration.losses import L1Loss
 
 
 class Broken(L1Loss):
-    """Not finite at the third step, also when steps are repeated."""
+    """Not finite at the third step."""
 
     def __init__(self):
         super().__init__()
@@ -23,11 +23,7 @@ class Broken(L1Loss):
 
 
 class SignalOnce(L1Loss):
-    """Sends a signal to its own process once, at the third step.
-
-    Args:
-        marker: a file that this makes when it sends.
-    """
+    """Sends the signal `number` to its own process at the third step, unless the file `marker` exists; creates it."""
 
     def __init__(self, number: int, marker: str):
         super().__init__()

@@ -2,8 +2,8 @@
 
 Contract: `restored` x and `target` y are (N, C, H, W) floating-point tensors, nominally in [0, 1], with any C >= 1.
 A function returns one value per image, (N,); a module returns the mean over the batch. Statistics are taken per
-channel; values are averaged over channels. Half-precision inputs are computed in float32, with or without autocast.
-ValueError: shapes, dtypes, windows, sigmas or weights that do not fit.
+channel; values are averaged over channels. Half-precision inputs are computed in float32, under autocast too
+(PyTorch asks for `backward` outside of it). Shapes, dtypes and arguments that do not fit raise ValueError.
 
 Patch form (default): H = W, odd, at least 11. The loss is that of the centre pixel. The Gaussian G_sigma spans the
 whole patch, so every pixel receives a gradient.
@@ -30,7 +30,7 @@ def l1(restored: Tensor, target: Tensor) -> Tensor:
 
 
 def l2(restored: Tensor, target: Tensor) -> Tensor:
-    """Mean (x - y)^2. The Caffe layer halves it, which makes no difference to Adam."""
+    """Mean (x - y)^2. The Caffe layer has half of this, which makes no difference to Adam."""
     x, y = _checked(restored, target)
     return (x - y).square().mean(dim=(1, 2, 3))
 
@@ -43,8 +43,8 @@ def ssim(restored: Tensor, target: Tensor, *, sigma: float = 5.0, window: int | 
 def ms_ssim(restored: Tensor, target: Tensor, *, sigmas: Sequence[float] = SIGMAS, window: int | None = None) -> Tensor:
     """1 - MS-SSIM = 1 - l_M prod_j cs_j: one Gaussian per scale, no image pyramid, all exponents 1.
 
-    l = (2 mu_x mu_y + C1) / (mu_x^2 + mu_y^2 + C1) and cs = (2 sigma_xy + C2) / (sigma_x^2 + sigma_y^2 + C2) are
-    written as differences from 1, of which float32 keeps all digits. With the sum s = x + y and d = x - y,
+    l = (2 mu_x mu_y + C1) / (mu_x^2 + mu_y^2 + C1) and cs = (2 sigma_xy + C2) / (sigma_x^2 + sigma_y^2 + C2).
+    Computed are the differences from 1, of which float32 keeps all digits. With s = x + y and d = x - y,
     1 - l = 2 mu_d^2 / (mu_s^2 + mu_d^2 + 2 C1) and 1 - cs = 2 sigma_d^2 / (sigma_s^2 + sigma_d^2 + 2 C2).
 
     Args:
@@ -53,7 +53,7 @@ def ms_ssim(restored: Tensor, target: Tensor, *, sigmas: Sequence[float] = SIGMA
     x, y = _checked(restored, target)
     mean = gaussian_mean(x, sigmas, window)
     s, d = x + y, x - y
-    # variances do not change with a shift; without one, float32 would lose those of a flat bright patch in mu^2
+    # centred, because float32 would lose the variance of a flat bright patch in the difference of two large squares
     shift_s, shift_d = (image.mean(dim=(2, 3), keepdim=True).detach() for image in (s, d))
     s, d = s - shift_s, d - shift_d
     mu_s, mu_d = mean(s), mean(d)
@@ -104,6 +104,9 @@ class SSIMLoss(nn.Module):
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
         return ssim(restored, target, sigma=self.sigma, window=self.window).mean()
 
+    def extra_repr(self) -> str:
+        return _constants(self)
+
 
 class MSSSIMLoss(nn.Module):
     """1 - MS-SSIM."""
@@ -114,6 +117,9 @@ class MSSSIMLoss(nn.Module):
 
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
         return ms_ssim(restored, target, sigmas=self.sigmas, window=self.window).mean()
+
+    def extra_repr(self) -> str:
+        return _constants(self)
 
 
 class MixLoss(nn.Module):
@@ -150,6 +156,9 @@ class MixLoss(nn.Module):
         structure, pixels = self.terms(restored, target).values()
         return structure + pixels
 
+    def extra_repr(self) -> str:
+        return _constants(self)
+
 
 class MSSSIML2Loss(nn.Module):
     """alpha (1 - MS-SSIM) + (1 - alpha) 1/2 sum G_sigmaM (x - y)^2, with alpha = 0.1 as in the authors' code."""
@@ -175,6 +184,9 @@ class MSSSIML2Loss(nn.Module):
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
         structure, pixels = self.terms(restored, target).values()
         return structure + pixels
+
+    def extra_repr(self) -> str:
+        return _constants(self)
 
 
 def _checked(restored: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -205,3 +217,8 @@ def _share(alpha: float) -> float:
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha is the weight of the MS-SSIM term and lies in [0, 1], got {alpha}")
     return alpha
+
+
+def _constants(loss: nn.Module) -> str:
+    names = ("alpha", "l1_scale", "sigma", "sigmas", "window")
+    return ", ".join(f"{name}={getattr(loss, name)}" for name in names if hasattr(loss, name))

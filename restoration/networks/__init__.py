@@ -1,4 +1,4 @@
-"""The networks that are trained."""
+"""The network of the paper, and how any network restores an image."""
 
 from restoration.networks.cnn import RestorationCNN
 

@@ -6,7 +6,7 @@
 | 2     | 5 x 5       | 64 -> 64                 | PReLU, a slope per channel |
 | 3     | 5 x 5       | 64 -> 3                  |                            |
 
-'Same' zero padding keeps the size, so that 31 x 31 patches train it and images of any size pass through it.
+Zero padding keeps the size: the network is trained on 31 x 31 patches and restores images of any size.
 """
 
 import torch
@@ -19,12 +19,12 @@ class RestorationCNN(nn.Module):
     """(N, 3, H, W) degraded -> (N, 3, H, W) restored, both nominally in [0, 1].
 
     Args:
-        identity_start: begin as the identity map: a colour passes through one feature of each layer; the other features
-            begin as He et al. draw them, with no weight in the output yet. False: PyTorch's default start.
-        residual: the layers learn what is to be added to the input, at the start nothing. Not the paper's network.
+        identity_start: start as the identity map. Each colour passes through one feature of each layer. The other
+            features start as He et al. proposed, with weight 0 in the output. False: PyTorch's initialisation.
+        residual: the output of the layers is added to the input; not the paper's network.
     """
 
-    receptive_radius = 4 + 2 + 2  # an output pixel sees the input within this many pixels
+    receptive_radius = 4 + 2 + 2  # pixels: an output pixel depends on inputs up to this far away
 
     def __init__(self, *, identity_start: bool = True, residual: bool = False):
         super().__init__()

@@ -324,3 +324,10 @@ def test_refused_arguments():
             loss(1.5)
     with pytest.raises(ValueError, match="l1_scale must be positive"):
         MixLoss(l1_scale=0)
+
+
+def test_printed_losses():
+    assert repr(MixLoss(0.025, 1)) == (
+        "MixLoss(alpha=0.025, l1_scale=1, sigmas=(0.5, 1.0, 2.0, 4.0, 8.0), window=None)"
+    )
+    assert repr(SSIMLoss(9.0, dense=True)) == "SSIMLoss(sigma=9.0, window=31)"
