@@ -183,7 +183,7 @@ def path(text: str) -> str:
 
 def quoted(text: str) -> str:
     """A text as one value of Hydra, whatever characters it has: a backslash counts before a quote alone."""
-    return "'" + re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text) + "'"
+    return "'" + re.sub(r"(\\*)('|$)", lambda match: 2 * match[1] + ("\\'" if match[2] else ""), text) + "'"
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ from restoration.study.runs import Run, read_provenance
 from restoration.study.scalars import curve, read_scalars
 from restoration.training.train import Interrupted
 from scripts.cli import clear_errors, explained, plain_console
+from scripts.make import quoted
 from scripts.train import is_done, run_of, show_tables, train_and_score, training_sampler
 
 MAIN = "main"  # the part whose runs lie in the folder of the budget itself
@@ -46,13 +47,13 @@ def main(config: DictConfig) -> None:
         photos = pack_set(photo_set, Path(config.packs))  # names bad photographs before the first run
         typed = HydraConfig.get().overrides
         runs = composed_runs(config, [*typed.hydra, *typed.task], photo_set.name)
-        missing = {run: own for run, own in runs.items() if not is_done(run, own, photos)}
+        missing = {run: each for run, each in runs.items() if not is_done(run, each, photos)}
         console.print(f"{len(runs) - len(missing)} of {len(runs)} runs are complete")
         if config.launcher is None:
             failures = train_here(missing, console)
         else:
-            for own in {run.task: own for run, own in missing.items()}.values():
-                training_sampler(own, photos, torch.device("cpu"))  # packs the degraded photographs once for all jobs
+            for each in {run.task: each for run, each in missing.items()}.values():
+                training_sampler(each, photos, torch.device("cpu"))  # packs the degraded photographs once for all jobs
             failures = train_as_jobs(missing, config.launcher, console)
         complete = [run for run in runs if run.is_complete()]
         if config.compared_on == "validation":
@@ -83,10 +84,11 @@ def composed_runs(config: DictConfig, typed: Sequence[str], data: str) -> dict[R
     parts: Any = OmegaConf.to_container(config.parts, resolve=True)
     runs: dict[Run, DictConfig] = {}
     for part, grids in parts.items():
-        place = [] if part == MAIN else [f"part={part}", f"study={config.study}", f"variant={config.study}-{part}"]
+        place = {"part": part, "study": config.study, "variant": f"{config.study}-{part}"} if part != MAIN else {}
+        shared = [*typed, *(f"{name}={quoted(str(value))}" for name, value in place.items())]
         for values in points(grids):
             try:
-                composed = hydra.compose("study", [*typed, *place, *values], return_hydra_config=True)
+                composed = hydra.compose("study", [*shared, *values], return_hydra_config=True)
                 HydraConfig.instance().set_config(composed)
                 resolved = OmegaConf.masked_copy(composed, [str(name) for name in composed if name in names])
                 OmegaConf.resolve(resolved)  # before the next one takes its place in HydraConfig

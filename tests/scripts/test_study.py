@@ -85,10 +85,10 @@ def test_values_of_any_kind():
       model.identity_start: false
       names.loss: \\${loss.alpha}_\\${optimizer.betas.1}
     """
-    grid = plan("variant=mine", "optimizer=adam", "seed=3", parts=parts)
+    grid = plan("variant='it\\'s, mine'", "optimizer=adam", "seed=3", parts=parts)
     assert [(run.variant, *names(run)) for run in grid] == [
-        ("mine-one", "one", "demosaic", "0.84_0.99", 3),
-        ("mine-one", "one", "demosaic", "0.84_0.999", 3),
+        ("it's, mine-one", "one", "demosaic", "0.84_0.99", 3),
+        ("it's, mine-one", "one", "demosaic", "0.84_0.999", 3),
     ]
     for config in grid.values():
         assert (config.model.identity_start, config.optimizer.weight_decay) == (False, 0.01)
