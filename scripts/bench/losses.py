@@ -10,7 +10,7 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from restoration.losses import L1Loss, MixLoss, MSSSIMLoss, SSIMLoss
+from restoration.losses import L1Loss, MixLoss, SSIMLoss
 from scripts.bench.measure import Measured, in_turn, ratio, timed
 
 LIBRARIES = ("kornia", "piq", "pytorch-msssim")
@@ -34,7 +34,7 @@ def groups() -> dict[str, Mapping[str, Loss]]:
         "kornia MS_SSIMLoss, defaults": kornia.losses.MS_SSIMLoss(),
         "kornia, alpha and units as ours": kornia.losses.MS_SSIMLoss(alpha=UNIT_ALPHA, compensation=1.0),
     }
-    similarity, pyramid = pytorch_msssim.SSIM(data_range=1.0), pytorch_msssim.MS_SSIM(data_range=1.0)
+    similarity = pytorch_msssim.SSIM(data_range=1.0)
     ssim_peers = {
         "pytorch-msssim SSIM, defaults": lambda restored, target: 1 - similarity(restored, target),
         "piq SSIMLoss, defaults (downsamples)": piq.SSIMLoss(),
@@ -43,17 +43,12 @@ def groups() -> dict[str, Mapping[str, Loss]]:
     }
     mix, dense_mix = MixLoss(UNIT_ALPHA, 1.0), MixLoss(UNIT_ALPHA, 1.0, dense=True, window=33)
     dense_ssim = SSIMLoss(1.5, dense=True, window=11)
-    pyramids = {
-        "pytorch-msssim MS_SSIM, pyramid": lambda restored, target: 1 - pyramid(restored, target),
-        "piq MultiScaleSSIMLoss, pyramid": piq.MultiScaleSSIMLoss(),
-    }
     return {
         "L1 on patches": {"ours": L1Loss(), "torch": nn.L1Loss()},
         "Mix on patches": {"ours, of the centres": mix, "plain L1": nn.L1Loss(), **kornia_mix},
         "Mix on images": {"ours, dense": dense_mix, "plain L1": nn.L1Loss(), **kornia_mix},
         "SSIM on patches": {"ours, of the centres": SSIMLoss(), "ours, dense": dense_ssim, **ssim_peers},
         "SSIM on images": {"ours, dense": dense_ssim, **ssim_peers},
-        "MS-SSIM on images": {"ours, dense, no pyramid": MSSSIMLoss(dense=True, window=33), **pyramids},
     }
 
 
