@@ -2,4 +2,4 @@
 
 
 class UserError(Exception):
-    """Says what was wrong, what was received and how to mend it; the scripts print it without a traceback."""
+    """The message says what was wrong, what was received and how to mend it; scripts print no traceback."""

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all; names that can be printed."""
+"""Files that are written completely or not at all; printable names."""
 
 import contextlib
 import errno
@@ -50,7 +50,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """Writes a whole table in place of `path`, compressed where that ends in .xz, with all digits of its numbers.
+    """Writes a whole table in place of `path`, compressed if `path` ends in .xz, with all digits of its numbers.
 
     Pandas writes numbers as NumPy prints them, and colour-science sets NumPy to print 12 digits.
     """
@@ -61,7 +61,7 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
 
 @contextlib.contextmanager
 def alone_in(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """One process at a time works in `folder`. The lock of a killed process is free, and its unfinished files go.
+    """One process at a time works in `folder`. The lock of a killed process is free; its unfinished files are deleted.
 
     Args:
         wait: wait for another process that works there.
@@ -75,7 +75,7 @@ def alone_in(folder: Path, *, wait: bool = True) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         who = "another process"
-        with contextlib.suppress(OSError):  # it may end, or not have written its name yet
+        with contextlib.suppress(OSError):  # the other process may end now, or its name may not be written yet
             who = owner.read_text(encoding="utf-8")
         if not wait:
             raise UserError(f"{who} works in {printable(folder)}; wait for its end, or stop it") from None

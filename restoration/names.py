@@ -1,6 +1,6 @@
-"""What metrics, tasks, columns and parts of a study are called, and in which order and unit they are shown.
+"""Names, titles, order and units of metrics, tasks, columns and parts of a study.
 
-Imports no other module of this package, so that everything may use it.
+This module imports no other module of the package, so that every module may use it.
 """
 
 from collections.abc import Iterable
@@ -13,17 +13,17 @@ QUICK = (
     "l1",
     "ssim",
     "ms_ssim",
-)  # the metrics that validation uses; the others cost several times as much
+)  # metrics of the validation; the other metrics take several times as long
 DECIDING = ("psnr", "ms_ssim")  # the metrics that decide a claim
 SQUARED, AMPLITUDE = 0.023, 0.012  # 0.1 dB as a share of a squared error, and of an amplitude
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A row of a table.
+    """How a metric is shown, and which differences count as equal.
 
     Attributes:
-        unit: behind the title and behind differences; may be empty.
+        unit: shown behind the title and behind differences; may be empty.
         digits: decimals of a shown value; None: three significant digits.
         shown_times: factor between the stored and the shown value.
         margin: the largest difference that counts as equal: a share of the remaining error, or, where `absolute`, a
@@ -101,7 +101,7 @@ ARTEFACTS = {
     "luminance_shift": _artefact("Luminance shift"),
     "colour_shift": _artefact("Colour shift"),
 }
-ARTEFACT_TASKS = {"grating": ("sr",), "block_step": ("jpeg",)}  # the tasks whose degradation leaves such traces
+ARTEFACT_TASKS = {"grating": ("sr",), "block_step": ("jpeg",)}  # artefacts that only some degradations leave
 TASKS = {
     "demosaic": "Demosaicking + denoising",
     "sr": "Super-resolution ×2",
@@ -126,7 +126,7 @@ BASELINES = {
     "bm3d": "BM3D",
     "bm3d_blind": "BM3D, blind",
 }
-TERM_FAMILIES = {"l2": "pixelwise", "l1": "pixelwise", "ms_ssim": "structural"}  # of a mixture's terms
+TERM_FAMILIES = {"l2": "pixelwise", "l1": "pixelwise", "ms_ssim": "structural"}  # families of the terms of a mixture
 UNTRAINED = (INPUT, *BASELINES)  # columns without a training and without a seed, in order
 LOSS_ORDER = (
     "l2",

@@ -1,6 +1,6 @@
 """The trained networks that come with the package, one per task and loss, with weights in half precision.
 
-A network takes what it was trained on, (3, H, W) in [0, 1]:
+A network takes its training input, (3, H, W) in [0, 1]:
 demosaic    a noisy Bayer mosaic RGGB, bilinearly interpolated: `Demosaic().degrade` of a photograph, or
             `sensor.network_input` of a raw file
 sr          an enlarged photograph: `SuperResolution().enlarged` of a small one
@@ -65,7 +65,7 @@ def restore(image: Tensor, task: str, loss: str) -> Tensor:
     Images of any size go through in tiles, with the result of the whole, in float32 on their own device.
 
     Args:
-        image: what the task's network takes, see this module's docstring.
+        image: the input of the task's network, see this module's docstring.
 
     Raises:
         UserError: no network is shipped for this task and loss.

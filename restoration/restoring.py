@@ -1,7 +1,7 @@
-"""A user's files -> restored, as new PNG files.
+"""Restores files of the user and writes new PNG files.
 
-The task says what it reads: demosaic a raw file of a Bayer sensor; sr a photograph, which is enlarged first; jpeg a
-photograph that was saved as JPEG. `datasets.decode` says how a photograph's pixels are read; the new file keeps an RGB
+The task decides the kind of file: demosaic reads a raw file of a Bayer sensor; sr a photograph, which is enlarged
+first; jpeg a photograph that was saved as JPEG. Photographs are read by `datasets.decode`; the new file keeps an RGB
 colour profile.
 """
 
@@ -24,11 +24,11 @@ from restoration.tasks import JPEG, Demosaic, SuperResolution, Task
 
 @dataclass(frozen=True)
 class Input:
-    """What a network takes of a file.
+    """The input that a network takes from a file.
 
     Attributes:
         image: (3, H, W) in [0, 1].
-        shown: makes an sRGB picture, (3, H, W) in [0, 1], of the network's output.
+        shown: converts the network's output to an sRGB picture, (3, H, W) in [0, 1].
         profile: the ICC profile of the picture; None for sRGB or an unknown one.
     """
 
@@ -38,7 +38,7 @@ class Input:
 
 
 def restored_name(path: Path, task: str, loss: str, folder: Path | None = None) -> Path:
-    """Where a file's restored version is written: beside the file, or in `folder`."""
+    """The path of a file's restored version: beside the file, or in `folder`."""
     return (folder or path.parent) / f"{path.stem}-{task}-{loss}.png"
 
 
@@ -54,11 +54,11 @@ def restore_file(path: Path, task: Task, network: nn.Module, target: Path, *, de
     pixels = picture.clamp_(0, 1).mul_(255).round_().byte().permute(1, 2, 0).numpy()
     with replacing(target) as temporary:
         Image.fromarray(pixels).save(temporary, "PNG", icc_profile=given.profile)
-        _refuse_existing(target)  # it may have been created meanwhile
+        _refuse_existing(target)  # the file may have been created meanwhile
 
 
 def read_input(path: Path, task: Task) -> Input:
-    """What the task's network takes of a file.
+    """The input of the task's network, read from a file.
 
     Raises:
         UserError: the task does not take the file; the message says why.
@@ -77,7 +77,7 @@ def read_input(path: Path, task: Task) -> Input:
 
 
 def _raw(path: Path) -> Input:
-    if path.suffix.lower() in SUFFIXES - {".tif", ".tiff"}:  # some cameras call their raw files so
+    if path.suffix.lower() in SUFFIXES - {".tif", ".tiff"}:  # some cameras give raw files this suffix
         raise UserError(
             f"{printable(path)} has three colours per pixel; demosaic takes the raw file of a Bayer sensor (DNG, NEF, "
             "CR2, ARW and others), TASK=jpeg or TASK=sr take this one"
@@ -87,7 +87,7 @@ def _raw(path: Path) -> Input:
 
 
 def _photo(path: Path) -> Input:
-    if path.suffix.lower() not in SUFFIXES:  # of a raw file, the embedded preview would be read
+    if path.suffix.lower() not in SUFFIXES:  # from a raw file, the embedded preview would be read
         raise UserError(
             f"{printable(path)}: this task takes {', '.join(sorted(SUFFIXES))} files; TASK=demosaic takes raw files"
         )
@@ -95,7 +95,7 @@ def _photo(path: Path) -> Input:
         pixels, profile = decode_with_profile(path)
     except BadPhoto as error:
         raise UserError(f"{printable(path)} cannot be read as a photograph: {error}") from error
-    if profile and profile[16:20] != b"RGB ":  # of a grey or CMYK file: does not fit the decoded pixels
+    if profile and profile[16:20] != b"RGB ":  # the profile of a grey or CMYK file does not fit RGB pixels
         profile = None
     return Input(torch.from_numpy(pixels).permute(2, 0, 1).float().div_(255), lambda image: image, profile)
 

@@ -1,9 +1,9 @@
 """An image file -> 8-bit RGB.
 
-JPEG, PNG, TIFF, WebP and BMP files are read, known by their first bytes; no other decoder is ever started. The EXIF
-orientation is applied; grey becomes three equal channels, a palette its colours, CMYK its complement; what is
-transparent lies on white; more than 8 bits are rounded to 8; of several frames the first is taken. Colour profiles and
-gamma are not applied. Whatever could only be read by a guess is refused.
+JPEG, PNG, TIFF, WebP and BMP files are recognised by their first bytes; no other decoder is started. The EXIF
+orientation is applied. Grey becomes three equal channels, a palette its colours, CMYK its complement. Transparent
+pixels are put on white. More than 8 bits are rounded to 8. Only the first frame is read. Colour profiles and gamma are
+not applied. A file whose values are ambiguous is refused.
 """
 
 import stat
@@ -26,7 +26,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp"}
-MAX_PIXELS = 2**28  # a file of a few kilobytes can claim any size
+MAX_PIXELS = 2**28  # limits memory: a file of a few kilobytes can claim any size
 MAX_PROFILE = 2**24  # bytes
 ORIENTATION, PROFILE = 0x0112, 34675
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -49,7 +49,7 @@ def decode(path: Path) -> np.ndarray:
     """The image as (H, W, 3) uint8, upright.
 
     Raises:
-        BadPhoto: not an image of these kinds, damaged, of unreasonable size or of pixels that are not supported.
+        BadPhoto: the file is damaged, too large, or has an unknown kind or unsupported pixels.
     """
     return decode_with_profile(path)[0]
 
@@ -76,7 +76,7 @@ def read_file(path: Path) -> bytes:
     """The bytes of a regular file; a pipe would wait for its writer.
 
     Raises:
-        BadPhoto: it is something else.
+        BadPhoto: the path is not a regular file.
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise BadPhoto("not a regular file")
@@ -119,7 +119,7 @@ def _jpeg(encoded: bytes) -> Decoded:
         _check_size(*image.size)
         strict = "CMYK" if image.mode == "CMYK" else "RGB"
         try:
-            pixels = simplejpeg.decode_jpeg(encoded, strict)  # Pillow would decode damaged files without a word
+            pixels = simplejpeg.decode_jpeg(encoded, strict)  # Pillow would decode damaged files without an error
         except ValueError as error:
             raise BadPhoto(f"damaged JPEG file: {error}") from error
         if image.mode == "CMYK":
@@ -128,7 +128,7 @@ def _jpeg(encoded: bytes) -> Decoded:
 
 
 def _png(encoded: bytes) -> Decoded:
-    """Pillow gets no text and no profile: it refuses large ones."""
+    """Decodes a PNG without its text and profile, since Pillow refuses large ones."""
     kept, profile = [PNG_SIGNATURE], None
     for kind, content, chunk in _png_chunks(encoded):
         if kind == b"iCCP":
@@ -161,7 +161,7 @@ def _png_chunks(encoded: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
         content, checksum = encoded[start + 8 : end - 4], encoded[end - 4 : end]
         if zlib.crc32(kind + content).to_bytes(4) == checksum:
             yield kind, content, encoded[start:end]
-        elif not kind[0] & 0x20:  # capital: needed
+        elif not kind[0] & 0x20:  # a capital letter: the decoder needs this chunk
             raise BadPhoto(f"truncated PNG file, or damaged in its {kind.decode(errors='replace')} chunk")
         start = end
 
@@ -199,10 +199,10 @@ def _tiff(encoded: bytes) -> Decoded:
             raise BadPhoto(f"TIFF of {page.dtype or bits} values; save it with 8 or 16 bits")
         if bits >= 8 and kind in TIFF_COLOURS and (bits > 8 or page.compression in SIZED_BY_THE_PAGE):
             pixels, orientation = _on_white(_tiff_image(page, bits)), page.tags.valueof(ORIENTATION, 1)
-        elif bits <= 8 and kind in (*TIFF_COLOURS, 3, 6) and not page.extrasamples:  # palette, YCbCr
+        elif bits <= 8 and kind in (*TIFF_COLOURS, 3, 6) and not page.extrasamples:  # 3: palette, 6: YCbCr
             try:
                 with TiffImageFile(BytesIO(encoded)) as image:
-                    pixels, orientation = _on_white(image), 1  # Pillow turns it
+                    pixels, orientation = _on_white(image), 1  # Pillow applies the orientation
             except SyntaxError:
                 raise BadPhoto(f"{_described(page)}; save it as RGB, uncompressed") from None
         else:
@@ -276,7 +276,7 @@ def _on_white(image: Image.Image) -> np.ndarray:
 def _orientation(image: Image.Image) -> int:
     try:
         return image.getexif().get(ORIENTATION, 1)
-    except Exception:  # of a damaged EXIF block
+    except Exception:  # the EXIF block is damaged
         return 1
 
 

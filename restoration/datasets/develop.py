@@ -32,7 +32,7 @@ SRGB_CURVE = (2.4, 12.92)  # exponent and slope at black, for LibRaw
 
 
 class TooSmall(Exception):
-    """An undamaged photograph that would have to be enlarged."""
+    """The photograph is smaller than the reduced size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class Reduction:
 
     Attributes:
         resample: "lanczos" or "area".
-        light: the values that are averaged: "gamma", sRGB; or "linear", light.
+        light: "gamma": sRGB values are averaged; "linear": light is averaged.
     """
 
     resample: str = "lanczos"

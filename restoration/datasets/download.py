@@ -1,7 +1,7 @@
 """Downloads that survive bad connections.
 
-A file is written under a hidden name and renamed when it is complete. A broken transfer is resumed, in a later process
-too, while the server's ETag or date says that the file is still the same.
+A file is written under a hidden name and renamed when complete. A broken transfer is resumed, also by a later process,
+if the server's ETag or date shows that the file is unchanged.
 """
 
 import os
@@ -24,10 +24,10 @@ from restoration.errors import UserError
 from restoration.files import NO_ROOM
 
 CHUNK = 2**18
-MAX_BYTES = 2**30  # of one file
+MAX_BYTES = 2**30  # limit for one file
 LONGEST_PAUSE = 60.0
 SHOWN = 20  # failures in one message
-UNREACHABLE = 8  # after so many failures and no byte from any server, the other items are not tried
+UNREACHABLE = 8  # after so many failures without any byte from a server, no further item is tried
 SECONDS_BETWEEN_LINES = 30
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 TIFF, PNG, GZIP = (b"II*\0", b"MM\0*"), (b"\x89PNG",), (b"\x1f\x8b",)  # first bytes of such files
@@ -40,7 +40,7 @@ class DownloadFailed(Exception):
 
 
 class _TryAgain(Exception):
-    """A failure that a later attempt may mend; `after` is the pause in seconds that the server asks for."""
+    """A failure that may be temporary; `after` is the pause in seconds that the server asks for."""
 
     def __init__(self, reason: str, *, after: float = 0.0):
         super().__init__(reason)
@@ -51,8 +51,8 @@ class Downloads:
     """Transfers, several at a time.
 
     Args:
-        jobs: how many at a time.
-        attempts: attempts in a row without progress after which a transfer is given up.
+        jobs: number of transfers at a time.
+        attempts: a transfer fails after so many attempts in a row without progress.
         timeout: seconds without a byte after which a connection counts as broken.
         pause: seconds before the second attempt; doubled before each further one.
     """
@@ -69,8 +69,8 @@ class Downloads:
         """Calls `work`, which may `fetch`, for every item, and shows the progress.
 
         Raises:
-            UserError: items failed with `DownloadFailed` or `BadPhoto`; all are named, the others are done. Or the disk
-                is full.
+            UserError: some items failed with `DownloadFailed` or `BadPhoto`; the message names all of them, and all
+                other items are done. Or the disk is full.
         """
         failures: list[str] = []
         self.progress = _Progress(title, len(items))
@@ -101,7 +101,7 @@ class Downloads:
             raise UserError(_report(sorted(failures), self.progress.done, len(items), title))
 
     def _stop(self, pool: ThreadPoolExecutor) -> None:
-        """Ends all transfers; their parts are kept."""
+        """Ends all transfers; partial files are kept."""
         self.stopping.set()
         pool.shutdown(cancel_futures=True)
 
@@ -112,7 +112,7 @@ class Downloads:
 
         Args:
             begins: possible first bytes of the file.
-            objection: looks at the complete file before it is renamed; returns what is wrong with it, or "".
+            objection: checks the complete file before the renaming; returns the error as text, or "".
 
         Raises:
             DownloadFailed: the server has no such file, sends another one or cannot be reached.

@@ -28,9 +28,9 @@ from restoration.datasets.seen import SeenFiles
 from restoration.errors import UserError
 from restoration.files import alone_in, replacing
 
-EXPERT = re.compile(r"(?:tiff16|expert)_?([a-e])", re.IGNORECASE)  # names of the folders of a retoucher's files
-CORES = threading.Semaphore(os.cpu_count() or 1)  # as many are developed at a time, however many are fetched
-MEGABYTES = {".tif": 60, ".dng": 12}  # of an original, about
+EXPERT = re.compile(r"(?:tiff16|expert)_?([a-e])", re.IGNORECASE)  # matches the name of a retoucher's folder
+CORES = threading.Semaphore(os.cpu_count() or 1)  # limits the photographs that are developed at a time
+MEGABYTES = {".tif": 60, ".dng": 12}  # approximate size of an original
 
 
 def fivek(
@@ -49,7 +49,7 @@ def fivek(
     """FiveK at 999 x 666, downloaded, developed and kept as PNG files in `folder`/photographs.
 
     Args:
-        folder: holds index.csv and the lists train.txt, val.txt and test.txt; everything else is made there.
+        folder: contains index.csv and the lists train.txt, val.txt and test.txt; all other files are written there.
         rendering: "expert_a" to "expert_e", the retouchers' TIFFs; or "raw", the camera's DNGs.
         n, n_val, n_test: numbers of photographs for training, validation and test. A smaller set is the beginning of a
             larger one; a photograph that would have to be enlarged is replaced by the next one.
@@ -58,8 +58,8 @@ def fivek(
         keep_originals: keep the downloads, 45 GB; or delete each one when its PNG is written.
 
     Raises:
-        UserError: photographs could not be downloaded or read (all are named, the others are done), or too few are
-            large enough.
+        UserError: photographs could not be downloaded or read (the message names all of them, the others are done),
+            or too few photographs are large enough.
     """
     home = Path(folder)
     orders = photograph_orders(home)
@@ -88,7 +88,7 @@ def split_order(names: Iterable[str]) -> list[str]:
 
 
 def photograph_orders(folder: Path) -> dict[str, list[str]]:
-    """The names for each role: those of its list, then others for replacements and larger sets.
+    """The names for each role: first its list, then further names for replacements and larger sets.
 
     Raises:
         UserError: a list has a name that is not in the index.
@@ -109,7 +109,7 @@ def photograph_orders(folder: Path) -> dict[str, list[str]]:
 
 
 class _Source:
-    """Which file of a photograph is used, and how it is read."""
+    """The files of one rendering, and how to read them."""
 
     def __init__(self, rendering: str):
         if not re.fullmatch("raw|expert_[a-e]", rendering):
@@ -171,7 +171,7 @@ class _Preparation:
         return [name for names in chosen.values() for name in names if not self.target(name).exists()]
 
     def make(self, names: list[str]) -> None:
-        """Makes photographs, while no other process does; one that is too small leaves a mark instead."""
+        """Makes photographs, one process at a time; a photograph that is too small gets a marker file instead."""
         self.photographs.mkdir(parents=True, exist_ok=True)
         names = [name for name in names if not self.target(name).exists() and not self._too_small(name).exists()]
         if not names:  # another process made them
@@ -201,7 +201,7 @@ class _Preparation:
         self._develop(name, _only(files.get(name, [])))
 
     def _develop(self, name: str, original: Path, seen: SeenFiles | None = None) -> None:
-        """Makes the PNG file. An original is remembered when it could be read, before the PNG is in place."""
+        """Makes the PNG file. A readable original is added to `seen` before the PNG is in place."""
         try:
             with CORES, replacing(self.target(name)) as temporary:
                 pixels = self.source.read(original)

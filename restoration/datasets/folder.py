@@ -1,4 +1,4 @@
-"""Your own photographs: folders of images, lists of files, or patterns."""
+"""Photographs of the user: folders of images, lists of files, or patterns."""
 
 import glob
 import hashlib
@@ -14,7 +14,13 @@ from restoration.datasets.photos import PhotoSet
 from restoration.errors import UserError
 from restoration.files import printable
 
-NO_PHOTOGRAPHS = {"@eadir", "__macosx", "$recycle.bin", "system volume information", "lost+found"}  # thumbnails, trash
+NO_PHOTOGRAPHS = {
+    "@eadir",
+    "__macosx",
+    "$recycle.bin",
+    "system volume information",
+    "lost+found",
+}  # folders of thumbnails and trash
 
 
 def folder(
@@ -34,13 +40,13 @@ def folder(
     Args:
         train: photographs from which patches are drawn.
         test: photographs to score; or several sets by name, each scored and reported apart.
-        val: validation photographs; or how many to hold out of `train` (at most a tenth, at least one): those whose
-            names have the smallest hashes, so the choice is stable.
+        val: validation photographs; or the number of photographs to hold out of `train` (at most a tenth, at least
+            one). The photographs whose names have the smallest hashes are held out, so the choice is stable.
         name: stands in the paths of runs and in tables; by default the last two parts of the training folder's path.
         skip_bad: leave out files that cannot be used; otherwise one such file is an error.
 
     Raises:
-        UserError: nothing is given, or it does not exist or holds no photographs.
+        UserError: train or test is missing, does not exist or contains no photographs.
     """
     if not train or not test:
         raise UserError(
@@ -63,7 +69,7 @@ def folder(
 
 
 def photographs_in(given: str, option: str) -> tuple[Path, ...]:
-    """The files that a folder, a list, a pattern or a file's name stands for.
+    """The files that a folder, a list, a pattern or a file name refers to.
 
     Args:
         option: the option that the user gave, for messages.
@@ -85,7 +91,7 @@ def existing_folder(path: str, option: str) -> Path:
     """The folder that a user named.
 
     Raises:
-        UserError: there is none.
+        UserError: the folder does not exist.
     """
     root = Path(os.path.expanduser(path))
     if not root.is_dir():
@@ -150,7 +156,7 @@ def _photographs(files: Iterator[Path], where: Path, option: str) -> tuple[Path,
 
 
 def _waits(file: Path) -> bool:
-    """Whether it is a pipe, a socket or a device; a broken link is not, `decode` will name it."""
+    """True for a pipe, a socket or a device; false for a broken link, which `decode` will report."""
     return file.exists() and not stat.S_ISREG(file.stat().st_mode)
 
 

@@ -1,4 +1,4 @@
-"""Photographs that anyone may use: scikit-image's, BSDS500 to train and test with, Kodak's 24 to test with."""
+"""Open photographs: scikit-image's samples, BSDS500 for training and test, Kodak's 24 for test."""
 
 import csv
 import gzip
@@ -102,7 +102,7 @@ def _bsds500(folder: Path, downloads: Downloads, url: str) -> dict[str, tuple[Pa
     if _counts(photographs) != BSDS500_PHOTOGRAPHS:
         raise UserError(
             f"{folder}/photographs holds {_counts(photographs)} photographs, BSDS500 has {BSDS500_PHOTOGRAPHS}; "
-            "remove the files that are not its own"
+            "remove all other files"
         )
     return photographs
 
@@ -116,7 +116,7 @@ def _counts(photographs: dict[str, tuple[Path, ...]]) -> dict[str, int]:
 
 
 class _BoundedGzip(gzip.GzipFile):
-    """A gzip file that refuses to read much at once: tarfile would read a member's name of a gigabyte."""
+    """A gzip file that refuses large reads: tarfile would read a member's name of a gigabyte."""
 
     def read(self, size: int | None = -1) -> bytes:
         if size is None or not 0 <= size <= LARGEST_MEMBER:

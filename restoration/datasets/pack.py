@@ -1,6 +1,6 @@
-"""Photographs decoded once, on all cores, into one file named after a hash of everything that went into it.
+"""Photographs decoded once, on all cores, into one file named after a hash of all inputs.
 
-The file is made again exactly when an input changes. Only the photographs being decoded are in memory.
+The file is made again only if an input changes. Only the photographs that are being decoded are in memory.
 """
 
 import contextlib
@@ -26,9 +26,9 @@ from restoration.errors import UserError
 from restoration.files import NO_ROOM, alone_in, printable, replacing
 
 FORMAT = "photographs 1"  # part of a set's identity in the records of runs
-DECODER = 2  # changes whenever a file would be decoded or stored otherwise
+DECODER = 2  # increase this when decoding or storing changes
 SHOWN = 20  # photographs in one message
-MIN_SIDE = 48  # pixels: a 31 x 31 patch, the margin of every degradation, and some choice
+MIN_SIDE = 48  # pixels: a 31 x 31 patch, the margin of every degradation, and some room for random places
 GROUP_BYTES, GROUP_FILES = 2**20, 16
 
 Item = TypeVar("Item")
@@ -79,8 +79,8 @@ def pack(paths: Sequence[Path], cache: Path, *, title: str, skip_bad: bool = Fal
     """The photographs of `paths`, decoded into `cache` unless the same files already were.
 
     Args:
-        title: what these photographs are, for the progress bar and messages.
-        skip_bad: leave out files that cannot be used; they are named all the same.
+        title: name of these photographs for the progress bar and messages.
+        skip_bad: leave out files that cannot be used, and print their names.
 
     Raises:
         UserError: files cannot be used; each is named with the reason.
@@ -95,7 +95,7 @@ def pack(paths: Sequence[Path], cache: Path, *, title: str, skip_bad: bool = Fal
 def pack_stored(
     photos: PackedPhotos, store: Callable[[np.ndarray], np.ndarray], recipe: str, cache: Path, *, title: str
 ) -> PackedPhotos:
-    """What a deterministic degradation keeps of each photograph, packed in the same order.
+    """The result of `store` for each photograph, packed in the same order, for deterministic degradations.
 
     Args:
         store: (H, W, 3) uint8 -> (h, w, 3) uint8.

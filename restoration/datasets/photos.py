@@ -1,4 +1,4 @@
-"""A set of photographs: its files by role, and decoded, all pixels in one flat tensor on any device.
+"""A set of photographs: its files by role, and the decoded pixels in one flat tensor on any device.
 
 Decoded photographs are kept in one safetensors file: `pixels`, uint8, the photographs one after the other, each (rows,
 columns, RGB); `sizes`, (n, 2) int64, height and width; `thumbnails`, (n, 24, 24) uint8, grey; `names`, JSON in UTF-8.
@@ -120,8 +120,8 @@ def thumbnail(photo: np.ndarray) -> np.ndarray:
 def look_alikes(first: PackedPhotos, second: PackedPhotos) -> list[tuple[int, int]]:
     """Pairs of a photograph of each set that show the same, also after compression, reduction or loss of colour.
 
-    The slopes of both thumbnails correlate by more than 0.9. Of 568 photographs, no two different ones reach 0.6;
-    JPEG files of quality 50 and above, and half the size, nearly always 0.99.
+    Two photographs look alike if the slopes of their thumbnails correlate by more than 0.9. Among 568 photographs, no
+    two different ones reach 0.6; copies as JPEG of quality 50 and above, or of half the size, nearly always reach 0.99.
     """
     alike = _slopes(first.thumbnails) @ _slopes(second.thumbnails).T > SAME
     return [(row, column) for row, column in alike.nonzero().tolist()]
@@ -131,7 +131,7 @@ def write_photos(file: BinaryIO, photos: Iterable[np.ndarray], names: list[str])
     """Writes photographs, (H, W, 3) uint8, as they come.
 
     Args:
-        names: of the photographs; read last, so `photos` may still append to it.
+        names: names of the photographs; read last, so that `photos` may still append names.
     """
     file.seek(HEADER_BYTES)
     sizes, thumbnails = [], []

@@ -1,4 +1,4 @@
-"""Downloads are remembered, so that another file under the same name is noticed."""
+"""Size and hash of downloads are kept, so that a changed file under the same name is noticed."""
 
 import csv
 import hashlib
@@ -9,7 +9,7 @@ from restoration.files import replacing
 
 
 class SeenFiles:
-    """A CSV file with size and sha256 of downloads when they first proved usable, by path relative to the CSV file."""
+    """A CSV file with size and sha256 of the first usable download of each path, relative to the CSV file."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -23,7 +23,7 @@ class SeenFiles:
         return self._name(path) in self.files
 
     def objection(self, path: Path, content: Path) -> str:
-        """What is wrong with `content` as the file of `path`: other bytes were first seen there; or ""."""
+        """An error as text if the first download of `path` had other bytes than `content`; else ""."""
         if path in self and self.files[self._name(path)] != _size_and_sha256(content):
             return f"size or sha256 differ from those in {self.path}"
         return ""

@@ -1,4 +1,4 @@
-"""A network as it is used, not trained: eval mode, no gradients, large images in tiles."""
+"""Use of a trained network: eval mode, no gradients, large images in tiles."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,1 +1,1 @@
-"""What a study found: runs, statistics, claims, tables, figures, the report."""
+"""Results of a study: runs, statistics, claims, tables, figures, the report."""

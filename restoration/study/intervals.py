@@ -1,16 +1,16 @@
 """95 % intervals of mean differences: photographs are resampled, trainings are drawn; computed without random numbers.
 
 The mean of n resampled photographs (percentile bootstrap) has the characteristic function (Σ exp(iu x_j / n) / n)ⁿ.
-Other trainings would move the mean by its standard error times a number of Student's distribution, whose characteristic
-function is known as well. The product of both is inverted (Gil-Pelaez 1951): an interval does not depend on a seed.
-The bootstrap of few photographs, or of many equal values, is a staircase. A narrow normal distribution smooths it; the
-variance stays the same.
+Other trainings change the mean by its standard error times a number of Student's distribution, whose characteristic
+function is known as well. The product of both functions is inverted (Gil-Pelaez 1951), without random numbers.
+The bootstrap distribution of few photographs, or of many equal values, has steps. A narrow normal distribution smooths
+the steps; the variance stays the same.
 """
 
 import numpy as np
 from scipy import special
 
-LEVEL = 0.05  # of the distribution lies outside the interval, half of it on either side
+LEVEL = 0.05  # share of the distribution outside the interval, half of this share on either side
 NORMAL = special.ndtri(1 - LEVEL / 2)
 SMOOTHING = 0.05  # standard deviation of the smoothing normal distribution, in scales
 HIGHEST, NODES = 80.0, 96  # frequencies of the inversion: Gauss-Legendre nodes, denser near 0

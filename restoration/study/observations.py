@@ -1,25 +1,24 @@
 """A real raw file as networks and BM3D see it: the paper's 'inverse crime' check.
 
-A raw file is looked at in two ways:
+A raw file is used in two ways:
 
-- As it is: the truth is unknown, so crops of its centre are only shown.
+- As it is: the truth is unknown, so crops of its centre are shown, but not scored.
 - Binned to a quarter of its pixels: every pixel then has all three colours, which is the reference. Noise of variance
-  a y + b is added to the *light* of the binned sensor, at several levels. As a control, the training's own degradation
-  of the reference adds such noise to *encoded* values, after the sRGB curve: this shows what the photograph alone
-  changes.
+  a y + b is added to the *light* of the binned sensor, at several levels. As a control, the degradation of the
+  training adds such noise to *encoded* values, after the sRGB curve: only the photograph then differs from training.
 
 Versions of one noisy mosaic:
 
 - input: bilinear interpolation, which the networks get. The networks know nothing of the sensor.
 - menon: Menon's demosaicking alone.
-- bm3d: knows the noise. It works on light with the true a and b (of a file as it is: the estimated ones),
+- bm3d: BM3D that knows the noise. Light is denoised with the true a and b (of a file as it is: the estimated a and b),
   then white balance, sRGB curve and Menon's demosaicking follow. After gains and curve the variance is not of the form
-  a y + b, so BM3D on encoded values could not be told the noise.
-- bm3d_blind: knows what the networks know, the training's a and b of encoded values. This is the paper's own chain.
+  a y + b, so encoded values have no a and b to give to BM3D.
+- bm3d_blind: BM3D that knows as much as the networks: a and b of the training, for encoded values, as in the paper.
 
-Limits: noise is clipped at 0, so that the mean of the darkest light is too high for every version. The reference has
-the noise of the file itself, and so has the mosaic: a version that removes this noise is charged for it.
-`reference_floor` says how much that can be.
+Limits: noise is clipped at 0, so that the mean of the darkest light is too high for every version. The noise
+of the file itself is in the reference and in the mosaic: a version that removes this noise gets a lower score.
+`reference_floor` estimates this loss.
 """
 
 import hashlib
@@ -43,8 +42,8 @@ from restoration.study.report.drawing import as_saved
 from restoration.tasks import Demosaic
 from restoration.tasks.demosaic import interpolated
 
-TILE = 192  # pixels a side of what is scored at once: MS-SSIM needs 161
-CENTRE = (768, 1024)  # pixels of a file as it is
+TILE = 192  # pixels a side of a scored tile: MS-SSIM needs 161
+CENTRE = (768, 1024)  # rows and columns shown of a file as it is
 
 Denoise = Callable[[Tensor, float, float], Tensor]  # a mosaic with noise of variance a y + b -> without noise
 Version = tuple[str, int]  # loss or baseline, and seed
@@ -55,10 +54,10 @@ class Observation:
     """A noisy mosaic.
 
     Attributes:
-        name: of the test set.
-        title: of the test set.
+        name: name of the test set.
+        title: title of the test set.
         values: (H, W), the mosaic in the network's range.
-        a, b: of the noise: in the light of `seen` where that is known, else in `values`.
+        a, b: noise of variance a y + b: in the light of `seen` if `seen` is given, else in `values`.
         seen: the noisy sensor, if the noise is in light.
         reference: (3, H, W) in the network's range, if known.
     """
@@ -73,7 +72,7 @@ class Observation:
 
     @property
     def facts(self) -> dict[str, str | float]:
-        """Of the test set."""
+        """Facts of the test set."""
         noise = "encoded" if self.seen is None else "light"
         return {"title": self.title, "noise": noise, "noise_a": self.a, "noise_b": self.b}
 
@@ -85,7 +84,7 @@ class Observation:
 
 
 def as_it_is(sensor: Sensor) -> Observation:
-    """The centre of the file, with its own noise, which is estimated."""
+    """The centre of the file, with the noise of the file, whose a and b are estimated."""
     a, b = estimated_noise(sensor.light)
     tops = [max(length - side, 0) // 4 * 2 for length, side in zip(sensor.light.shape, CENTRE, strict=True)]
     rows, columns = (slice(top, top + side) for top, side in zip(tops, CENTRE, strict=True))
@@ -105,8 +104,8 @@ def with_reference(
     if min(reference.shape[1:]) < TILE:
         height, width = sensor.light.shape
         raise UserError(
-            f"{photograph} has {width} x {height} pixels; {2 * TILE} or more a side are needed, since a quarter of the "
-            "pixels is scored"
+            f"{photograph} has {width} x {height} pixels; {2 * TILE} or more a side are needed, because the "
+            "photograph is reduced to half its width and height before scoring"
         )
     for a, b in levels:
         name = f"raw-light-{a:g}-{b:g}"
@@ -127,7 +126,7 @@ def _strength(a: float, b: float, trained: Demosaic) -> str:
 
 
 def reference_floor(sensor: Sensor) -> float:
-    """PSNR, in dB, between the reference and itself with as much noise again as the sensor is estimated to have."""
+    """PSNR, in dB, between the reference and a reference with twice the estimated noise variance of the sensor."""
     a, b = estimated_noise(sensor.light)
     again = noisy(sensor, a=a, b=b, generator=noise_of("reference"))
     return float(-10 * (binned(again)[1] - binned(sensor)[1]).square().mean().log10())

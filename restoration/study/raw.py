@@ -72,7 +72,7 @@ def score_file(
         trained: the degradation that the networks learnt.
         denoise: BM3D; None: no baselines.
         names: data and variant of the networks.
-        announce: is told the observation and version that come next.
+        announce: called with the observation and version that are scored next.
 
     Raises:
         UserError: the file cannot be read, or is too small to be scored.
@@ -99,7 +99,7 @@ def score_file(
 
 
 def write_raw(folder: Path, files: Sequence[RawFile], notes: Sequence[str]) -> None:
-    """Writes what `Study.collect` reads as the part "raw": records.csv, test_sets.json (facts by name), notes.txt."""
+    """Writes the part "raw" for `Study.collect`: records.csv, test_sets.json (facts by name) and notes.txt."""
     facts = {name: facts for file in files for name, facts in file.test_sets.items()}
     write_csv(folder / "records.csv", pd.concat([file.scores for file in files], ignore_index=True))
     write_text(folder / "test_sets.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
@@ -112,8 +112,8 @@ def tile_scores(
     """A row for each version, tile and metric, with the columns of `runs.COLUMNS`.
 
     Args:
-        versions: of `restorations`.
-        reference: (3, H, W); a rest at the right and bottom that fills no tile is not scored.
+        versions: restored images, as from `restorations`.
+        reference: (3, H, W); pixels at the right and bottom that fill no tile are not scored.
     """
     rows = []
     for top in range(0, reference.shape[1] - TILE + 1, TILE):
@@ -131,7 +131,7 @@ def tile_scores(
 
 
 def pictures(versions: Mapping[Version, Tensor], observation: Observation, sensor: Sensor) -> dict[str, np.ndarray]:
-    """Each version as (H, W, 3) uint8 sRGB, upright; of networks the first seed; last the reference, if known."""
+    """Each version as (H, W, 3) uint8 sRGB, upright; of networks the first seed only; last the reference, if known."""
     first = {loss: image for (loss, _), image in reversed([*versions.items()])}
     shown = {loss: first[loss].float() / 255 for loss, _ in versions}
     if observation.reference is not None:

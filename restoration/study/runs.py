@@ -1,4 +1,4 @@
-"""What a run leaves in its folder, written and read.
+"""The files in the folder of a run: writing and reading.
 
 <runs>/<data>/<variant>/<task>/<loss>/seed<k>/
     checkpoint.pt       to resume
@@ -9,8 +9,8 @@
     model.safetensors   the weights
     config.yaml         the resolved configuration, written last: a folder that has it is complete
 
-<runs>/<data>/baselines-<hash of scoring.json>/<task>/<baseline>/seed0/ has per_image.csv and scoring.json: what no
-network takes part in, scored once for all runs whose scoring.json is the same.
+<runs>/<data>/baselines-<hash of scoring.json>/<task>/<baseline>/seed0/ has per_image.csv and scoring.json: the
+scores of a baseline, computed once for all runs with the same scoring.json.
 """
 
 import csv
@@ -49,10 +49,10 @@ VERSIONS = ("torch", "numpy", "pillow", "piq")
 
 @dataclass(frozen=True)
 class Run:
-    """Names of a run; its folder is made of them.
+    """The names of a run, which make up the path of its folder.
 
     Attributes:
-        study: the study that the run belongs to, and which `part` of it; as its configuration says.
+        study, part: the study and the part of the study that the run belongs to, from its configuration.
     """
 
     root: Path
@@ -77,7 +77,7 @@ class Run:
         return (self.folder / "config.yaml").exists()
 
     def facts(self) -> dict[str, Any]:
-        """What was trained, with what, and how it was scored: a row of `Study.runs`, but for the family."""
+        """Settings of the training and of the scoring: a row of `Study.runs`, without the family."""
         provenance, scoring = read_provenance(self), read_scoring(self)
         return {
             "part": self.part,
@@ -126,7 +126,7 @@ def find_runs(
 
 
 def of_first_seed(runs: Iterable[Run]) -> list[Run]:
-    """Of each variant, task and loss the run with the lowest seed."""
+    """The run with the lowest seed of each variant, task and loss."""
     firsts: dict[tuple[str, ...], Run] = {}
     for run in sorted(runs, key=lambda run: run.seed):
         firsts.setdefault((run.data, run.variant, run.task, run.loss), run)
@@ -134,7 +134,7 @@ def of_first_seed(runs: Iterable[Run]) -> list[Run]:
 
 
 def task_order(task: str) -> tuple[int, str]:
-    """By which tasks are sorted as the paper has them, others after."""
+    """A sort key: the paper's tasks in its order, then others by name."""
     return (TASKS.index(task) if task in TASKS else len(TASKS), task)
 
 
@@ -168,7 +168,7 @@ def read_scores(runs: Iterable[Run]) -> pd.DataFrame:
 
 
 def read_records(path: Path) -> pd.DataFrame:
-    """A table whose columns are names, but for the numbers in it: a test set may be called NA, a data set 2024."""
+    """A table of scores; names stay text, since a test set may be called NA and a data set 2024."""
     numbers = {"seed": int, "patches": int, "value": float}
     names = pd.read_csv(path, nrows=0).columns
     kinds = {name: numbers.get(name, str) for name in names}
@@ -176,7 +176,7 @@ def read_records(path: Path) -> pd.DataFrame:
 
 
 def read_own_scores(run: Run) -> "dict[str, list[Score]]":
-    """What `write_scores` wrote of a run, to the last bit; empty where it has not written yet."""
+    """The scores that `write_scores` wrote for a run, with all digits; empty before the first writing."""
     from restoration.scoring.evaluate import Score
 
     path = run.folder / "per_image.csv"
@@ -189,13 +189,13 @@ def read_own_scores(run: Run) -> "dict[str, list[Score]]":
 
 
 def baseline_run(like: Run, baseline: str, scoring: dict[str, Any]) -> Run:
-    """Where a baseline's scores are kept, for `like` and all runs that are scored in the same way."""
+    """The folder of a baseline's scores, shared by `like` and all runs that are scored in the same way."""
     digest = hashlib.sha256(json.dumps(scoring, sort_keys=True).encode()).hexdigest()
     return replace(like, variant=f"baselines-{digest[:12]}", loss=baseline, seed=0)
 
 
 def baselines_beside(run: Run) -> list[Run]:
-    """The baselines that have been scored as this run was, if only in part."""
+    """The baselines that were scored in the same way as this run, also if only on some photographs."""
     tasks = baseline_run(run, "any", read_scoring(run)).folder.parents[1]
     return [
         baseline_run(run, path.parts[-3], read_scoring(run)) for path in sorted(tasks.glob("*/seed0/per_image.csv"))
@@ -203,10 +203,10 @@ def baselines_beside(run: Run) -> list[Run]:
 
 
 def read_baselines(run: Run, scores: pd.DataFrame) -> list[pd.DataFrame]:
-    """The records of those baselines, on the test sets all of whose photographs they have been scored on.
+    """The scores of these baselines, on the test sets whose photographs are all scored.
 
     Args:
-        scores: of the run.
+        scores: the scores of the run.
     """
     wanted = scores.groupby("test_set")["image"].agg(set)
     return [
@@ -232,10 +232,10 @@ def write_provenance(
     processes: int,
     study: Mapping[str, Any],
 ) -> None:
-    """Writes where the weights come from as the run's provenance.json.
+    """Writes the origin of the weights as the run's provenance.json.
 
     Args:
-        study: names of study and part, title and family of the loss, and what varies between the runs of a study.
+        study: names of study and part, title and family of the loss, and settings that vary within the study.
     """
     seen = budget.steps * budget.batch
     facts = {
@@ -277,7 +277,7 @@ def _lines(path: Path) -> list[str]:
 def commit_of(root: Path) -> str:
     """The commit of the repository at `root`, with "-dirty" after changes; "unknown" if `root` is no repository.
 
-    A repository around `root` is another project's. Code and configuration that git does not know are changes, too.
+    A repository around `root` is another project's. Untracked code and configuration count as changes, too.
     """
     try:
         if Path(_git(root, "rev-parse", "--show-toplevel")).resolve() != root.resolve():

@@ -1,8 +1,8 @@
-"""The curves of a run as a table: from its TensorBoard events, or from scalars.csv, which `archive` keeps of them.
+"""The curves of a run as a table: from its TensorBoard events, or from scalars.csv, an archive of the events.
 
 Columns: data, variant, task, loss, seed, tag, patches (seen), value. Tags: val/<metric>, test/<test set>/<metric>, and
-train/gradient_share/<term>, of which there is one value for each tenth of the training, at its end: the mean of those
-that were logged in it. Values have seven significant digits, as many as the events.
+train/gradient_share/<term>. A gradient share has one value for each tenth of the training, at the end of the tenth: the
+mean of the values logged in this tenth. Values have seven significant digits, as many as the events.
 """
 
 import math
@@ -20,7 +20,7 @@ TENTHS = 10
 
 
 def read_scalars(run: Run) -> pd.DataFrame:
-    """The run's scalars, sorted; empty where neither file nor events are there."""
+    """The run's scalars, sorted; empty without file and events."""
     path = run.folder / "scalars.csv"
     if path.exists():
         return read_records(path)
@@ -40,7 +40,7 @@ def curve(scalars: pd.DataFrame, tag: str) -> tuple[list[float], list[float]]:
 
 
 def _points(run: Run) -> dict[str, dict[int, float]]:
-    """Values by patches seen, by tag; where a training was interrupted, the last value that it logged at a place."""
+    """Values by patches seen, by tag; after an interruption, the value that was logged last at a place."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # slow to import
 
     if not run.folder.exists():

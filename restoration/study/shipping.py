@@ -24,11 +24,11 @@ LICENCE = "MIT, as the code; the photographs that trained it are not part of it 
 
 @dataclass(frozen=True)
 class Rounding:
-    """The change of a restored picture, saved with 8 bits, by weights in half precision.
+    """The difference in a restored 8-bit picture between weights in half precision and in float32.
 
     Attributes:
-        levels: the largest change of a value, of 255.
-        share: of the values that change.
+        levels: the largest change of a value, in levels of 255.
+        share: share of the values that change, 0 to 1.
     """
 
     levels: int
@@ -69,7 +69,7 @@ def ship(run: Run, network: nn.Module, task: Task, folder: Path, *, photo: Tenso
         network: the trained network; it is not changed.
         task: the degradation that it was trained on.
         folder: `pretrained.FOLDER` for the users of the package.
-        photo: (3, H, W) in [0, 1], on which the rounding is measured.
+        photo: (3, H, W) in [0, 1]; the rounding is measured on this photograph.
 
     Raises:
         UserError: as `half_weights`.

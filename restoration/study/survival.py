@@ -1,6 +1,7 @@
-"""Does the order of the losses survive a longer training, another optimiser, dense losses, a residual network?
+"""The order of the losses after a longer training, with another optimiser, dense losses or a residual network.
 
-"An order" is a pair of the paper's losses of which one is better by PSNR or MS-SSIM, on one task and test set.
+An order is a pair of the paper's losses: the first is better than the second by PSNR or MS-SSIM, on one task and test
+set.
 """
 
 from collections import Counter
@@ -20,7 +21,7 @@ SAME, REVERSED = "same", "reversed"
 
 
 def survival_table(comparisons: Comparisons) -> Table | None:
-    """A row for each change of the training: how many orders stay; None without such a change."""
+    """A row for each change of the training, with the number of orders that stay; None without such a change."""
     study = comparisons.study
     base = "seeds" if "seeds" in study.parts else "main"
     body, reversals = [], []

@@ -1,6 +1,6 @@
 """The tables of a study: a column for the degraded input, each baseline and each loss, a row for each metric.
 
-`rows` says which photographs count and what is highlighted.
+See `rows` for the photographs that count and the values that are highlighted.
 """
 
 import math
@@ -42,21 +42,21 @@ def main_table(
     """All metrics of a task on a test set; None if the part has no training for it.
 
     Args:
-        against: the loss to which the difference of each other loss is shown, below its value.
+        against: below each value, the difference to this loss is shown.
     """
     title = f"{_titled(comparisons.study, part, task, test_set)}: means over photographs"
     return _table(comparisons, title, [Place(part, task, test_set, name) for name in METRICS], against)
 
 
 def artefact_table(comparisons: Comparisons, part: str, task: str, test_set: str) -> Table | None:
-    """The artefacts that a task can leave, in 8-bit levels; None if none is measured."""
+    """The artefacts that a task can cause, in 8-bit levels; None if none is measured."""
     title = f"{_titled(comparisons.study, part, task, test_set)}: artefacts, less is better"
     places = [Place(part, task, test_set, name) for name in ARTEFACTS if is_measured(name, task)]
     return _table(comparisons, title, places, None)
 
 
 def headline(comparisons: Comparisons, part: str = "main") -> list[Table]:
-    """A table for each test set: the metrics that people quote, of every task."""
+    """A table for each test set: the most quoted metrics, for every task."""
     study, tables = comparisons.study, []
     for test_set in photograph_sets(study):
         places = [Place(part, task, test_set, name) for task in study.tasks for name in HEADLINE]
@@ -120,7 +120,7 @@ def summary(comparisons: Comparisons, *, against: str = "l2") -> pd.DataFrame:
 
 
 def provenance(study: Study, part: str, task: str | None = None) -> list[str]:
-    """What the trainings of a part were made with, and how they were scored."""
+    """Lines about the data, settings, hardware and scoring of the trainings of a part."""
     runs = study.runs[study.runs["part"] == ("main" if part == "raw" else part)]
     runs = runs if task is None else runs[runs["task"] == task]
 
@@ -139,7 +139,7 @@ def provenance(study: Study, part: str, task: str | None = None) -> list[str]:
 
 
 def column_title(study: Study, column: str, task: str | None = None) -> str:
-    """The title of a column; that of the degraded input depends on the task."""
+    """The title of a column; the title of the degraded input depends on the task."""
     if column == INPUT:
         return input_title(task) if task else "Input"
     return BASELINES.get(column) or study.title(column)
@@ -150,7 +150,7 @@ def set_title(study: Study, test_set: str) -> str:
 
 
 def photograph_sets(study: Study) -> list[str]:
-    """The test sets but those of real raw files."""
+    """The test sets without those of real raw files."""
     return [name for name, facts in study.test_sets.items() if "noise" not in facts]
 
 
@@ -173,7 +173,7 @@ def _table(comparisons: Comparisons, title: str, places: Sequence[Place], agains
 
 
 def _columns(comparisons: Comparisons, places: Iterable[Place]) -> list[str]:
-    """The columns of a table; none if nothing is trained there."""
+    """The columns of a table; none if no loss was trained at these places."""
     scored = {column for place in places for column in comparisons.columns(place)}
     return ordered_columns(scored) if scored - {*UNTRAINED} else []
 

@@ -1,4 +1,4 @@
-"""The scores of a study by column: what stands in one column of a table, at one place."""
+"""The scores of a study by column of a table and by place."""
 
 import re
 from typing import Any, NamedTuple
@@ -9,11 +9,11 @@ import pandas as pd
 from restoration.errors import UserError
 from restoration.study.records import Study
 
-TILE = r" row \d+ column \d+$"  # the end of the name of a tile of a raw file
+TILE = r" row \d+ column \d+$"  # ends the name of a tile of a raw file
 
 
 class Place(NamedTuple):
-    """Where losses are compared."""
+    """Losses are compared at one place: a part of a study, a task, a test set and a metric."""
 
     part: str
     task: str
@@ -27,7 +27,7 @@ class Values(NamedTuple):
     Attributes:
         values: (photographs, seeds).
         images: names of the photographs, sorted.
-        seeds: of the trainings, sorted.
+        seeds: seeds of the trainings, sorted.
     """
 
     values: np.ndarray
@@ -36,12 +36,12 @@ class Values(NamedTuple):
 
     @property
     def finite(self) -> np.ndarray:
-        """Whether a photograph has finite values of all seeds, (photographs,)."""
+        """True for a photograph with finite values of all seeds, (photographs,)."""
         return np.asarray(np.isfinite(self.values).all(axis=1))
 
     @property
     def tiled(self) -> bool:
-        """Whether these are tiles of one raw photograph, not photographs."""
+        """True if the images are tiles of one raw photograph, not photographs."""
         return re.search(TILE, self.images[0]) is not None
 
 
@@ -71,7 +71,7 @@ def values_by_column(study: Study) -> dict[tuple[Place, str], Values]:
 
 
 def _averaged_tiles(study: Study) -> pd.DataFrame:
-    """The scores. Real raw files are scored in tiles: of several files, each counts with the mean over its tiles."""
+    """The scores; if there are several raw files, each counts as one photograph: the mean over its tiles."""
     scores = study.scores[[*Place._fields, "loss", "seed", "image", "value"]]
     raw = scores["test_set"].isin([name for name, facts in study.test_sets.items() if "noise" in facts])
     files = scores.loc[raw, "image"].str.replace(TILE, "", regex=True)

@@ -97,7 +97,7 @@ def test_a_stray_file(server, places, tmp_path):
     server.files["/BSR_bsds500.tgz"] = archive()
     photos = made(server, places)
     shutil.copy(photos.train[0], photos.train[0].with_name("copy.jpg"))
-    with pytest.raises(UserError, match=r"photographs holds .*201.*remove the files that are not its own"):
+    with pytest.raises(UserError, match=r"photographs holds .*201.*remove all other files"):
         made(server, places)
     photos.train[0].with_name("copy.jpg").unlink()
     assert made(server, places) == photos

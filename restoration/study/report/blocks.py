@@ -1,4 +1,4 @@
-"""What a page is made of, and each part of it as HTML. All texts are shown as they are, without markup of their own."""
+"""The blocks of a page, as HTML. Texts are escaped: markup in a text is shown as text."""
 
 import base64
 import json
@@ -14,13 +14,13 @@ from restoration.study.rendering import Cell, Table
 from restoration.study.report.crops import colour_table, difference_map
 from restoration.study.report.photographs import Picture, Strip, Viewer
 
-WORDS = 24  # signs of a cell from which on it is text, not a value
-GAIN = 4  # of a strip's differences
+WORDS = 24  # a cell with at least so many characters is text, not a value
+GAIN = 4  # a strip enlarges its differences by this factor
 
 
 @dataclass(frozen=True)
 class Figure:
-    """An SVG of `restoration.study.figures`; `description` for those who do not see it."""
+    """An SVG of `restoration.study.figures`; `description` is the alternative text."""
 
     title: str
     svg: str
@@ -41,7 +41,7 @@ Block = Table | Figure | Strip | Viewer | Fold
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page; `files` are written beside it, text by name."""
+    """A section of the page. `files`, text by name, are written beside the page."""
 
     title: str
     paragraphs: Sequence[str] = ()
@@ -92,7 +92,7 @@ def _headed(title: str, inner: str, lines: Sequence[str] = ()) -> str:
 
 
 def _scrolling(title: str, inner: str) -> str:
-    """A box that scrolls where its content is wider than the page; with the focus, arrow keys scroll it."""
+    """A box that scrolls if its content is wider than the page, also by arrow keys when the box has the focus."""
     return f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(title)}">{inner}</div>'
 
 
@@ -112,7 +112,7 @@ def _cell(cell: Cell) -> str:
 
 
 def _figure(figure: Figure) -> str:
-    """The drawing as an image: its styles are no business of the page, nor of the page's security policy."""
+    """The drawing as an image, so that its styles are separate from the page and its security policy."""
     address = base64.b64encode(figure.svg.encode()).decode()
     return f'<img class="figure" src="data:image/svg+xml;base64,{address}" alt="{escape(figure.description)}">'
 
@@ -124,7 +124,7 @@ def _picture(picture: Picture) -> str:
 
 
 def _strip(strip: Strip) -> str:
-    """A column for each version, its crop above the difference to the truth; below the truth the scale of these."""
+    """A column for each version, its crop above the difference to the truth; the truth has the colour scale below."""
     *others, (last, truth) = strip.crops.items()
     columns = [
         (title, crop, difference_map(crop, truth, gain=GAIN), f"difference of {title} to the truth, × {GAIN}")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from restoration.files import replacing
 
 TRUTH = "truth"  # the title of its version
-AMPLIFIED = 4  # times that the errors of a figure are enlarged
+AMPLIFIED = 4  # the errors in a figure are multiplied by this factor
 
 COLOUR_MAP = "inferno"  # black where nothing differs; lightness rises evenly, so that no colour is needed to read it
 
@@ -20,18 +20,18 @@ COLOUR_MAP = "inferno"  # black where nothing differs; lightness rises evenly, s
 def most_different_crops(
     versions: Sequence[np.ndarray], truth: np.ndarray, *, side: int, count: int
 ) -> list[tuple[slice, slice]]:
-    """The windows in which the losses disagree most: a rule, so that nobody picks crops by hand.
+    """The windows in which the losses disagree most, chosen by a rule, not by hand.
 
     At each pixel, the mean squared error E of the versions is the squared error of their mean plus their variance V. A
     window scores ΣV / (ΣE + the average of ΣE over all windows): the share of its error that depends on the loss, where
-    the second term keeps windows out in which everybody is nearly right. The best window is taken, then the best that
-    does not overlap it, and so on; of equals the topmost, then the leftmost.
+    the second term keeps out windows in which all losses have small errors. The window with the highest score is taken,
+    then the best window that overlaps none of those taken, and so on; among equals the topmost, then the leftmost.
 
     Args:
-        versions: (H, W, 3) uint8, what the losses made of one photograph; at least two.
+        versions: (H, W, 3) uint8, one photograph as restored by at least two losses.
         truth: (H, W, 3) uint8.
-        side: of a window, in pixels; a photograph that is smaller is taken as far as it goes.
-        count: how many; fewer where no more fit.
+        side: side of a window in pixels; windows of a smaller photograph are smaller.
+        count: number of windows; fewer are returned if no more fit.
 
     Returns:
         (rows, columns) of each window, the best first.
@@ -71,7 +71,7 @@ def save_crops(rows: Mapping[str, Mapping[str, np.ndarray]], columns: Sequence[s
     """Draws crops into a PNG: a column for each title, a row for each task, below it the errors where TRUTH is known.
 
     Args:
-        rows: crops (h, w, 3) uint8 by the title of their column, by task; what a task lacks stays empty.
+        rows: crops (h, w, 3) uint8 by the title of their column, by task; a missing crop leaves an empty place.
     """
     lines = []
     for task, crops in rows.items():

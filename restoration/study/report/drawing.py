@@ -1,4 +1,4 @@
-"""Test photographs degraded, restored by networks, and true: for the viewer, for strips and for the figure of crops."""
+"""Test photographs in all versions (degraded, restored, true) for the viewer, the strips and the figure of crops."""
 
 from collections.abc import Iterator, Mapping
 
@@ -40,12 +40,12 @@ def pictures(
     count: int,
     input_title: str,
 ) -> Iterator[Picture]:
-    """The first photographs of each test set, of large ones the centre.
+    """The first photographs of each test set; only the centre of large photographs.
 
     Args:
-        networks: by the title of their version.
+        networks: networks by the title of their version.
         tests: test sets by title.
-        count: photographs of each test set.
+        count: number of photographs of each test set.
     """
     for test, photos in tests.items():
         for index in range(min(count, len(photos))):
@@ -60,14 +60,14 @@ def pictures(
 def hardest_crops(
     task: Task, networks: Mapping[str, nn.Module], photos: PackedPhotos, *, input_title: str
 ) -> dict[str, np.ndarray]:
-    """The last photograph, cut where the degraded image errs most, (h, w, 3) uint8 by title."""
+    """Crops of the last photograph, (h, w, 3) uint8 by title, at the window with the largest error of the input."""
     versions = _versions(task, networks, photos, len(photos) - 1, input_title)
     window = (..., *hardest_window(versions[input_title], versions[TRUTH]))
     return {title: pixels_of(image[window]) for title, image in versions.items()}
 
 
 def hardest_window(degraded: Tensor, target: Tensor, *, side: int = SIDE) -> tuple[slice, slice]:
-    """The side x side window in which the degraded image errs most, so that nobody picks crops by hand."""
+    """The side x side window in which the degraded image has the largest error, chosen by this rule, not by hand."""
     side = min(side, *target.shape[1:])
     errors = functional.avg_pool2d((degraded - target).square().mean(dim=0)[None], side, stride=4)[0]
     row, column = divmod(int(errors.argmax()), errors.shape[1])

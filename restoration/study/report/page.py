@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs no other and asks nobody for anything."""
+"""A report as one HTML file. A browser loads no other file and sends no request."""
 
 import base64
 import hashlib

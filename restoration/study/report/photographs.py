@@ -1,4 +1,4 @@
-"""Photographs to look into: a picture in every version, and the windows of it in which the losses differ most."""
+"""Photographs of the report: a picture in every version, and its windows in which the losses differ most."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Viewer:
-    """Pictures to flip through at one crop, each of another task or photograph; a page has at most one viewer."""
+    """Pictures of several tasks or photographs, each in all versions at one crop; a page has at most one viewer."""
 
     title: str
     pictures: Sequence[Picture]
@@ -59,7 +59,7 @@ class Viewer:
 
 @dataclass(frozen=True)
 class Strip:
-    """One window of a picture in every version; `viewed`: the page's viewer has the picture too."""
+    """One window of a picture in every version; `viewed`: the viewer of the page has this picture, too."""
 
     picture: Picture
     window: tuple[slice, slice]

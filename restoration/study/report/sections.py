@@ -1,4 +1,4 @@
-"""The sections of a report: from the tables of a study alone, without PyTorch, weights or events."""
+"""The sections of a report, made from the tables of a study, without PyTorch, weights or event files."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ from restoration.study.statistics import Comparisons
 from restoration.study.survival import survival_table
 
 IN_SHORT = ("1", "2", "3", "4a", "7", "9")  # claims of the README
-FILES = (  # of sections that not every study has
+FILES = (  # files of sections that some studies lack
     "answer.md",
     "alpha.md",
     "alpha.svg",
@@ -56,7 +56,7 @@ def sections(study: Study, published: pd.DataFrame | None = None) -> Iterator[Se
 
 
 def write_texts(folder: Path, sections: Iterable[Section]) -> None:
-    """Writes the files of each section into `folder`; files of an earlier study that this one lacks are removed."""
+    """Writes the files of each section into `folder`; files of an earlier study that are no longer made are removed."""
     for name in FILES:
         (folder / name).unlink(missing_ok=True)
     for section in sections:
@@ -65,7 +65,7 @@ def write_texts(folder: Path, sections: Iterable[Section]) -> None:
 
 
 def introduction(study: Study) -> list[str]:
-    """The subject of the page, and the parts that are missing in it."""
+    """The subject of the page, and the parts of the study that are missing."""
     lines = ["One network, trained with each loss, for each task. Only the loss differs."]
     missing = [title for part, title in names.PARTS.items() if part not in study.parts]
     if missing:
@@ -96,12 +96,14 @@ def _range(values: pd.Series) -> str:
 
 
 def switching(study: Study) -> Section | None:
-    """Errors of the test photographs while losses take each other's place."""
+    """Errors on the test photographs when the training switches from one loss to another."""
     svg = switching_figure(study)
     if svg is None:
         return None
     place = switch_place(study)
-    words = "L2 and L1 throughout the training, and each for one part of it: does L2 get stuck, as the paper says?"
+    words = (
+        "Trainings with L2 alone, with L1 alone, and with a switch between both: does L2 get stuck, as the paper says?"
+    )
     notes = [] if place is None else [f"the losses switch after {place:,.0f} patches"]
     figure = Figure("Errors of the test photographs", svg, "Curves of L2 and L1 against patches seen", notes)
     return Section(names.part_title("switching"), [words], [figure], {"switching.svg": svg})
@@ -117,7 +119,7 @@ def training(study: Study) -> Section | None:
 
 
 def answered(comparisons: Comparisons) -> Section | None:
-    """Which loss to take: in words, as a table, and every difference to L1; None without several losses."""
+    """Which loss to choose: sentences, a table, and all differences to L1; None without several losses."""
     words = answer.sentences(comparisons)
     if not words:
         return None
@@ -134,7 +136,7 @@ def answered(comparisons: Comparisons) -> Section | None:
 
 
 def claimed(comparisons: Comparisons) -> Section:
-    """Verdicts: on all claims, again by the part with several seeds, and which orders survive. Then the evidence."""
+    """Verdicts on all claims, the same by the part with several seeds, the orders that stay, and the evidence."""
     study = comparisons.study
     judged = claims.judge(comparisons)
     verdicts = [claims.overview(comparisons, judged, "What the paper claims, and what was measured")]
@@ -207,14 +209,14 @@ def joined(made: Iterable[Table]) -> str:
 
 
 def photographs(pictures: Sequence[Picture], why: str) -> Section:
-    """The viewer and strips of crops; without pictures, why there are none."""
+    """The viewer and strips of crops, or `why` if there are no pictures."""
     if not pictures:
         return Section("Photographs", [why])
     return Section("Photographs", blocks=[Viewer("Flip between losses", pictures), *strips(pictures, viewed=True)])
 
 
 def with_crops(section: Section, pictures: Sequence[Picture], why: str) -> Section:
-    """A section with strips of crops below its blocks; without pictures, why there are none."""
+    """The section with strips of crops below its blocks, or with `why` if there are no pictures."""
     if not pictures:
         return replace(section, paragraphs=[*section.paragraphs, f"No crops. {why}"])
     crops = list(strips(pictures, viewed=False))
