@@ -34,7 +34,7 @@ from restoration.tasks.demosaic import interpolated, mosaic_of
 CORNERS = {"RGGB": (0, 0), "GRBG": (0, 1), "GBRG": (1, 0), "BGGR": (1, 1)}  # rows and columns before the first red
 BLOCK = 8  # side of a block, in differences of 2 x 2 pixels of one colour
 GROUPS = 16  # groups of equally many blocks, by brightness
-QUANTILE = 0.2  # of the blocks' variances in a group
+QUANTILE = 0.2  # quantile of the blocks' variances in a group
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +146,7 @@ def estimated_noise(light: Tensor) -> tuple[float, float]:
     In 2 x 2 pixels of one colour, half the difference of the sums of the two diagonals has the variance of one pixel's
     noise, whatever the scene's slope. Its mean square over a block is that variance where the scene is smooth, and
     more elsewhere. So blocks are grouped by brightness, a low quantile of each group is divided by the same quantile
-    of pure noise, and a line is fitted. Of a scene without smooth parts the estimate is too high.
+    of pure noise, and a line is fitted. In a scene without smooth areas the estimate is too high.
 
     Args:
         light: (H, W) in [0, 1], a Bayer mosaic.
@@ -195,8 +195,8 @@ def _to_srgb(embedded: np.ndarray, from_xyz: np.ndarray) -> Tensor | None:
     if embedded.any():
         matrix = embedded
     elif from_xyz.any():
-        camera = from_xyz @ xyz_from_rgb  # of linear sRGB
-        matrix = np.linalg.inv(camera / camera.sum(axis=1, keepdims=True))  # balanced: white stays white
+        camera = from_xyz @ xyz_from_rgb  # linear sRGB -> camera colours
+        matrix = np.linalg.inv(camera / camera.sum(axis=1, keepdims=True))  # rows sum to 1, so that white stays white
     else:
         return None
     return torch.from_numpy(np.ascontiguousarray(matrix)).float()

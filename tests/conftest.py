@@ -16,7 +16,7 @@ NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GP
 
 
 def packed(*photos: np.ndarray) -> PackedPhotos:
-    """Photographs in memory, as `pack` would give them."""
+    """Photographs in memory, in the form that `pack` returns."""
     return PackedPhotos(
         torch.from_numpy(np.concatenate([photo.reshape(-1) for photo in photos])),
         torch.tensor([photo.shape[:2] for photo in photos]),

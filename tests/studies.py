@@ -1,4 +1,4 @@
-"""Studies that nobody trained: `study_of` makes one from given values, `whole_study` one of every part."""
+"""Synthetic studies: `study_of` makes a study from given values, `whole_study` a study with every part."""
 
 from collections.abc import Mapping, Sequence
 

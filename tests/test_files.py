@@ -1,4 +1,4 @@
-"""Files appear whole or not at all."""
+"""Files are written completely or not at all."""
 
 import os
 import stat
@@ -18,7 +18,7 @@ from tests.photographs import full_disk
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.xz"])
 def test_all_digits_are_written(tmp_path, name):
-    """Whatever another package has told NumPy to print."""
+    """NumPy's print options, which other packages change, have no effect."""
     frame = pd.DataFrame({"value": [0.9507464559354263, 1 / 3, 2e-7]})
     with np.printoptions(legacy="1.13"):
         assert "0.9507464559354263" not in frame.to_csv()
@@ -41,7 +41,7 @@ def test_replacing(tmp_path, name):
 
 
 def test_permissions(tmp_path):
-    """Those of the umask, which is the same afterwards, though many threads write."""
+    """New files have the permissions of the umask, and many writing threads do not change the umask."""
     umask = os.umask(0o027)
     try:
         with ThreadPoolExecutor(8) as pool:
@@ -77,7 +77,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(tmp_path):
 
 
 def test_one_at_a_time(tmp_path, capsys):
-    """Whoever comes second waits; unfinished files are deleted first."""
+    """The second process waits; unfinished files are deleted first."""
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / ".unfinished.0123.txt").touch()
     steps = []

@@ -18,8 +18,8 @@ LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 
 
 def imports() -> dict[str, set[str]]:
-    """The packages and modules of `restoration` that each of them imports."""
-    found: dict[str, set[str]] = {}
+    """For each package or module of `restoration`: the packages and modules that it imports."""
+    imported: dict[str, set[str]] = {}
     for path in LIBRARY.rglob("*.py"):
         package = path.relative_to(LIBRARY).with_suffix("").parts[0]
         for node in ast.walk(ast.parse(path.read_text())):
@@ -31,8 +31,8 @@ def imports() -> dict[str, set[str]]:
                 names = [f"{node.module}.{alias.name}" for alias in node.names]
             assert not any(name.split(".")[0] in ("scripts", "tests") for name in names), path
             ours = {name.split(".")[1] for name in names if name.startswith("restoration.")}
-            found.setdefault(package, set()).update(ours & set(LAYER))
-    return found
+            imported.setdefault(package, set()).update(ours & set(LAYER))
+    return imported
 
 
 IMPORTS = imports()
@@ -44,7 +44,7 @@ def test_layers(package):
 
 
 def test_losses_and_metrics_share_no_code():
-    """A loss must not grade itself."""
+    """Losses and metrics are written independently, so that a wrong loss cannot have a good score."""
     assert IMPORTS["losses"] <= {"losses"}
     reached, queue = set(), ["scoring"]
     while queue:

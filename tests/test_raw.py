@@ -79,13 +79,13 @@ def sensor(light: torch.Tensor, gains: tuple[float, float, float] = (1, 1, 1)) -
 def test_light(tmp_path, pattern, top, left):
     light = scene(66, 83) * np.array([0.3, 1, 0.6])[:, None, None]
     seen = write_dng(tmp_path / "a.dng", light, pattern=pattern)
-    found = read_sensor(tmp_path / "a.dng")
+    result = read_sensor(tmp_path / "a.dng")
     rows, columns = (66 - top) // 2 * 2, (83 - left) // 2 * 2
-    assert found.light.shape == (rows, columns)
-    assert np.abs(found.light.numpy() - seen[top : top + rows, left : left + columns]).max() < 1e-6
-    assert 0.25 < found.light[::2, ::2].max() < 0.31  # red
-    assert 0.5 < found.light[1::2, 1::2].max() < 0.61  # blue
-    assert found.gains.tolist() == pytest.approx([2, 1, 1 / 0.7], rel=1e-4)
+    assert result.light.shape == (rows, columns)
+    assert np.abs(result.light.numpy() - seen[top : top + rows, left : left + columns]).max() < 1e-6
+    assert 0.25 < result.light[::2, ::2].max() < 0.31  # red
+    assert 0.5 < result.light[1::2, 1::2].max() < 0.61  # blue
+    assert result.gains.tolist() == pytest.approx([2, 1, 1 / 0.7], rel=1e-4)
 
 
 def test_clipping(tmp_path):
@@ -109,9 +109,9 @@ def test_mosaic_of_the_task():
     light = torch.from_numpy(scene(20, 24)).float()
     raw = torch.where(torch.arange(24) % 2 == 0, light[0], light[1])
     raw[1::2] = torch.where(torch.arange(24) % 2 == 0, light[1], light[2])[1::2]
-    found = network_input(sensor(raw))
+    result = network_input(sensor(raw))
     assert mosaic(sensor(raw)).shape == (1, 20, 24)
-    assert torch.equal(found, Demosaic(a=0, b=0).degrade(encoded(light), torch.Generator()))
+    assert torch.equal(result, Demosaic(a=0, b=0).degrade(encoded(light), torch.Generator()))
 
 
 def test_srgb_curve():
@@ -128,7 +128,7 @@ def test_displayed(tmp_path, orientation):
     even = np.full((2, 2), 128)  # LibRaw scales all colours by one range, ours and DNG's is each colour's own
     write_dng(tmp_path / "a.dng", light, orientation=orientation, black_levels=even)
     source = read_sensor(tmp_path / "a.dng")
-    found = displayed(binned(source)[1], source).permute(1, 2, 0).numpy()
+    result = displayed(binned(source)[1], source).permute(1, 2, 0).numpy()
     with rawpy.imread(str(tmp_path / "a.dng")) as raw:
         expected = raw.postprocess(
             half_size=True,
@@ -139,17 +139,17 @@ def test_displayed(tmp_path, orientation):
             output_bps=16,
             gamma=(2.4, 12.92),
         )
-    assert found.shape == expected.shape
-    assert np.abs(found - expected / 65535).max() < 0.1 / 255
-    assert found.std() > 0.2
+    assert result.shape == expected.shape
+    assert np.abs(result - expected / 65535).max() < 0.1 / 255
+    assert result.std() > 0.2
 
 
 def test_noise():
     light = torch.tensor([0.1, 0.3, 0.6])[:, None].repeat(1, 100_000)
     source = sensor(light)
-    found = noisy(source, a=0.005, b=0.0001, generator=torch.Generator().manual_seed(0)).light
-    assert (found - light).var(dim=1).tolist() == pytest.approx([0.0006, 0.0016, 0.0031], rel=0.02)
-    assert torch.equal(noisy(source, a=0.005, b=0.0001, generator=torch.Generator().manual_seed(0)).light, found)
+    result = noisy(source, a=0.005, b=0.0001, generator=torch.Generator().manual_seed(0)).light
+    assert (result - light).var(dim=1).tolist() == pytest.approx([0.0006, 0.0016, 0.0031], rel=0.02)
+    assert torch.equal(noisy(source, a=0.005, b=0.0001, generator=torch.Generator().manual_seed(0)).light, result)
     wild = noisy(source, a=1, b=0, generator=torch.Generator().manual_seed(0)).light
     assert (wild.min(), wild.max()) == (0, 1)
 

@@ -1,4 +1,4 @@
-"""The README shows tables as they were written, and names what exists."""
+"""The README shows the generated tables; linked files and named make targets exist."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is committed under results/ follows from the records that are committed beside it."""
+"""The committed texts and figures under results/ are those made from the committed records."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ STUDIES = sorted(path.parent for path in RESULTS.glob("studies/*/records"))
 
 @pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.name)
 def test_texts_and_figures_follow_from_records(folder):
-    """All of them, and nothing else: crops need the networks."""
+    """Every file is checked, except crops.png, which needs the networks."""
     study, published = Study.load(folder / "records"), pd.read_csv(RESULTS / "paper.csv")
     texts = {name: text for section in sections(study, published) for name, text in section.files.items()}
     assert {path.name for path in folder.iterdir()} == {*texts, "records", "crops.png"}

@@ -14,13 +14,7 @@ from restoration.datasets.photos import PhotoSet
 from restoration.errors import UserError
 from restoration.files import printable
 
-NO_PHOTOGRAPHS = {
-    "@eadir",
-    "__macosx",
-    "$recycle.bin",
-    "system volume information",
-    "lost+found",
-}  # folders of thumbnails and trash
+NO_PHOTOGRAPHS = {"@eadir", "__macosx", "$recycle.bin", "system volume information", "lost+found"}  # thumbnails, trash
 
 
 def folder(

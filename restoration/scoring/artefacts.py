@@ -1,15 +1,15 @@
-"""Artefacts that the paper names, each measured in 8-bit levels: 0 where images are equal, more for more of it.
+"""Artefacts that the paper names, each measured in 8-bit levels: 0 for equal images, larger for a stronger artefact.
 
 Every function compares N restored versions, (N, 3, H, W), of one photograph, (1, 3, H, W), both as `Protocol.prepare`
 returns them, and gives (N,) values. The residual is restored - target. The photograph alone decides which pixels count:
 
 - flat: the root mean square of the photograph's gradient, over a Gaussian of sigma 2 pixels and all channels, is below
-  3 levels a pixel. White noise of 3 levels has as much.
+  3 levels a pixel. White noise of 3 levels has this gradient.
 - beside an edge: flat, and within 10 rows and columns of a gradient of more than 20 levels a pixel.
 
 Local means of a region are taken over its own pixels, so that the residual on an edge does not count beside the edge.
 A value of a region is not a number if fewer than 1 % of the pixels are in it. If a photograph has a lattice of blocks
-itself, as after an earlier JPEG, then removing it counts as an artefact: compare losses on the same photograph.
+itself, as after an earlier JPEG, then its removal counts as an artefact: compare losses on the same photograph.
 Channels are computed one by one: memory is bounded to about ten planes of the photograph.
 """
 
@@ -21,8 +21,8 @@ from torch.nn import functional
 
 from restoration.scoring.protocol import LUMA
 
-FINE = 2.0  # sigma in pixels: a Gaussian of it keeps 13 % of white noise
-COARSE = 8.0  # the network sees 17 x 17 pixels: splotches that it makes of noise are hardly larger
+FINE = 2.0  # sigma in pixels: this Gaussian keeps 13 % of white noise
+COARSE = 8.0  # the network sees 17 x 17 pixels: noise becomes splotches that are hardly larger
 FLAT = 3.0  # levels a pixel
 EDGE = 20.0
 BESIDE = 10  # pixels
@@ -35,8 +35,8 @@ STRIP = 64  # rows that are blurred by one product
 def flat_residual(restored: Tensor, target: Tensor) -> Tensor:
     """Splotches: root mean square of the flat residual's band between two Gaussians, of sigma 2 and 8.
 
-    Waves of 11 to 43 pixels keep at least about half of their amplitude, so do spots of 5 to 21. White noise keeps
-    12 %, because it has such waves too. A constant shift gives 0.
+    Waves of 11 to 43 pixels and spots of 5 to 21 pixels keep at least about half of their amplitude. White noise keeps
+    12 %, its share of such waves. A constant shift gives 0.
     """
     flat = _flat(_gradient_energy(target))
     fine, coarse = _LocalMean(flat, FINE), _LocalMean(flat, COARSE)
@@ -67,8 +67,8 @@ def grating(restored: Tensor, target: Tensor) -> Tensor:
     """Amplitude of the residual's pattern with a period of 2 pixels: across, down, or both (a chequerboard).
 
     Power spectra are those of 32 x 32 tiles under a Hann window. At each of the three frequencies, the excess of a tile
-    is its power minus the mean of the bins 2 and 3 beside it, which the window separates. The pattern's power is the
-    mean excess of all tiles minus three standard errors, so that noise has none. The amplitude is the root of this
+    is its power minus the mean of the bins 2 and 3 away, which the window separates. The pattern's power is the
+    mean excess of all tiles minus three standard errors, so that noise gives 0. The amplitude is the root of this
     power, summed over frequencies and averaged over channels. Not a number with a side below 32 pixels.
     """
     if min(target.shape[2:]) < TILE:
@@ -95,7 +95,7 @@ def block_step(restored: Tensor, target: Tensor) -> Tensor:
 
     The mean squared difference of neighbouring flat pixels on either side of the 8 x 8 lattice's lines, minus that of
     all other flat neighbours, over both directions and all channels. Its root is the root mean square of the steps,
-    whatever noise lies over them. A negative mean, by chance or from steps on another lattice, gives minus the root of
+    independent of added noise. A negative mean, by chance or from steps on another lattice, gives minus the root of
     its absolute value. The lattice starts at the image's corner: `protocol.border` must be a multiple of 8.
     """
     flat = _flat(_gradient_energy(target))
@@ -139,7 +139,7 @@ class _LocalMean:
         weights = (-offset.to(mask.dtype).square() / (2 * sigma**2)).exp() * (offset.abs() <= self.radius)
         self.band = weights / weights.sum(dim=0)
         self.mask = mask
-        self.share = self._blurred(mask).clamp_min_(1e-4)  # a pixel of the mask has more: the Gaussian's centre
+        self.share = self._blurred(mask).clamp_min_(1e-4)  # only pixels outside the mask are below 1e-4
 
     def __call__(self, plane: Tensor) -> Tensor:
         return self._blurred(plane * self.mask).div_(self.share)

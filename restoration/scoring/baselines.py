@@ -1,7 +1,7 @@
-"""Restoration without a trained network: the columns that the paper compares its networks with.
+"""Baselines: restoration without a trained network, for comparison with the networks, as in the paper.
 
 A baseline gets a photograph and the generator of its noise, (3, H, W) in [0, 1], degrades it as the task does, and
-restores what the network's input is interpolated from: the low-resolution file or the noisy mosaic.
+restores the low-resolution file or the noisy mosaic. The network's input is an interpolation of the same data.
 
 - bicubic: enlargement of the low-resolution file, with Pillow's kernel (a = -0.5).
 - malvar, menon: demosaicking of the noisy mosaic (Malvar et al. 2004, Menon et al. 2007), without denoising.
@@ -25,11 +25,13 @@ from restoration.errors import UserError
 from restoration.tasks import Demosaic, SuperResolution, Task
 
 Baseline = Callable[[Tensor, torch.Generator], Tensor]
-Denoiser = Callable[[np.ndarray, float], np.ndarray]  # a plane, its noise's standard deviation
-DENOISING = 2  # version of `denoised`: results kept from an earlier version are not used
+Denoiser = Callable[
+    [np.ndarray, float], np.ndarray
+]  # a plane and the standard deviation of its noise -> the plane without noise
+DENOISING = 2  # version of `denoised`: stored results of other versions are not used
 MENON = "demosaicing_CFA_Bayer_Menon2007"
-LEVELS = 2049  # of the inverse transform's table, from 0 to 1; linear in between
-POINTS = 513  # of the table's integral, over 8 standard deviations to both sides
+LEVELS = 2049  # entries of the inverse transform's table, from 0 to 1; linear in between
+POINTS = 513  # points of the table's integral, over 8 standard deviations to both sides
 
 
 def baselines_for(task: Task) -> Mapping[str, Baseline]:
@@ -116,7 +118,7 @@ def _bicubic(task: SuperResolution, image: Tensor, generator: torch.Generator) -
     height, width = image.shape[1:]
     small = task.reduced(image * 255)[None]
     size = (task.scale * small.shape[2], task.scale * small.shape[3])
-    # When enlarging, antialiasing blurs nothing: it only selects Pillow's kernel instead of OpenCV's (a = -0.75).
+    # In an enlargement, antialias=True only selects Pillow's kernel (a = -0.5) instead of OpenCV's (a = -0.75).
     enlarged = functional.interpolate(small, size, mode="bicubic", antialias=True)[0]
     return enlarged[:, :height, :width].clamp(0, 255) / 255
 
@@ -139,7 +141,7 @@ def _imported(module: str, name: str) -> Callable[..., np.ndarray]:
     """A function of an optional package."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of how colour-demosaicing imports SciPy
+            warnings.simplefilter("ignore", DeprecationWarning)  # colour-demosaicing imports SciPy in a deprecated way
             return getattr(import_module(module), name)
     except ImportError as error:
         raise UserError(

@@ -35,7 +35,7 @@ def degraded_photo(task: Task, photos: PackedPhotos, index: int, device: torch.d
 
 
 def noise_of(name: str) -> torch.Generator:
-    """The generator of a photograph's noise, seeded by its name: every loss meets the same input."""
+    """The generator of a photograph's noise, seeded by its name: all losses get the same input."""
     return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big"))
 
 
@@ -73,7 +73,7 @@ class Validation:
         self.pairs = [degraded_photo(task, photos, index, device) for index in range(len(photos))]
 
     def scores(self, model: nn.Module) -> dict[str, float]:
-        """Means of the quick metrics over the photographs whose value is finite; not a number if none is."""
+        """Means of the quick metrics over the photographs whose value is finite; not a number if no value is finite."""
         values = [
             score_versions([restore_image(model, degraded)], target, metrics=QUICK, protocol=self.protocol)[:, 0]
             for degraded, target in self.pairs

@@ -13,7 +13,7 @@ from piq.functional import gradient_map, rgb2yiq, scharr_filter, similarity_map
 from torch import Tensor
 from torch.nn import functional
 
-WORKING_SIDE = 256  # pixels: an integer divides the image's size so that its shorter side comes near this
+WORKING_SIDE = 256  # pixels: images are reduced by an integer so that the shorter side is near this size
 CONGRUENCY, GRADIENT, COLOUR, COLOUR_EXPONENT = 0.85, 160, 200, 0.03  # T1, T2, T3 = T4 and lambda of the paper
 
 
@@ -24,11 +24,11 @@ class Features:
     congruency: Tensor
     gradient: Tensor
     colours: Tensor
-    filters: Tensor  # of frequencies: the same for all images of one size
+    filters: Tensor  # filters in frequency space: the same for all images of one size
 
 
 def features(image: Tensor, *, like: Features | None = None) -> Features:
-    """The features of (1, 3, H, W) in [0, 1], at reduced size; `like`, of an image of this size, lends its filters."""
+    """The features of (1, 3, H, W) in [0, 1], at reduced size; the filters of `like`, of an equal size, are reused."""
     pooled = functional.avg_pool2d(image * 255, max(1, round(min(image.shape[2:]) / WORKING_SIDE)))
     planes = rgb2yiq(pooled)
     luma = planes[:, :1]

@@ -2,8 +2,8 @@
 
 The definition is piq 0.8's, computed in float64 as in the authors' code: piq in float32 is off by 0.0003 on an ordinary
 photograph and by 0.004 on one with a white sky. Three things make it ten times as fast as piq in float64 and bound its
-memory: what depends on the true photograph alone is computed once, weights are computed in strips of rows, and filters
-are separable.
+memory: terms of the true photograph alone are computed once, weights are computed in strips of rows, and filters are
+separable.
 """
 
 from collections.abc import Iterator

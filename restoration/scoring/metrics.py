@@ -1,10 +1,10 @@
-"""The metrics of the tables: each compares N restored versions of one photograph with it and gives (N,) values.
+"""The metrics of the tables: each compares N restored versions with the true photograph and gives (N,) values.
 
 PSNR is infinite for equal images. A metric that is not defined for an image is not a number: MS-SSIM and IW-SSIM with a
 side below 161 pixels, IW-SSIM of a flat photograph. `ssim` defines SSIM and MS-SSIM, which are taken per channel and
 averaged. IW-SSIM, GMSD and FSIM compare the luma 0.299 R + 0.587 G + 0.114 B, as their authors do; FSIMc adds colour.
 
-PSNR-Y and SSIM-Y are those of papers on super-resolution: of Y = 16 + 65.481 R + 128.553 G + 24.966 B (BT.601 as in
+PSNR-Y and SSIM-Y are those of super-resolution papers, from Y = 16 + 65.481 R + 128.553 G + 24.966 B (BT.601 as in
 MATLAB's rgb2ycbcr, 16 to 235, not rounded) with a peak of 255.
 """
 
@@ -21,7 +21,7 @@ from restoration.scoring.ssim import MIN_SIDE, SCALE_WEIGHTS, WINDOW, precise, s
 
 
 class Versions:
-    """N restored versions of one photograph, the photograph, and what several metrics need of both.
+    """N restored versions of one photograph, the photograph, and terms that several metrics need.
 
     Args:
         restored: (N, 3, H, W), at least 11 x 11 pixels, as `Protocol.prepare` returns it.

@@ -11,8 +11,8 @@ WINDOW = 11  # pixels
 SIGMA = 1.5
 C1, C2 = 0.01**2, 0.03**2
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang's exponents, finest scale first
-MIN_SIDE = 161  # pixels of an image for five scales: four halvings of fewer leave no room for the window
-TILE = 128  # window positions a side that are computed at once: bounds the memory, and stays in the cache
+MIN_SIDE = 161  # least side of an image in pixels: after four halvings the window must still fit
+TILE = 128  # window positions a side that are computed at once: limits memory and fits into the cache
 
 
 def precise(device: torch.device) -> torch.dtype:

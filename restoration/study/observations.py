@@ -18,7 +18,7 @@ Versions of one noisy mosaic:
 
 Limits: noise is clipped at 0, so that the mean of the darkest light is too high for every version. The noise
 of the file itself is in the reference and in the mosaic: a version that removes this noise gets a lower score.
-`reference_floor` estimates this loss.
+`reference_floor` estimates this effect.
 """
 
 import hashlib

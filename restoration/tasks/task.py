@@ -30,7 +30,7 @@ class Task:
         raise NotImplementedError(f"the task {type(self).__name__} must define degrade(image, generator)")
 
     def store(self, photo: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint8 -> what is packed of the degraded photograph, (h, w, 3) uint8."""
+        """(H, W, 3) uint8 -> the degraded photograph as packed, (h, w, 3) uint8."""
         generator = torch.Generator().manual_seed(zlib.crc32(photo.tobytes()))
         return to_levels(self.degrade(from_levels(photo), generator))
 
@@ -45,7 +45,7 @@ class Task:
         return stored.crop(places, size).float() / 255, clean.crop(places, size).float() / 255
 
     def __repr__(self) -> str:
-        """The class and its settings: a key of packed photographs, and part of what describes a run's scores."""
+        """The class and its settings: part of the key of packed photographs and of the facts of a run's scores."""
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
 

@@ -1,4 +1,4 @@
-"""Every kind of image file that people have: read as a person would see it, or refused with its reason."""
+"""Every common kind of image file is read with the right pixels, or refused with a reason."""
 
 import io
 import struct
@@ -278,7 +278,7 @@ CASES = {
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 @pytest.mark.parametrize("name", CASES)
 def test_kinds_of_files(tmp_path, name):
-    """Their names say nothing: every file is called a.png."""
+    """The kind is read from the content: every file is called a.png."""
     content, picture = CASES[name]
     (tmp_path / "a.png").write_bytes(content)
     if isinstance(picture, str):
@@ -360,7 +360,7 @@ def test_postscript_starts_no_ghostscript(tmp_path, monkeypatch):
     assert not (tmp_path / "started").exists()
     with Image.open(tmp_path / "a.jpg") as image, pytest.raises(OSError, match=r"."):
         image.load()
-    assert (tmp_path / "started").exists()  # so the fake works
+    assert (tmp_path / "started").exists()  # the fake gs itself works
 
 
 def test_no_picture_is_read_from_elsewhere(tmp_path):

@@ -37,8 +37,8 @@ def chart(colours: np.ndarray, *, columns: int = 22, patch: int = 60) -> np.ndar
 
 def test_prophoto_to_srgb(tmp_path):
     write_tiff(tmp_path / "a.tif", prophoto(chart(COLOURS, patch=2) / 255))
-    found = read_tiff(tmp_path / "a.tif")[::2, ::2].reshape(-1, 3)[: len(COLOURS)] / 257
-    assert np.abs(found - COLOURS).max() < 1
+    developed = read_tiff(tmp_path / "a.tif")[::2, ::2].reshape(-1, 3)[: len(COLOURS)] / 257
+    assert np.abs(developed - COLOURS).max() < 1
     ignored = prophoto(chart(COLORCHECKER, patch=2) / 255)[::2, ::2].reshape(-1, 3)[:24] / 257
     assert np.abs(ignored - COLORCHECKER).max() > 20  # without the profile
 
@@ -53,15 +53,15 @@ def test_colours_of_a_reduced_chart(tmp_path, resample, light):
     assert reduced.shape == (666, 999, 3)
     side = 999 / 21
     middle = ((np.arange(21) + 0.5) * side).astype(int)
-    found = reduced[middle[:14]][:, middle].reshape(-1, 3)[: len(COLOURS)].astype(int)
-    assert np.abs(found - COLOURS).max() <= 1
+    developed = reduced[middle[:14]][:, middle].reshape(-1, 3)[: len(COLOURS)].astype(int)
+    assert np.abs(developed - COLOURS).max() <= 1
 
 
 def test_colours_outside_srgb(tmp_path):
     purest = np.array([[65535, 0, 0], [0, 65535, 0], [0, 0, 65535]], np.uint16)  # of ProPhoto
     write_tiff(tmp_path / "a.tif", chart(purest, columns=3, patch=8))
-    found = read_tiff(tmp_path / "a.tif")[4, 4::8] / 65535
-    assert np.allclose(found, np.eye(3), atol=0.01)
+    developed = read_tiff(tmp_path / "a.tif")[4, 4::8] / 65535
+    assert np.allclose(developed, np.eye(3), atol=0.01)
 
 
 def test_16_bits_until_the_end(tmp_path):
@@ -80,8 +80,8 @@ def test_reduction_by_area():
     assert np.abs(Reduction(resample="area")(pixels) - quarters.mean(axis=(1, 3)) * 255).max() < 0.501
     mean = light(quarters).mean(axis=(1, 3))
     encoded = np.where(mean <= 0.0031308, 12.92 * mean, 1.055 * mean ** (1 / 2.4) - 0.055)
-    found = Reduction(resample="area", light="linear")(pixels).astype(int)
-    assert np.abs(found - encoded * 255).max() < 0.501
+    developed = Reduction(resample="area", light="linear")(pixels).astype(int)
+    assert np.abs(developed - encoded * 255).max() < 0.501
 
 
 @pytest.mark.parametrize("shape", [(2000, 3000), (2100, 2800), (1000, 3000), (700, 1050), (666, 999), (2000, 2000)])

@@ -1,4 +1,4 @@
-"""Transfers over bad connections: nothing half-written is ever in place, and what came is not fetched twice."""
+"""Transfers over bad connections: no partial file is in place, and no byte is fetched twice."""
 
 import errno
 import threading

@@ -102,7 +102,7 @@ def left_over(folder: Path) -> list[Path]:
 
 
 def test_committed_split():
-    """It is the shuffle that `split_order` says."""
+    """The committed lists are those of `split_order`."""
     names = [row["name"] for row in index()]
     assert len(set(names)) == 5000
     order = split_order(names)
@@ -111,7 +111,7 @@ def test_committed_split():
 
 
 def test_stand_ins():
-    """All other photographs, each for one role."""
+    """Every photograph outside the lists replaces photographs of one role."""
     orders = photograph_orders(LISTS)
     assert [len(names) for names in orders.values()] == [700 + 4152, 8 + 50, 40 + 50]
     assert len(set().union(*orders.values())) == 5000
@@ -158,7 +158,7 @@ def test_small_photographs_are_replaced_by_the_next(home, server):
 
 
 def test_a_missing_photograph(home, few):
-    """The others are done, and the next run completes."""
+    """All other photographs are done, and the next run completes the set."""
     content = few.files.pop(f"/tiff16_c/{FEW[1]}.tif")
     with pytest.raises(UserError, match=rf"(?s)1 of 4 photographs.*{FEW[1]}: .*answers 404.*same command continues"):
         made(home, few)
@@ -222,7 +222,7 @@ def test_renderings_and_reductions_have_their_own_folders(home, few):
 
 @pytest.mark.parametrize("layout", ["", "deep/down/tiff16_c"])
 def test_files_of_the_user(home, few, tmp_path, layout):
-    """They are used in any layout, and left alone."""
+    """Files of the user are used in any layout and not changed."""
     own = tmp_path / "own" / layout
     own.mkdir(parents=True)
     for name in FEW:
@@ -300,7 +300,7 @@ def test_command(home, few):
 
 
 def test_two_runs_at_once(home, few, capsys):
-    """They share the work, also for different renderings: one waits for the other."""
+    """Two processes share the work, also for different renderings: one waits for the other."""
     serve(few, FEW, "tiff16_a")
     for path in few.files:
         few.faults[path] = [Fault(slow=0.001)]
@@ -344,7 +344,7 @@ def test_killed(home, few, tmp_path):
 
 
 def test_a_full_disk(home, few):
-    """It stops the run; what was fetched stays."""
+    """A full disk stops the run; fetched files are kept."""
     with full_disk(1_000_000), pytest.raises(UserError, match="no room for photographs of FiveK"):
         made(home, few)
     assert list(home.rglob(".*.part"))

@@ -1,4 +1,4 @@
-"""Which files are the photographs of a user."""
+"""The photographs that a folder, list or pattern of the user selects."""
 
 import os
 import shutil
@@ -69,9 +69,9 @@ def test_hidden_and_system_folders(photo_folder, train, test, system, pattern):
     shutil.copy(photo_folder / "test" / "cup.png", hidden)
     shutil.copy(photo_folder / "train" / "0.png", hidden.parent / "._0.png")
     shutil.move(photo_folder / "train" / "4.png", photo_folder / "train" / "visible")
-    found = names(f"{train}/{pattern}")
-    assert "4.png" in found
-    assert not {"cup.png", "._0.png"} & set(found)
+    matching = names(f"{train}/{pattern}")
+    assert "4.png" in matching
+    assert not {"cup.png", "._0.png"} & set(matching)
     if not pattern:
         pack_set(folder(train, test), photo_folder / "cache")
     assert names(hidden) == ["cup.png"]  # but they can be named
@@ -148,7 +148,7 @@ def test_odd_names(photo_folder, name, monkeypatch):
 
 
 def test_names_that_are_not_utf8(photo_folder, test, capsys):
-    """They are printed, hashed and kept; where text is written, the bytes are escaped."""
+    """Names that are not UTF-8 are printed, hashed and kept; in text files, their bytes are escaped."""
     odd = os.fsdecode(os.fsencode(photo_folder) + b"/caf\xe9")
     shutil.copytree(photo_folder / "train", odd)
     os.rename(f"{odd}/0.png", os.fsencode(odd) + b"/\xff.png")

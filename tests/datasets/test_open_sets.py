@@ -1,4 +1,4 @@
-"""BSDS500 and Kodak from a server, and archives that mean harm."""
+"""BSDS500 and Kodak from a server, and malicious archives."""
 
 import csv
 import functools
@@ -120,7 +120,7 @@ def test_other_archives(server, places, bad):
 
 
 def evil_members() -> list[tarfile.TarInfo]:
-    """Files, links and devices that would land outside, if a name of theirs were believed."""
+    """Members whose names would put files, links and devices outside the folder."""
     members = [
         tarfile.TarInfo(name)
         for name in (
@@ -142,12 +142,12 @@ def evil_members() -> list[tarfile.TarInfo]:
 def test_archives_cannot_write_elsewhere(server, places, tmp_path):
     server.files["/BSR_bsds500.tgz"] = archive(*evil_members())
     made(server, places)
-    found = everything(tmp_path)
-    assert not any("escaped" in name or "link" in name or "hidden" in name for name in found)
+    written = everything(tmp_path)
+    assert not any("escaped" in name or "link" in name or "hidden" in name for name in written)
     assert not (tmp_path.parent / "escaped.jpg").exists()
     assert not Path("/tmp/escaped.jpg").exists()
     assert not any(path.is_symlink() for path in tmp_path.rglob("*"))
-    assert {name for name in found if name.startswith("bsds500/photographs/")} == {
+    assert {name for name in written if name.startswith("bsds500/photographs/")} == {
         f"bsds500/photographs/{role}/{number:06}.jpg" for role, count in ROLES.items() for number in range(count)
     }
 

@@ -76,7 +76,7 @@ def test_packed_again_when_a_file_changes(tmp_path, photo):
 
 
 def test_damaged_and_unfinished_packed_files(tmp_path, photo):
-    """They are made again or removed."""
+    """Damaged files are made again, unfinished files are removed."""
     Image.fromarray(photo).save(tmp_path / "a.png")
     pack([tmp_path / "a.png"], tmp_path / "cache", title="photographs")
     (file,) = (tmp_path / "cache").glob("*.safetensors")

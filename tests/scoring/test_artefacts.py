@@ -1,4 +1,4 @@
-"""Artefact measures: each measures what it is named after, in levels, and little else; formulas equal float64 loops."""
+"""Artefact measures: each measures its artefact in levels, and hardly others; formulas equal float64 loops."""
 
 import math
 
@@ -113,7 +113,7 @@ def test_proportional_to_its_pattern(target, patterns, name):
     assert 0.45 < two / 2 < 1.2  # below 1 for a band of the spectrum, or where black is clipped
     assert two / 2 == pytest.approx(four / 4, rel=0.2)
     assert eight / 8 == pytest.approx(four / 4, rel=0.2)
-    if name != "edge_residual":  # white noise is what it measures
+    if name != "edge_residual":  # edge_residual measures white noise
         white = 3 / 255 * noise(target.shape).flip(2)
         assert measured(measure, target + 4 * pattern + white, target) == pytest.approx(four, rel=0.1)
 

@@ -30,7 +30,7 @@ def values(models, task, photos, metrics=QUICK) -> dict[tuple[str, str, str], fl
 
 
 def test_scores_of_a_task(photo, network):
-    """The input and every network, with the values of `score`; a network's company changes nothing."""
+    """The input and every network, with the values of `score`; other networks in the same call change nothing."""
     photos = packed(photo, np.ascontiguousarray(photo[::-1]))
     together = values({"net": network, "same": torch.nn.Identity()}, Demosaic(), photos, ALL_METRICS)
     assert len(together) == 3 * 2 * len(ALL_METRICS)
@@ -57,7 +57,7 @@ def test_photographs_are_degraded_once(photo, network):
 
 
 def test_networks_in_training_mode(photo):
-    """BatchNorm and Dropout are scored and validated as they will be used, and stay as they were."""
+    """Networks are scored and validated in eval mode, and keep their mode and buffers."""
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 3, padding=1), torch.nn.BatchNorm2d(3), torch.nn.Dropout(0.2))
     photos = packed(photo)
     validation = Validation(JPEG(), photos, protocol=Protocol(), device=CPU)
@@ -89,7 +89,7 @@ def test_validation(photo, network):
 
 
 def test_perfect_photographs_leave_the_mean(photo):
-    """A black photograph has an infinite PSNR after JPEG: it does not make the mean infinite."""
+    """A black photograph has an infinite PSNR after JPEG, but the mean stays finite."""
     black = np.zeros_like(photo)
     model = torch.nn.Identity()
     both, alone = (

@@ -1,4 +1,4 @@
-"""Metrics: equal to brute-force formulas and to other libraries in float64, and what must hold by definition.
+"""Metrics: equal to brute-force formulas and to other libraries in float64, and properties of their definitions.
 
 FSIM, FSIMc and IW-SSIM have no second independent implementation here: their reference is piq.
 """
@@ -84,7 +84,7 @@ def wang_pyramid(x: np.ndarray, y: np.ndarray) -> float:
 
 @pytest.mark.parametrize("size", [(176, 176), (161, 176), (176, 163), (167, 161)], ids=str)
 def test_wangs_pyramid(jpeg_pair, size):
-    """Even sides at every scale, one odd side, and both; a JPEG, whose blocks tell shifted pairs of pixels."""
+    """Even sides at every scale, one odd side, and both; the blocks of a JPEG show if pairs of pixels are shifted."""
     restored, target = (prepared(image[:, : size[0], 40 : 40 + size[1]])[:, 1:2] for image in jpeg_pair)
     versions = torch.cat([restored, 1 - target])
     values = values_of(versions, target, SSIMS)

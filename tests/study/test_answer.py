@@ -25,16 +25,16 @@ def comparisons(levels: dict[str, tuple[float, float]], *, images: int = IMAGES,
 
 def test_ranking():
     """Best by the mean over test sets; 0.02 dB is as good; worse on one set is neither; worse on both costs."""
-    found = comparisons({"l1": (30, 30), "mix": (29.98, 30), "l2": (29.5, 30), "ssim5": (29.4, 29.2)})
-    (ranking,) = rankings(found)
+    compared = comparisons({"l1": (30, 30), "mix": (29.98, 30), "l2": (29.5, 30), "ssim5": (29.4, 29.2)})
+    (ranking,) = rankings(compared)
     assert (ranking.best, ranking.as_good, ranking.undecided) == ("l1", ["mix"], ["l2"])
     assert list(ranking.worse) == ["ssim5"]
     np.testing.assert_allclose(ranking.worse["ssim5"], (-0.6, -0.8))
-    assert sentences(found) == [
+    assert sentences(compared) == [
         "By PSNR, L1 and MIX are the best or as good as the best in JPEG deblocking.",
         "SSIM5 costs 0.60 to 0.80 dB in JPEG deblocking, on every test set.",
     ]
-    (row,) = answer_table(found).rows
+    (row,) = answer_table(compared).rows
     assert [cell.text for cell in row[1]] == ["L1, MIX", "L2", "SSIM5"]
     assert row[1][0].best
 
@@ -44,9 +44,9 @@ def test_small_studies_give_no_answer():
     few_patches = comparisons({"l1": (30, 30), "l2": (20, 20)}, patches=10_240)
     assert "2 test photographs" in banner(few_images)
     assert "10,240 patches a network" in banner(few_patches)
-    for found in (few_images, few_patches):
-        assert sentences(found) == [banner(found)]
-        assert not any(cell.best for _, cells in answer_table(found).rows for cell in cells)
+    for compared in (few_images, few_patches):
+        assert sentences(compared) == [banner(compared)]
+        assert not any(cell.best for _, cells in answer_table(compared).rows for cell in cells)
 
 
 def test_one_loss_needs_no_answer():

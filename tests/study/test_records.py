@@ -56,7 +56,7 @@ def leave_run(
 
 
 def test_collect_save_load(tmp_path):
-    """Every value, fact and curve survives; what varies is a column; the input stands once for all parts."""
+    """All values, facts and curves are kept; varying settings are columns; the input's scores are stored once."""
     leave_run(tmp_path / "runs", "l1")
     leave_run(tmp_path / "runs", "l1", seed=1, shift=0.5)
     leave_run(tmp_path / "runs", "mix_a0.99", part="alpha", alpha=0.99)
@@ -77,7 +77,7 @@ def test_collect_save_load(tmp_path):
 
 
 def test_titles_differ(tmp_path):
-    """A loss that takes the title of its configuration is told from the loss that has it, too."""
+    """Two losses with the same title are told apart by their names."""
     leave_run(tmp_path, "mix")
     run = leave_run(tmp_path, "mix_half")
     path = run.folder / "provenance.json"

@@ -12,7 +12,7 @@ from restoration.study.scalars import COLUMNS, curve, read_scalars
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Trained for 1000 patches, stopped after 700, and gone on with from a checkpoint at 500."""
+    """A training of 1000 patches that was stopped after 700 and resumed from a checkpoint at 500."""
     run = Run(tmp_path, "photos", "10", "sr", "mix", 2)
     for begin, end, purge in ((0, 700, 1), (500, 1000, 501)):
         time.sleep(1.01 if begin else 0)  # files of events are read in the order of their names, which tell the second

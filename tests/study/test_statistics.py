@@ -30,9 +30,9 @@ T = stats.t.ppf(0.975, [1, 2, 3, 4])  # by degrees of freedom - 1
 def compared(scores, first="a", second="b", place=PSNR, **facts) -> Comparison:
     """`scores`: by column at PSNR, or by place and column."""
     keyed = {key if isinstance(key, tuple) else (place, key): values for key, values in scores.items()}
-    found = Comparisons(study_of(keyed, **facts)).compare(place, first, second)
-    assert found is not None
-    return found
+    comparison = Comparisons(study_of(keyed, **facts)).compare(place, first, second)
+    assert comparison is not None
+    return comparison
 
 
 def constant(*means: float, images: int = 10) -> np.ndarray:
@@ -40,9 +40,9 @@ def constant(*means: float, images: int = 10) -> np.ndarray:
     return np.tile(means, (images, 1))
 
 
-def half_width(found: Comparison) -> float:
-    assert found.high - found.difference == pytest.approx(found.difference - found.low, rel=0.01)
-    return (found.high - found.low) / 2
+def half_width(comparison: Comparison) -> float:
+    assert comparison.high - comparison.difference == pytest.approx(comparison.difference - comparison.low, rel=0.01)
+    return (comparison.high - comparison.low) / 2
 
 
 # The difference
@@ -53,14 +53,14 @@ def test_mean_over_photographs_and_common_seeds():
     a = np.array([[31.0, 32.0, 99.0], [33.0, 34.0, 99.0], [np.inf, 30.0, 30.0]])
     b = np.array([[30.0, 30.0], [30.0, 31.0], [30.0, 30.0]])
     for scores, sign in (({"a": a, "b": b}, 1), ({"a": b, "b": a}, -1)):
-        found = compared(scores)
-        assert found.difference == pytest.approx(sign * np.mean([1.0, 2.0, 3.0, 3.0]))
-        assert (found.images, found.left_out, found.seeds) == (2, 1, 2)
+        comparison = compared(scores)
+        assert comparison.difference == pytest.approx(sign * np.mean([1.0, 2.0, 3.0, 3.0]))
+        assert (comparison.images, comparison.left_out, comparison.seeds) == (2, 1, 2)
 
 
 def test_untrained_column_meets_every_seed():
-    found = compared({"a": constant(31.0, 33.0), "input": constant(30.0)}, second="input")
-    assert (found.difference, found.seeds) == (pytest.approx(2.0), 2)
+    comparison = compared({"a": constant(31.0, 33.0), "input": constant(30.0)}, second="input")
+    assert (comparison.difference, comparison.seeds) == (pytest.approx(2.0), 2)
     both = compared({"bm3d": around(31), "input": around(30), "a": around(30)}, "bm3d", "input")
     assert (both.seeds, both.seed_variance) == (0, "")
 
@@ -85,8 +85,8 @@ def test_antisymmetric_and_independent_of_order():
 
 
 def test_no_finite_value():
-    found = compared({"a": np.full(8, np.nan), "b": around(30, images=8)})
-    assert (found.images, found.left_out, found.verdict, str(found)) == (0, 8, NOT_KNOWN, "–")
+    comparison = compared({"a": np.full(8, np.nan), "b": around(30, images=8)})
+    assert (comparison.images, comparison.left_out, comparison.verdict, str(comparison)) == (0, 8, NOT_KNOWN, "–")
 
 
 @pytest.mark.parametrize("change", ["missing", "twice"])
@@ -108,13 +108,13 @@ def test_tiles_of_several_raw_files():
     )
     names = {f"{i:02}.png": f"file{i % 7} row {i // 7} column 0" for i in range(14)}
     tiled = replace(study, scores=study.scores.assign(image=study.scores["image"].map(names)))
-    found = Comparisons(tiled).compare(place, "a", "input")
-    assert found is not None
-    assert (found.images, found.difference) == (7, 6.5)
+    comparison = Comparisons(tiled).compare(place, "a", "input")
+    assert comparison is not None
+    assert (comparison.images, comparison.difference) == (7, 6.5)
     one = replace(tiled, scores=tiled.scores.assign(image=[f"file row {i} column 0" for i in range(14)] * 2))
-    found = Comparisons(one).compare(place, "a", "input")
-    assert found is not None
-    assert found.basis == "14 tiles of one photograph, 1 seed, seed variance not known"
+    comparison = Comparisons(one).compare(place, "a", "input")
+    assert comparison is not None
+    assert comparison.basis == "14 tiles of one photograph, 1 seed, seed variance not known"
 
 
 # The seed variance
@@ -123,17 +123,17 @@ def test_tiles_of_several_raw_files():
 def test_pooled_over_family():
     """c was trained once: variances 1 and 4 of a and b pool to 2.5, with 3 degrees of freedom."""
     scores = {"a": constant(29, 30, 31), "b": constant(30 - 2**0.5, 30 + 2**0.5), "c": constant(30.0)}
-    found = compared(scores, "c", "a", families=dict.fromkeys("abc", "one"))
-    assert half_width(found) == pytest.approx(T[2] * (2 * 2.0) ** 0.5, rel=0.01)
-    assert found.seed_variance == FAMILY
+    comparison = compared(scores, "c", "a", families=dict.fromkeys("abc", "one"))
+    assert half_width(comparison) == pytest.approx(T[2] * (2 * 2.0) ** 0.5, rel=0.01)
+    assert comparison.seed_variance == FAMILY
 
 
 def test_welch_over_families():
     """Variances 1 (2 degrees of freedom) and 9 (1) of one training each."""
     scores = {"a": constant(29, 30, 31), "b": constant(30 - 4.5**0.5, 30 + 4.5**0.5)}
-    found = compared({"a": scores["a"], "b": scores["b"]})
+    comparison = compared({"a": scores["a"], "b": scores["b"]})
     freedom = (0.5 + 4.5) ** 2 / (0.5**2 / 2 + 4.5**2 / 1)
-    assert half_width(found) == pytest.approx(stats.t.ppf(0.975, freedom) * 5**0.5, rel=0.01)
+    assert half_width(comparison) == pytest.approx(stats.t.ppf(0.975, freedom) * 5**0.5, rel=0.01)
 
 
 def test_repeats_in_another_part():
@@ -147,16 +147,16 @@ def test_repeats_in_another_part():
 
 def test_largest_family_stands_in():
     scores = {"a": constant(29.9, 30.1), "b": constant(29, 31), "c": constant(30.0), "input": constant(30.0)}
-    found = compared(scores, "c", "input")
-    assert half_width(found) == pytest.approx(T[0] * 2**0.5, rel=0.01)
-    assert found.seed_variance == LARGEST
-    assert found.basis == "10 photographs, 1 seed, seed variance of another family"
+    comparison = compared(scores, "c", "input")
+    assert half_width(comparison) == pytest.approx(T[0] * 2**0.5, rel=0.01)
+    assert comparison.seed_variance == LARGEST
+    assert comparison.basis == "10 photographs, 1 seed, seed variance of another family"
 
 
 def test_no_repeats():
-    found = compared({"a": around(30.5), "b": around(30, seed=1)})
-    assert found.seed_variance == NO_REPEATS
-    assert found.basis == "12 photographs, 1 seed, seed variance not known"
+    comparison = compared({"a": around(30.5), "b": around(30, seed=1)})
+    assert comparison.seed_variance == NO_REPEATS
+    assert comparison.basis == "12 photographs, 1 seed, seed variance not known"
 
 
 # The verdict
@@ -198,14 +198,14 @@ def test_margin_of_the_reference(name, reference, margin):
 
 def test_fewer_than_six_photographs():
     for images, expected in ((5, NOT_KNOWN), (6, BETTER)):
-        found = compared({"a": around(35, images=images), "b": around(30, images=images, seed=1)})
-        assert found.verdict == expected
+        comparison = compared({"a": around(35, images=images), "b": around(30, images=images, seed=1)})
+        assert comparison.verdict == expected
     assert str(compared({"a": around(35, images=2), "b": around(30, images=2)})) == "+5.00 dB"
 
 
 def test_shown():
-    found = compared({"a": around(30.18, spread=0.001), "b": around(30, spread=0.001, seed=1)})
-    assert str(found) == "+0.18 dB [0.18, 0.18]"
+    comparison = compared({"a": around(30.18, spread=0.001), "b": around(30, spread=0.001, seed=1)})
+    assert str(comparison) == "+0.18 dB [0.18, 0.18]"
 
 
 @pytest.mark.parametrize("count", [12, 40])

@@ -35,7 +35,7 @@ def test_means_and_deviations():
 
 
 def test_highlight():
-    """The best, one that is equal, one that is not known to differ; not the one that is worse."""
+    """The best column, an equal one and one not known to differ are highlighted; a worse one is not."""
     row = row_of(
         {
             "a": around(30.0),
@@ -105,7 +105,7 @@ def test_headline(whole):
 
 
 def test_published(whole):
-    """Beside ours in brackets, never in its place; shown values as the paper has them."""
+    """The paper's values are in brackets beside ours, and never replace ours."""
     stated = pd.DataFrame(
         [("jpeg", "l1", "l2", 0.66), ("jpeg", "mix", "psnr", 33.25)], columns=["task", "loss", "metric", "value"]
     )

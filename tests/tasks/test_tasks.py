@@ -1,4 +1,4 @@
-"""Degradations: truth on whole images, patches that equal crops of them, on every device."""
+"""Degradations: right on whole images; patches equal crops of the whole images, on every device."""
 
 import io
 import sys
