@@ -15,6 +15,7 @@ from restoration.errors import UserError
 from restoration.training.distributed import PeerProcessFailed
 from restoration.training.train import Interrupted
 
+MENDABLE = (UserError, InstantiationException, OSError, torch.OutOfMemoryError)  # errors that a user can mend
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
 
 
@@ -23,7 +24,7 @@ def clear_errors() -> Iterator[None]:
     """Ends the program with one message where a user can mend the cause."""
     try:
         yield
-    except (UserError, InstantiationException, OSError) as error:
+    except MENDABLE as error:
         sys.exit(f"error: {explained(error)}")
     except KeyboardInterrupt:
         sys.exit(130)
@@ -48,13 +49,20 @@ def end_at_once(status: int) -> None:
 
 
 def explained(error: Exception) -> str:
-    """What a user reads of an error; where it is none to mend, the traceback is printed too."""
-    if isinstance(error, InstantiationException) and not isinstance(error.__cause__, UserError):
+    """What a user reads of an error. The traceback is printed if no user can mend the cause, or with TRACEBACK=1."""
+    wanted = bool(os.environ.get("TRACEBACK"))
+    if wanted or not isinstance(error, MENDABLE):
+        traceback.print_exception(error)
+    cause = error.__cause__
+    if isinstance(error, torch.OutOfMemoryError):
+        return f"the GPU is out of memory; lower budget.batch, or take device=cpu ({str(error).splitlines()[0]})"
+    if isinstance(error, InstantiationException) and not isinstance(cause, UserError):
         # a value that a constructor refused, or a _target_ that is not there
-        return f"{error.__cause__ or error}\n(while building {str(error).splitlines()[-1]})"
-    if isinstance(error, UserError | OSError | InstantiationException):
-        return str(error.__cause__ if isinstance(error, InstantiationException) else error)
-    traceback.print_exception(error)
+        return f"{cause or error}\n(while building {str(error).splitlines()[-1]})"
+    if isinstance(error, UserError) and cause is not None and not isinstance(cause, MENDABLE) and not wanted:
+        return f"{error}\nTRACEBACK=1 before the same command shows where."
+    if isinstance(error, MENDABLE):
+        return str(cause if isinstance(error, InstantiationException) else error)
     return f"{type(error).__name__}: {error}"
 
 
@@ -67,12 +75,13 @@ def chosen_device(name: str) -> torch.device:
     try:
         device = torch.empty(0, device=name).device
     except RuntimeError as error:
-        raise UserError(f"device={name} is not to be had here: {str(error).splitlines()[0]}") from error
+        raise UserError(f"device={name} is not available: {str(error).splitlines()[0]}") from error
     if device.type == "cpu":
         _keep_freed_memory()
     if device.type == "cuda":
         torch.cuda.set_device(device)  # else every process would also take memory of the first GPU
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32: TF32 would round the variances of losses and metrics
+    torch.set_float32_matmul_precision("highest")  # an environment variable may have chosen TF32
     return device
 
 

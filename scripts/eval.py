@@ -1,6 +1,6 @@
 """Scores trained runs again and writes their tables: make eval [TASK=sr] [LOSS=mix] [DATA=sample] [BUDGET=quick]"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import hydra
@@ -11,8 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import Progress
 
-from restoration.datasets.pack import pack_set
-from restoration.datasets.photos import PackedSet
+from restoration.datasets.photos import PackedPhotos
 from restoration.errors import UserError
 from restoration.scoring.baselines import baselines_for
 from restoration.scoring.evaluate import Score, noise_of
@@ -22,7 +21,7 @@ from restoration.study.runs import Run, baseline_run, find_runs, read_own_scores
 from restoration.tasks import Task
 from scripts.cli import chosen_device, clear_errors, explained, plain_console
 from scripts.train import score_runs, scoring, show_tables
-from scripts.trained import config_of, trained_network
+from scripts.trained import config_of, task_of, tests_of, trained_network
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="eval")
@@ -63,29 +62,30 @@ def score_group(
     """Scores networks of the same task and data, and baselines if `config` asks for them."""
     for run in runs:
         console.print(f"scoring {run.folder}", soft_wrap=True)
-    trained = config_of(runs[0])
-    photos, task = pack_set(instantiate(trained.data), Path(config.packs)), instantiate(trained.task)
-    score_runs({run: trained_network(run, device) for run in runs}, task, photos, protocol, device)
+    tests, task = tests_of(runs[0], Path(config.packs)), task_of(runs[0])
+    score_runs({run: trained_network(run, device) for run in runs}, task, tests, protocol, device)
     if not config.baselines:
         return
-    total = len(baselines_for(task)) * sum(len(test) for test in photos.test.values())
+    total = len(baselines_for(task)) * sum(len(test) for test in tests.values())
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("baselines", total=total)
-        for title in score_baselines(runs[0], task, photos, protocol, device):
+        for title in score_baselines(runs[0], task, tests, protocol, device):
             progress.update(bar, advance=1, description=title)
 
 
-def score_baselines(run: Run, task: Task, photos: PackedSet, protocol: Protocol, device: torch.device) -> Iterator[str]:
+def score_baselines(
+    run: Run, task: Task, tests: Mapping[str, PackedPhotos], protocol: Protocol, device: torch.device
+) -> Iterator[str]:
     """Scores the baselines beside a run on all test sets; yields "baseline on test set" after each photograph.
 
     Scores are written after each photograph and kept for all runs that are scored in the same way. Photographs with
     scores are skipped.
     """
-    measured = scoring(task, photos, protocol)
+    measured = scoring(task, tests, protocol)
     for name, baseline in baselines_for(task).items():
         folder = baseline_run(run, name, measured)
-        scores = {test_set: [] for test_set in photos.test} | read_own_scores(folder)
-        for test_set, test in photos.test.items():
+        scores = {test_set: [] for test_set in tests} | read_own_scores(folder)
+        for test_set, test in tests.items():
             scored = {score.image for score in scores[test_set]}
             for index, image in enumerate(test.names):
                 if image not in scored:

@@ -15,7 +15,7 @@ from restoration.study.report.crops import TRUTH, save_crops
 from restoration.study.report.drawing import hardest_crops
 from restoration.study.runs import Run, find_runs
 from scripts.cli import clear_errors
-from scripts.trained import config_of, named_data, networks_of, packed_tests, task_of
+from scripts.trained import named_data, networks_of, packed_tests, task_of, tests_of
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="figure")
@@ -41,7 +41,8 @@ def draw(runs: Sequence[Run], packs: Path, path: Path, *, drawn_on: str | None =
     columns = dict.fromkeys(["input"])
     for task in ordered_tasks(run.task for run in runs):
         first = next(run for run in runs if run.task == task)
-        photos = next(iter(packed_tests(named_data(drawn_on) if drawn_on else config_of(first).data, packs).values()))
+        tests = packed_tests(named_data(drawn_on), packs) if drawn_on else tests_of(first, packs)
+        photos = next(iter(tests.values()))
         networks = networks_of(runs, task)
         rows[task_title(task)] = hardest_crops(task_of(first), networks, photos, input_title="input")
         columns |= dict.fromkeys(networks)

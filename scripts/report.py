@@ -19,7 +19,7 @@ from restoration.study.records import Study
 from restoration.study.report.drawing import pictures
 from restoration.study.runs import Run, find_runs
 from scripts.cli import clear_errors, explained, plain_console
-from scripts.trained import config_of, networks_of, packed_tests, task_of
+from scripts.trained import networks_of, task_of, tests_of
 
 NO_WEIGHTS = "These records came without the weights of the networks, so no photograph can be restored."
 
@@ -70,7 +70,7 @@ def drawn(runs: Sequence[Run], packs: Path, count: int, tests: int | None) -> It
     """The pictures of each task."""
     for task in names.ordered_tasks(run.task for run in runs):
         first = next(run for run in runs if run.task == task)
-        photos = dict(islice(packed_tests(config_of(first).data, packs).items(), tests))
+        photos = dict(islice(tests_of(first, packs).items(), tests))
         yield from pictures(
             names.task_title(task),
             task_of(first),

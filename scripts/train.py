@@ -4,7 +4,8 @@ On several machines, on each of them: torchrun --nnodes 2 --nproc-per-node 8 --r
 --rdzv-endpoint HOST:29500 -m scripts.train task=sr loss=mix
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -12,34 +13,35 @@ from typing import Any
 
 import hydra
 import torch
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from restoration.datasets.pack import pack_set, pack_stored
-from restoration.datasets.photos import PackedSet
+from restoration.datasets.pack import key_of, pack_set, pack_stored
+from restoration.datasets.photos import PackedPhotos, PackedSet, PhotoSet
 from restoration.errors import UserError
-from restoration.files import write_text
+from restoration.files import alone_in, write_text
 from restoration.names import INPUT
 from restoration.scoring.evaluate import Validation, evaluate
 from restoration.scoring.protocol import Protocol
 from restoration.scoring.score import ALL_METRICS
 from restoration.study.records import Study
 from restoration.study.rendering import latex, markdown, show
-from restoration.study.runs import Run, read_provenance, read_scoring, write_provenance, write_scores
+from restoration.study.runs import Run, find_runs, read_provenance, read_scoring, write_provenance, write_scores
 from restoration.study.statistics import Comparisons
 from restoration.study.tables import main_table
 from restoration.tasks import Task
-from restoration.training.checkpoint import save_weights
+from restoration.training.checkpoint import load_checkpoint, save_weights
 from restoration.training.distributed import ALONE, World, joined
 from restoration.training.identity import code_of
+from restoration.training.memory import check_memory
 from restoration.training.patches import PatchSampler
 from restoration.training.train import train
 from restoration.training.trial import try_parts
 from scripts.cli import chosen_bf16, chosen_device, chosen_seed, clear_errors, end_at_once, plain_console
-from scripts.trained import built_loss, config_of
+from scripts.trained import built_loss, config_of, trained_network
 
-IDENTITY = ("task", "loss", "model", "optimizer", "budget")  # with the seed, what makes two trainings the same one
+IDENTITY = ("task", "loss", "model", "optimizer", "budget")
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="train")
@@ -55,36 +57,103 @@ def main(config: DictConfig) -> None:
 
 
 def train_and_score(config: DictConfig, console: Console, world: World = ALONE) -> Run:
-    """Trains the network that `config` composes, or goes on with it, and leaves a complete run folder."""
-    with world.in_turn():  # files are packed once, and what is wrong with the configuration is said once
-        device, seed = chosen_device(config.device), chosen_seed(config.seed)
-        bf16 = chosen_bf16(config.precision, device)
-        task, loss, budget = instantiate(config.task), built_loss(config), instantiate(config.budget)
-        for warning in try_parts(instantiate(config.model), built_loss(config), task, device, bf16=bf16):
-            console.print(f"warning: {warning}", soft_wrap=True)
+    """Trains the network of a configuration, or continues, and leaves a complete run folder.
+
+    Raises:
+        UserError: another process works on this run, its folder holds another training, or a part is wrong.
+    """
+    with world.in_turn():  # photographs are downloaded once, and an error of the configuration is reported once
+        device, _ = chosen_device(config.device), chosen_seed(config.seed)
+        chosen_bf16(config.precision, device)
         photo_set = instantiate(config.data)
-        photos = pack_set(photo_set, Path(config.packs))
-        sampler = training_sampler(config, photos, device, world)
     run = run_of(config, photo_set.name)
-    console.print(f"{run.task} with {run.loss}, seed {run.seed}: {run.folder}", soft_wrap=True)
+    with alone_in(run.folder, wait=False) if world.first else nullcontext():
+        if world.from_first(lambda: is_complete(run, config, photo_set, device, console)):
+            return run
+        with world.in_turn():
+            if world.first:
+                try_run(config, device, console)
+            photos = pack_set(photo_set, Path(config.packs))
+            check_memory(device, memory_needed(config, photos))
+            sampler = training_sampler(config, photos, device, world)
+        _train(run, config, photos, sampler, device, world)
+    return run
 
-    if run.is_complete() and not (run.folder / "checkpoint.pt").exists():
-        raise UserError(
-            f"{run.folder} is complete but has no checkpoint to tell where it comes from; move the folder away"
+
+def try_run(config: DictConfig, device: torch.device, console: Console) -> None:
+    """Calls loss, network and task once; prints warnings.
+
+    Raises:
+        UserError: one of them cannot be trained with.
+    """
+    parts = (instantiate(config.model), built_loss(config), instantiate(config.task))
+    for warning in try_parts(*parts, device, bf16=chosen_bf16(config.precision, device)):
+        console.print(f"warning: {warning}", soft_wrap=True)
+
+
+def memory_needed(config: DictConfig, photos: PackedSet) -> dict[str, int]:
+    """Bytes of the photographs on the training device; those that are scored are there twice, in float32."""
+    needed = {"training": photos.train.pixels.nbytes * (2 if instantiate(config.task).stores else 1)}
+    scored = {"validation": photos.val} | (photos.test if config.track else {})
+    return needed | {name: 2 * 4 * part.pixels.nbytes for name, part in scored.items()}
+
+
+def is_complete(run: Run, config: DictConfig, photo_set: PhotoSet, device: torch.device, console: Console) -> bool:
+    """Says what is left to do for a run; scores a complete run again if its scores were measured otherwise.
+
+    Raises:
+        UserError: the folder holds another training, or the study has another degradation.
+    """
+    title = f"{run.task} with {run.loss}, seed {run.seed}"
+    task, protocol = instantiate(config.task), instantiate(config.protocol)
+    checkpoint = run.folder / "checkpoint.pt"
+    if not checkpoint.exists():
+        _refuse_other_degradation(run, repr(task))
+        if run.is_complete():
+            raise UserError(f"{run.folder} is complete, but lacks the checkpoint that tells what it is; move it away")
+        console.print(f"{title}: trains in {run.folder}", soft_wrap=True)
+        return False
+    key = key_of(photo_set.train, skip_bad=photo_set.skip_bad)
+    state = load_checkpoint(checkpoint, identity_of(config, key))
+    if not run.is_complete():
+        patches = state["step"] * config.budget.batch if state else 0
+        console.print(
+            f"{title}: continues after {patches:,} of {config.budget.patches:,} patches in {run.folder}", soft_wrap=True
         )
+        return False
+    finished = f"{title}: complete, trained on {read_provenance(run)['finished']}, not trained again ({run.folder})"
+    tests = pack_set(photo_set, Path(config.packs)).test
+    remember_data(run, config.data)
+    if read_scoring(run) == scoring(task, tests, protocol):
+        console.print(finished, soft_wrap=True)
+    else:
+        console.print(f"{finished}, but scored again: test photographs or protocol have changed", soft_wrap=True)
+        score_runs({run: trained_network(run, device)}, task, tests, protocol, device)
+    return True
 
-    torch.manual_seed(seed)
-    protocol = instantiate(config.protocol)
+
+def _train(
+    run: Run,
+    config: DictConfig,
+    photos: PackedSet,
+    sampler: PatchSampler,
+    device: torch.device,
+    world: World,
+) -> None:
+    """Trains the network, and scores and keeps it in the run's folder."""
+    bf16 = chosen_bf16(config.precision, device)
+    torch.manual_seed(config.seed)
+    task, budget, protocol = instantiate(config.task), instantiate(config.budget), instantiate(config.protocol)
     model = instantiate(config.model).to(device, memory_format=torch.channels_last)
     seconds = train(
         model,
-        loss.to(device),
+        built_loss(config).to(device),
         instantiate(config.optimizer)(model.parameters()),
         sampler,
         Validation(task, photos.val, protocol=protocol, device=device),
         budget,
         folder=run.folder,
-        identity={**_identity(config), "device": device.type, "bf16": bf16, "photographs": photos.train.key},
+        identity=identity_of(config, photos.train.key) | {"hardware": {"device": device.type, "bf16": bf16}},
         bf16=bf16,
         tracked=_tracked(photos, task, protocol, device) if config.track and world.first else {},
         world=world,
@@ -92,25 +161,60 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
         compiled=config.compile,
     )
     if not world.first:
-        return run
-    resolved = OmegaConf.to_yaml(config, resolve=True)
-    if run.is_complete() and read_scoring(run) == scoring(task, photos, protocol):
-        return run  # nothing that its scores depend on has changed
-    if not run.is_complete():
-        write_provenance(
-            run,
-            photos,
-            budget,
-            seconds=seconds,
-            device=device,
-            bf16=bf16,
-            processes=world.size,
-            study=study_facts(config),
-        )
-    score_runs({run: model}, task, photos, protocol, device)
+        return
+    write_provenance(
+        run,
+        photos,
+        budget,
+        seconds=seconds,
+        device=device,
+        bf16=bf16,
+        processes=world.size,
+        study=study_facts(config),
+    )
+    score_runs({run: model}, task, photos.test, protocol, device)
     save_weights(run.folder / "model.safetensors", model)
-    write_text(run.folder / "config.yaml", resolved)
-    return run
+    write_text(run.folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+
+
+def identity_of(config: DictConfig, photographs: str) -> dict[str, Any]:
+    """What makes two trainings the same one, on any hardware.
+
+    Args:
+        photographs: key of the training photographs.
+    """
+    groups: Any = {name: OmegaConf.to_container(config[name], resolve=True) for name in IDENTITY}
+    groups["loss"].pop("about", None)
+    code = code_of(get_object(target) for target in targets_in(groups))
+    return {**groups, "seed": config.seed, "precision": config.precision, "photographs": photographs, "code": code}
+
+
+def targets_in(config: Any) -> Iterator[str]:
+    """The names of all classes and functions that a configuration calls."""
+    if isinstance(config, dict):
+        yield from [config["_target_"]] if "_target_" in config else []
+        config = list(config.values())
+    if isinstance(config, list):
+        yield from chain.from_iterable(map(targets_in, config))
+
+
+def _refuse_other_degradation(run: Run, degradation: str) -> None:
+    """Refuses a training whose scores no table could show beside those of its study."""
+    for other in find_runs(run.root, data=run.data, task=run.task):
+        scored = read_scoring(other)["degradation"]
+        if other.study == run.study and scored != degradation:
+            raise UserError(
+                f"{other.folder} was trained for {scored}, and this training is for {degradation}: "
+                f"no table of {run.study} could hold both.\nGive this training its own name with variant=NAME."
+            )
+
+
+def remember_data(run: Run, data: DictConfig) -> None:
+    """Notes in a complete run's config.yaml where its photographs are now."""
+    trained = config_of(run)
+    if trained.data != data:
+        trained.data = data
+        write_text(run.folder / "config.yaml", OmegaConf.to_yaml(trained, resolve=True))
 
 
 def run_of(config: DictConfig, data: str) -> Run:
@@ -143,15 +247,15 @@ def study_facts(config: DictConfig) -> dict[str, Any]:
 
 
 def is_done(run: Run, config: DictConfig, photos: PackedSet) -> bool:
-    """Whether `train_and_score` of the resolved `config` would find nothing to do: a quick look."""
-    if not run.is_complete():
+    """Whether `train_and_score` would find nothing to do for the resolved `config`: a quick look."""
+    checkpoint = run.folder / "checkpoint.pt"
+    if not run.is_complete() or not checkpoint.exists():
         return False
-    trained = config_of(run)
-    return (
-        all(OmegaConf.select(trained, name) == config[name] for name in (*IDENTITY, "seed", "precision"))
-        and read_provenance(run)["training_photographs_hash"] == photos.train.key
-        and read_scoring(run) == scoring(instantiate(config.task), photos, instantiate(config.protocol))
-    )
+    try:
+        load_checkpoint(checkpoint, identity_of(config, photos.train.key))
+    except UserError:
+        return False
+    return read_scoring(run) == scoring(instantiate(config.task), photos.test, instantiate(config.protocol))
 
 
 def training_sampler(config: DictConfig, photos: PackedSet, device: torch.device, world: World = ALONE) -> PatchSampler:
@@ -161,20 +265,24 @@ def training_sampler(config: DictConfig, photos: PackedSet, device: torch.device
     stored = clean
     if task.stores:
         title = "degraded photographs"
-        recipe = f"{task!r} {code_of([task])}"
+        recipe = f"{task!r} {code_of([type(task)])}"
         stored = pack_stored(photos.train, task.store, recipe, Path(config.packs), title=title).to(device)
     generator = torch.Generator(device).manual_seed(config.seed)
     return PatchSampler(task, clean, stored, world.share(config.budget.batch), generator)
 
 
 def score_runs(
-    models: Mapping[Run, torch.nn.Module], task: Task, photos: PackedSet, protocol: Protocol, device: torch.device
+    models: Mapping[Run, torch.nn.Module],
+    task: Task,
+    tests: Mapping[str, PackedPhotos],
+    protocol: Protocol,
+    device: torch.device,
 ) -> None:
     """Scores networks and the degraded input that they share on every test set; each run gets both records."""
     by_name = {str(run.folder): model for run, model in models.items()}
     scores = {
         name: list(chain.from_iterable(evaluate(by_name, task, test, protocol=protocol, device=device)))
-        for name, test in photos.test.items()
+        for name, test in tests.items()
     }
     for run in models:
         names = {INPUT: INPUT, str(run.folder): run.loss}
@@ -182,13 +290,13 @@ def score_runs(
             test: [replace(score, loss=names[score.loss]) for score in records if score.loss in names]
             for test, records in scores.items()
         }
-        write_scores(run, own, scoring(task, photos, protocol))
+        write_scores(run, own, scoring(task, tests, protocol))
 
 
-def scoring(task: Task, photos: PackedSet, protocol: Protocol) -> dict[str, Any]:
-    """All that the scores of a network depend on, but for the network."""
-    tests = {name: test.key for name, test in photos.test.items()}
-    return {"protocol": str(protocol), "metrics": list(ALL_METRICS), "degradation": repr(task), "test sets": tests}
+def scoring(task: Task, tests: Mapping[str, PackedPhotos], protocol: Protocol) -> dict[str, Any]:
+    """How scores are measured: everything that they depend on, except for the network."""
+    keys = {name: test.key for name, test in tests.items()}
+    return {"protocol": str(protocol), "metrics": list(ALL_METRICS), "degradation": repr(task), "test sets": keys}
 
 
 def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
@@ -208,12 +316,6 @@ def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
 
 def _tracked(photos: PackedSet, task: Task, protocol: Protocol, device: torch.device) -> dict[str, Validation]:
     return {name: Validation(task, test, protocol=protocol, device=device) for name, test in photos.test.items()}
-
-
-def _identity(config: DictConfig) -> dict[str, Any]:
-    groups: Any = {name: OmegaConf.to_container(config[name], resolve=True) for name in IDENTITY}
-    groups["loss"].pop("about", None)
-    return {**groups, "seed": config.seed}
 
 
 if __name__ == "__main__":

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import hydra
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from restoration.datasets.pack import pack_set
+from restoration.datasets.pack import pack_set, packed_before
 from restoration.datasets.photos import PackedPhotos
+from restoration.errors import UserError
 from restoration.names import ordered_columns
-from restoration.study.runs import Run, of_first_seed, read_provenance
+from restoration.study.runs import Run, of_first_seed, read_provenance, read_scoring
 from restoration.tasks import Task
 from restoration.training.checkpoint import load_weights
 
@@ -63,3 +65,21 @@ def named_data(name: str) -> DictConfig:
 def packed_tests(data: DictConfig, packs: Path) -> dict[str, PackedPhotos]:
     """The photographs of each test set."""
     return pack_set(instantiate(data), packs).test
+
+
+def tests_of(run: Run, packs: Path) -> dict[str, PackedPhotos]:
+    """The test photographs of a run. Photographs that are gone are taken from `packs`, by their hash.
+
+    Raises:
+        UserError: neither the photographs nor their packed copies are there.
+    """
+    try:
+        return packed_tests(config_of(run).data, packs)
+    except (UserError, InstantiationException) as error:
+        try:
+            return {name: packed_before(packs, key) for name, key in read_scoring(run)["test sets"].items()}
+        except UserError:
+            raise UserError(
+                f"{error.__cause__ or error}\nPhotographs that have moved: train the run again with their new place. "
+                "A complete run is not trained again, but remembers the place."
+            ) from error

@@ -92,6 +92,24 @@ def pack(paths: Sequence[Path], cache: Path, *, title: str, skip_bad: bool = Fal
     return _opened_or_made(cache, key, lambda file: _decode_all(file, groups, names, title, skip_bad))
 
 
+def key_of(paths: Sequence[Path], *, skip_bad: bool = False) -> str:
+    """The key of `pack` for the photographs of `paths`: a hash of names and contents."""
+    return _hash([FORMAT, skip_bad, _short_names(paths), list(in_parallel(_digest, paths))])
+
+
+def packed_before(cache: Path, key: str) -> PackedPhotos:
+    """The photographs that were packed under this key, wherever their files are now.
+
+    Raises:
+        UserError: they are not in `cache`.
+    """
+
+    def missing(file: BinaryIO) -> None:
+        raise UserError(f"{cache} does not hold these photographs any more")
+
+    return _opened_or_made(cache, key, missing)
+
+
 def pack_stored(
     photos: PackedPhotos, store: Callable[[np.ndarray], np.ndarray], recipe: str, cache: Path, *, title: str
 ) -> PackedPhotos:

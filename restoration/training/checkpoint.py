@@ -116,7 +116,7 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
     """The state in a checkpoint; None if there is no file.
 
     Args:
-        identity: of the run that is about to start; the checkpoint must have the same.
+        identity: what makes the training that is about to start this one; the checkpoint must agree in these values.
 
     Raises:
         UserError: the file is damaged, or of another run.
@@ -131,6 +131,7 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
             f"{path} is damaged, or was written by another version of this program; "
             "move its folder away to train from the start"
         ) from error
+    saved = {key: value for key, value in saved.items() if key in identity}
     if lines := [_difference(*row) for row in differences(saved, identity)]:
         raise UserError(
             f"{path.parent} holds another training:\n" + "\n".join(lines) + "\n"

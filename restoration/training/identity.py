@@ -3,25 +3,25 @@
 import hashlib
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from torch import nn
-
-OURS = (__name__.split(".")[0], "torch")  # their commit and version stand in a run's provenance
+OURS = (__name__.split(".")[0], "torch")
 PACKAGES = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib"))
 STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 
 
-def code_of(parts: Iterable[object]) -> dict[str, str]:
-    """Hashes of the source files that parts come from, by module; for a user's module, also of those that it imports.
+def code_of(makers: Iterable[Callable]) -> dict[str, str]:
+    """Hashes of the source files of classes and functions, by module; for a user's module, also of what that imports.
+
+    This package and PyTorch are left out: their commit and version stand in a run's provenance.
 
     Args:
-        parts: losses, networks and tasks, or classes and functions that make them.
+        makers: what makes the losses, networks and tasks of a training.
     """
-    queue = [name for part in parts for name in _modules_of(part)]
+    queue = [_module_of(base) for maker in makers for base in getattr(maker, "__mro__", [maker])]
     hashes: dict[str, str] = {}
     while queue:
         name = queue.pop()
@@ -45,12 +45,6 @@ def differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") ->
         elif first != second:
             rows.append((prefix + key, first, second))
     return rows
-
-
-def _modules_of(part: object) -> set[str]:
-    """The modules of all classes of a part, its submodules and their bases; of a class or function, its own."""
-    objects = part.modules() if isinstance(part, nn.Module) else [part]
-    return {_module_of(base) for one in objects for base in (one, *type(one).__mro__)}
 
 
 def _module_of(value: object) -> str:

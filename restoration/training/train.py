@@ -78,19 +78,23 @@ def train(
     objective = _objective(model, loss, bf16=bf16, compiled=compiled)
     unchecked: list[Batch] = []  # since the last look
     unlogged: list[Tensor] = []  # losses since the last log
-    stop = due = 0  # the signal to stop for, and whether a checkpoint is due, as agreed by all processes
+    stop = due = 0  # agreed by all processes: the signal to stop for, whether a checkpoint is due
     last_checkpoint = time.perf_counter()
     started = last_checkpoint - run.seconds
     with (
         SummaryWriter(str(folder), purge_step=run.step * budget.batch + 1) if world.first else nullcontext() as board,
         _signals(alone=world.size == 1) as received,
         ProgressLine(budget.steps, budget.batch, run.step, shown=world.first) as line,
+        torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False),
     ):
+        model.train()
         while True:
             # validate
-            if board and run.step in validation_steps:
-                line.validated(run.step, log_validation(board, validation, model, run.step * budget.batch))
-                log_tests(board, tracked, model, run.step * budget.batch)
+            if run.step in validation_steps:
+                if board:
+                    line.validated(run.step, log_validation(board, validation, model, run.step * budget.batch))
+                    log_tests(board, tracked, model, run.step * budget.batch)
+                world.meet()  # scoring may take longer than the timeout of a gradient
 
             # checkpoint
             run.seconds = time.perf_counter() - started
@@ -116,18 +120,14 @@ def train(
             run.step += 1
             unchecked.append(batch)
 
-            # look for non-finite values, signals and a due checkpoint
+            # look for non-finite values and signals; a look waits for the GPU
             stop = due = 0
             if run.step % check_steps == 0 or run.step == budget.steps or (world.size == 1 and received):
-                overdue = time.perf_counter() - last_checkpoint > checkpoint_seconds
-                looks = world.gathered((_first_not_finite(unchecked), max(received, default=0), overdue))
-                failures = [(first, rank) for rank, (first, _, _) in enumerate(looks) if first is not None]
-                if failures:
-                    first, rank = min(failures)
-                    world.leave_to(rank)
-                    raise _not_finite(folder, loss, unchecked[first], run.step - len(unchecked) + first + 1)
-                stop, due = max(stop for _, stop, _ in looks), max(due for _, _, due in looks)
+                _check_finite(unchecked, run, folder, world)
                 unchecked.clear()
+                overdue = time.perf_counter() - last_checkpoint > checkpoint_seconds
+                looks = world.gathered((max(received, default=0), overdue))
+                stop, due = max(stop for stop, _ in looks), max(due for _, due in looks)
 
             # step
             mean_loss = batch.loss.clone()
@@ -181,10 +181,13 @@ def _gradients(model: nn.Module) -> list[Tensor]:
     return [weight.grad for weight in model.parameters() if weight.grad is not None]
 
 
-def _first_not_finite(batches: list[Batch]) -> int | None:
-    """The index of the first batch whose loss or gradient is not finite; waits for the GPU once."""
+def _check_finite(batches: list[Batch], run: Resumable, folder: Path, world: World) -> None:
+    """Raises a UserError for the first of the last batches with a non-finite loss or gradient, in any process."""
     finite = torch.stack([batch.loss + batch.gradient_norm for batch in batches]).isfinite().tolist()
-    return finite.index(False) if False in finite else None
+    firsts = world.gathered(finite.index(False) if False in finite else len(batches))
+    if min(firsts) < len(batches):
+        world.leave_to(firsts.index(min(firsts)))
+        raise _not_finite(folder, run.loss, batches[min(firsts)], run.step - len(batches) + min(firsts) + 1)
 
 
 def _not_finite(folder: Path, loss: nn.Module, batch: Batch, step: int) -> UserError:
@@ -216,6 +219,11 @@ def _named_step(folder: Path, step: int, degraded: Tensor, target: Tensor) -> It
     """Saves the batch of a step that raises an error, and names the step."""
     try:
         yield
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"{degraded.device} is out of memory at step {step}, with {len(degraded)} patches: lower budget.batch, "
+            f"or take device=cpu ({str(error).splitlines()[0]})"
+        ) from error
     except Exception as error:
         path = _save_batch(folder, degraded=degraded, target=target)
         raise UserError(

@@ -63,6 +63,10 @@ def try_task(task: object, device: torch.device) -> tuple[Tensor, Tensor]:
     with _explained(task, "task", "fails to degrade a photograph"):
         degraded = known.degrade(image.clone(), torch.Generator().manual_seed(0))
     _check_images(degraded, image.shape, f"degrade() of the task {_name(task)}")
+    if " at 0x" in repr(task):  # the key of packed photographs
+        raise UserError(
+            f"the repr of the task {_name(task)} must name its settings: derive it from restoration.tasks.Task"
+        )
     with _explained(task, "task", "fails to make training patches"):
         stored = _packed(torch.from_numpy(known.store(photo.numpy()))) if known.stores else clean
         generator = torch.Generator(device).manual_seed(0)

@@ -1,6 +1,7 @@
 """Scripts called in this process on five small photographs, and one tiny study that tests share."""
 
 import io
+import shutil
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -75,3 +76,9 @@ def study(data, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     call("study", *data, *places(folder), *TINY, "tasks=[sr]", "losses=[l1,mix]")
     return folder
+
+
+@pytest.fixture
+def copied(study, tmp_path) -> Path:
+    """The shared study, to be changed."""
+    return shutil.copytree(study, tmp_path / "study")

@@ -5,7 +5,6 @@ import pandas
 import pytest
 import torch
 
-from restoration.datasets.photos import PackedSet
 from restoration.names import INPUT
 from restoration.networks.cnn import RestorationCNN
 from restoration.scoring.protocol import Protocol
@@ -22,13 +21,13 @@ CPU = torch.device("cpu")
 def test_runs_scored_together(photo, tmp_path):
     """Each run gets the records that it gets alone."""
     photos = packed(photo)
-    photo_set = PackedSet(photos, photos, {"one": photos, "two": packed(photo[::-1])})
+    tests = {"one": photos, "two": packed(photo[::-1])}
     runs = [Run(tmp_path, "data", "quick", "demosaic", *name) for name in (("l1", 0), ("mix", 1))]
     models = dict(zip(runs, (RestorationCNN(identity_start=False), torch.nn.Identity()), strict=True))
-    score_runs(models, Demosaic(), photo_set, Protocol(), CPU)
+    score_runs(models, Demosaic(), tests, Protocol(), CPU)
     together = [read_scores([run]) for run in runs]
     for run, rows in zip(runs, together, strict=True):
-        score_runs({run: models[run]}, Demosaic(), photo_set, Protocol(), CPU)
+        score_runs({run: models[run]}, Demosaic(), tests, Protocol(), CPU)
         pandas.testing.assert_frame_equal(rows, read_scores([run]))
         assert set(rows["loss"]) == {INPUT, run.loss}
         assert set(rows["seed"]) == {run.seed}
@@ -54,19 +53,19 @@ def calls(monkeypatch) -> list[str]:
 def test_baselines_are_scored_once(photo, tmp_path, calls):
     """An interrupted scoring goes on; runs that are scored alike share baselines; another protocol has its own."""
     photos = packed(photo, np.ascontiguousarray(photo[::-1]))
-    photo_set, task = PackedSet(photos, photos, {"set": photos}), SuperResolution()
+    tests, task = {"set": photos}, SuperResolution()
     runs = [Run(tmp_path, "data", "quick", "sr", loss, 0) for loss in ("l1", "mix")]
-    interrupted = script.score_baselines(runs[0], task, photo_set, Protocol(), CPU)
+    interrupted = script.score_baselines(runs[0], task, tests, Protocol(), CPU)
     assert [next(interrupted) for _ in range(3)] == ["bicubic on set"] * 2 + ["bm3d on set"]
     interrupted.close()
-    assert len(list(script.score_baselines(runs[1], task, photo_set, Protocol(), CPU))) == 4
+    assert len(list(script.score_baselines(runs[1], task, tests, Protocol(), CPU))) == 4
     assert calls == ["bicubic", "bicubic", "bm3d", "bm3d"]
 
-    score_runs({runs[0]: torch.nn.Identity()}, task, photo_set, Protocol(), CPU)
+    score_runs({runs[0]: torch.nn.Identity()}, task, tests, Protocol(), CPU)
     expected = {(s.image, s.metric): s.value for s in read_own_scores(runs[0])["set"] if s.loss == INPUT}
     for name in ("bicubic", "bm3d"):
-        own = read_own_scores(baseline_run(runs[1], name, scoring(task, photo_set, Protocol())))["set"]
+        own = read_own_scores(baseline_run(runs[1], name, scoring(task, tests, Protocol())))["set"]
         assert {(s.image, s.metric): s.value for s in own} == pytest.approx(expected, nan_ok=True)
         assert {s.loss for s in own} == {name}
-    list(script.score_baselines(runs[0], task, photo_set, Protocol(border=2), CPU))
+    list(script.score_baselines(runs[0], task, tests, Protocol(border=2), CPU))
     assert len(calls) == 8

@@ -140,8 +140,8 @@ def test_failures_here(options, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2 of 3 runs failed or are missing") as caught:
         call("study", *options, "losses=[broken,wrong,l1]")
     message = str(caught.value.code)
-    assert "sr/broken/seed0: the loss is not finite at step 3" in message
-    assert "sr/wrong/seed0: " in message
+    assert "sr/broken/seed0: the loss is not finite at step 2" in message
+    assert "sr/wrong/seed0: the loss NLLLoss fails on patches of 31 x 31 pixels: RuntimeError" in message
     assert "| Bilinear | L1 |" in (tmp_path / "tables/tiny/quick/sr-test.md").read_text()
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert "1 of 1 runs are complete" in call("study", *options, "losses=[l1]")

@@ -149,6 +149,11 @@ class Task(JPEG):
             object.__setattr__(self, name, method)
 
 
+class Anonymous:
+    def degrade(self, image, generator):
+        return image
+
+
 @pytest.mark.parametrize(
     ("task", "message"),
     [
@@ -162,6 +167,7 @@ class Task(JPEG):
         ),
         (Task(patches=lambda *args: None), "fails to make training patches"),
         (object(), "fails to degrade a photograph: AttributeError"),
+        (Anonymous(), "repr of the task Anonymous must name its settings"),
         ({}, "add _target_"),
     ],
 )

@@ -1,0 +1,181 @@
+"""A run folder holds one training, and one process works on it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from restoration.study.runs import commit_of
+from scripts.cli import chosen_device
+from tests.scripts.conftest import call, places
+
+ROOT = Path(__file__).parents[2]
+LOSS = """
+from restoration.losses import L1Loss
+class MyLoss(L1Loss):
+    def forward(self, restored, target):
+        return {factor} * super().forward(restored, target)
+"""
+
+
+@pytest.fixture
+def my_loss(tmp_path, monkeypatch):
+    """Writes a loss of the user's, new at each call; its configuration is loss=mine."""
+    (tmp_path / "configs/loss").mkdir(parents=True)
+    (tmp_path / "configs/loss/mine.yaml").write_text("_target_: myloss.MyLoss\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(factor: int) -> list[str]:
+        (tmp_path / "myloss.py").write_text(LOSS.format(factor=factor))
+        sys.modules.pop("myloss", None)
+        return [f"hydra.searchpath=[file://{tmp_path}/configs]", "loss=mine", "task=sr"]
+
+    yield write
+    sys.modules.pop("myloss", None)
+
+
+def first_line(text: str) -> str:
+    return text.splitlines()[0]
+
+
+def test_edited_loss(my_loss, tiny, refused):
+    """The first line says what happens: trains, complete, other code."""
+    options = [*tiny, *my_loss(1)]
+    assert first_line(call("train", *options)).startswith("sr with mine, seed 0: trains in ")
+    assert ": complete, trained on 20" in first_line(call("train", *options))
+    my_loss(2)
+    message = refused("train", options, "holds another training", "  the code of myloss has changed", "variant=NAME")
+    assert len(message.splitlines()) == 3
+    refused("study", [*tiny, options[-3], "losses=[mine]", "tasks=[sr]"], "1 of 1 runs failed", "code of myloss")
+    assert "trains in" in first_line(call("train", *options, "variant=second"))
+
+
+def test_edited_loss_after_an_interruption(my_loss, tiny, tmp_path, refused):
+    options = [*tiny, *my_loss(1)]
+    call("train", *options)
+    (tmp_path / "runs/tiny/quick/sr/mine/seed0/config.yaml").unlink()  # as if killed before it was complete
+    assert ": continues after 48 of 48 patches in " in first_line(call("train", *options))
+    (tmp_path / "runs/tiny/quick/sr/mine/seed0/config.yaml").unlink()
+    my_loss(2)
+    refused("train", options, "the code of myloss has changed")
+
+
+def test_other_degradation(copied, tiny, refused):
+    """Refused before the training, because no table could hold both."""
+    options = [*tiny, *places(copied), "task=sr", "task.scale=3", "loss=l2"]
+    refused("train", options, "SuperResolution(scale=2", "SuperResolution(scale=3", "variant=NAME")
+    assert not list(copied.rglob("sr/l2/seed0/checkpoint.pt"))
+
+
+def test_other_photographs(copied, tiny, photographs, tmp_path, refused):
+    shutil.copytree(photographs / "train", tmp_path / "train", ignore=shutil.ignore_patterns("0.png"))
+    options = [*tiny, *places(copied), "task=sr", f"data.train={tmp_path}/train", f"packs={tmp_path}/packs"]
+    refused("train", options, "the training photographs are others")
+    assert not (tmp_path / "packs").exists()  # refused before they are packed
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from restoration.files import alone_in
+with alone_in(Path(sys.argv[1])):
+    print("holds", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_one_process_works(tiny, tmp_path, refused):
+    """Another process is told who works there; a killed one holds nothing."""
+    folder = tmp_path / "runs/tiny/quick/sr/mix/seed0"
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, folder], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout
+    assert holder.stdout.readline() == "holds\n"
+    options = [*tiny, "task=sr", "loss=mix"]
+    for _ in range(2):
+        refused("train", options, f"process {holder.pid} on ", ", started 20", f", works in {folder}; wait")
+    assert {path.name for path in folder.iterdir()} == {".lock", ".owner"}
+    (folder / ".unfinished.checkpoint.pt").touch()
+    holder.send_signal(signal.SIGKILL)
+    holder.communicate()
+    call("train", *options)
+    assert not {".owner", ".unfinished.checkpoint.pt"} & {path.name for path in folder.iterdir()}
+
+
+def test_trainings_at_once(data, tmp_path):
+    """Of three commands one trains. When that one is killed, a fourth ends with the weights of an undisturbed run."""
+    (tmp_path / "configs/model").mkdir(parents=True)
+    (tmp_path / "configs/model/tiny.yaml").write_text("_target_: tests.training.runs.Tiny\n")
+    options = [f"hydra.searchpath=[file://{tmp_path}/configs]", *data, "task=sr", "loss=l1", "model=tiny"]
+    options += ["budget.patches=16000", "budget.validations=1"]
+    command = [sys.executable, "-m", "scripts.train", *options, *places(tmp_path), "checkpoint_seconds=0"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    processes = [subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes) for _ in range(3)]
+    while sum(process.poll() is None for process in processes) > 1:
+        time.sleep(0.05)
+    (owner,) = [process for process in processes if process.returncode is None]
+    for process in processes:
+        if process is not owner:
+            assert process.communicate()[1].startswith(f"error: process {owner.pid} on ")
+            assert process.returncode == 1
+    folder = tmp_path / "runs/tiny/quick/sr/l1/seed0"
+    while not (folder / "checkpoint.pt").exists():
+        assert owner.poll() is None
+        time.sleep(0.05)
+    owner.kill()
+    owner.communicate()
+    assert not (folder / "config.yaml").exists()
+    assert "continues after" in first_line(call("train", *options, *places(tmp_path)))
+    call("train", *options, *places(tmp_path / "whole"))
+    whole = tmp_path / "whole/runs/tiny/quick/sr/l1/seed0/model.safetensors"
+    assert whole.read_bytes() == (folder / "model.safetensors").read_bytes()
+
+
+def test_commit(tmp_path, monkeypatch):
+    """Of the repository of this package alone; code that git does not know is a change."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    package = tmp_path / "zip"
+    package.mkdir()
+    (package / "a.py").touch()
+    assert commit_of(package) == "unknown"
+
+    def git(folder: Path, *arguments: str) -> str:
+        name = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        return subprocess.run(["git", *name, *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+    git(tmp_path, "init")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "all")
+    commit = git(tmp_path, "rev-parse", "--short=12", "HEAD").strip()
+    assert commit_of(package) == "unknown"  # the repository around a zip that was unpacked in it
+    assert commit_of(tmp_path) == commit
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    assert commit_of(package) == "unknown"
+    (tmp_path / "notes.txt").touch()
+    assert commit_of(tmp_path) == commit
+    for name in ("my loss.py", "mine.yaml"):
+        (tmp_path / name).touch()
+        assert commit_of(tmp_path) == f"{commit}-dirty"
+        (tmp_path / name).unlink()
+    (package / "a.py").write_text("1")
+    assert commit_of(tmp_path) == f"{commit}-dirty"
+
+
+def test_float32_is_exact(monkeypatch):
+    """Whatever an environment variable or an earlier program chose; TF32 has 10 bits."""
+    precision = torch.get_float32_matmul_precision()
+    monkeypatch.setattr("scripts.cli._keep_freed_memory", lambda: None)
+    try:
+        torch.set_float32_matmul_precision("medium")
+        torch.backends.cudnn.allow_tf32 = True
+        chosen_device("cpu")
+        assert torch.get_float32_matmul_precision() == "highest"
+        assert not torch.backends.cudnn.allow_tf32
+    finally:
+        torch.set_float32_matmul_precision(precision)
