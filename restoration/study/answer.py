@@ -18,6 +18,7 @@ from restoration.study.statistics import FEWEST, WORSE, Comparison, Comparisons,
 from restoration.study.tables import photograph_sets, provenance, set_title
 from restoration.study.values import Place
 
+SEEDS = "seeds"  # the part whose losses are trained several times
 FEW_PATCHES = 50_000  # with fewer patches, no loss is recommended
 
 
@@ -121,6 +122,7 @@ def sentences(comparisons: Comparisons) -> list[str]:
             if always
             else f"By {metric(name).title}, no loss is among the best in {where}: see the table."
         )
+        texts += _contradicted(comparisons, name, always)
     by_psnr = [ranking for ranking in ranked if ranking.metric == DECIDING[0]]
     never = [loss for loss in _losses(by_psnr) if all(loss in ranking.worse for ranking in by_psnr)]
     if never:
@@ -128,6 +130,22 @@ def sentences(comparisons: Comparisons) -> list[str]:
         verb = "costs" if len(never) == 1 else "cost"
         losers = _listed(study.title(loss) for loss in never)
         texts.append(f"{losers} {verb} {_span(DECIDING[0], costs)} in {where}, on every test set.")
+    return texts
+
+
+def _contradicted(comparisons: Comparisons, name: str, losses: Sequence[str]) -> list[str]:
+    """A sentence for each task in which the part with several seeds says that one of the losses is worse."""
+    study = comparisons.study
+    runs = study.runs[study.runs["part"] == SEEDS]
+    patches = " or ".join(f"{count:,}" for count in sorted(runs["patches"].unique()))
+    training = f"after {patches} patches, with {runs['seed'].nunique()} seeds"
+    texts = []
+    for ranking in rankings(comparisons, part=SEEDS):
+        for loss in losses:
+            if ranking.metric == name and loss in ranking.worse:
+                worse = f"{study.title(loss)} is worse than {study.title(ranking.best)}"
+                cost = _span(name, [ranking.worse[loss]])
+                texts.append(f"But {training}, {worse} by {cost} in {task_title(ranking.task)}.")
     return texts
 
 

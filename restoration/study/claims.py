@@ -36,9 +36,9 @@ SMALL_CHANGE = 0.1  # of α
 NOTES = (
     "supported: every deciding comparison agrees with the claim, on all test sets; refuted: every one contradicts the "
     "claim; mixed: some agree, others contradict; not known: all other cases",
-    "in brackets: comparisons that agree, of all deciding comparisons, and comparisons that contradict (against); "
-    "deciding metrics: PSNR and MS-SSIM, or the artefact or error that the claim names",
-    "[S]: stated in the paper; [R]: recalled, unverified; [Q]: asked by this project",
+    "in brackets: verdicts of the deciding comparisons, on the first loss of each; deciding metrics: PSNR and MS-SSIM, "
+    "or the artefact or error that the claim names",
+    "[S]: stated by our sources on the paper; [R]: recalled, unverified; [Q]: asked by this project",
 )
 
 
@@ -90,6 +90,11 @@ class Judged:
     def counts(self, task: str) -> Counter[str]:
         """The outcomes of a task's findings; empty if the claim says nothing about the task."""
         return Counter(finding.outcome for finding in self.findings if finding.expected.task == task)
+
+    def verdicts(self, task: str) -> Counter[str]:
+        """The verdicts of a task's comparisons on the first loss of each."""
+        measured = (finding for finding in self.findings if finding.expected.task == task)
+        return Counter(finding.comparison.verdict for finding in measured if finding.comparison)
 
     def verdict(self, task: str) -> str:
         """The verdict on the claim for one task; empty if the claim says nothing about the task."""
@@ -143,7 +148,7 @@ def overview(comparisons: Comparisons, judged: Sequence[Judged], title: str, *, 
     """A row for each claim with its verdict for each task; notes explain the verdicts and list missing losses."""
     study, body = comparisons.study, []
     for each in judged:
-        cells = [Cell(each.verdict(task), _counted(each.counts(task))) for task in study.tasks]
+        cells = [Cell(each.verdict(task), _counted(each.verdicts(task))) for task in study.tasks]
         body.append((f"{each.claim.number}. {each.claim.words} {each.claim.source}", cells))
     notes = [*(NOTES if legend else ()), *_tiled(judged), *_not_run(comparisons, judged)]
     return Table(title, list(map(task_title, study.tasks)), body, notes)
@@ -229,11 +234,10 @@ def _paper(study: Study, other: Key, verdict: str = BETTER) -> list[Expected]:
     return expected
 
 
-def _counted(counts: Counter[str]) -> str:
-    """As in "(2 of 8, 3 against)"."""
-    run = counts.total() - counts[NOT_RUN]
-    against = f", {counts[REFUTED]} against" if counts[REFUTED] else ""
-    return f"({counts[SUPPORTED]} of {run}{against})" if run else ""
+def _counted(verdicts: Counter[str]) -> str:
+    """As in "(3 better, 1 not known)"."""
+    counts = [f"{verdicts[name]} {name}" for name in (BETTER, EQUAL, WORSE, NOT_KNOWN) if verdicts[name]]
+    return f"({', '.join(counts)})" if counts else ""
 
 
 def _tiled(judged: Sequence[Judged]) -> list[str]:

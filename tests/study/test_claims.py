@@ -162,8 +162,8 @@ def test_overview():
     name, cells = table.rows[0]
     assert name == "1. L1 beats L2 [S]"
     assert [(cell.text, cell.interval) for cell in cells] == [
-        (SUPPORTED, "(2 of 2)"),
-        (REFUTED, "(0 of 2, 2 against)"),
+        (SUPPORTED, "(2 better)"),
+        (REFUTED, "(2 worse)"),
     ]
     lines = [note for note in table.notes if note.startswith("not run: ")]
     assert len(lines) == 1

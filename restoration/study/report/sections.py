@@ -141,7 +141,9 @@ def claimed(comparisons: Comparisons) -> Section:
     judged = claims.judge(comparisons)
     verdicts = [claims.overview(comparisons, judged, "What the paper claims, and what was measured")]
     few = [each for each in judged if each.claim.number in IN_SHORT]
-    short = claims.overview(comparisons, few, "Claims of the paper, and how many comparisons agree", legend=False)
+    short = claims.overview(
+        comparisons, few, "Claims of the paper, and the verdicts of their comparisons", legend=False
+    )
     if "seeds" in study.parts:
         again = claims.judge(comparisons, main="seeds")
         title = f"The same claims: {names.part_title('seeds').lower()}"
