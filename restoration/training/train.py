@@ -4,23 +4,20 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from restoration.errors import UserError
-from restoration.files import replacing
-from restoration.losses.combine import set_progress, terms_of
+from restoration.losses.combine import set_progress
 from restoration.scoring.evaluate import Validation
 from restoration.training.budget import Budget
 from restoration.training.checkpoint import Resumable, resume, save_checkpoint
 from restoration.training.distributed import ALONE, World
+from restoration.training.failures import Batch, check_finite, named_step
 from restoration.training.patches import PatchSampler
 from restoration.training.progress import ProgressLine, log_loss, log_tests, log_validation
 
@@ -115,7 +112,7 @@ def train(
 
             # forward and backward
             degraded, target = sampler.sample()
-            with _named_step(folder, run.step + 1, degraded, target):
+            with named_step(run.step + 1, degraded, target, folder):
                 batch = _forward_backward(model, objective, degraded, target)
             run.step += 1
             unchecked.append(batch)
@@ -123,7 +120,7 @@ def train(
             # look for non-finite values and signals; a look waits for the GPU
             stop = due = 0
             if run.step % check_steps == 0 or run.step == budget.steps or (world.size == 1 and received):
-                _check_finite(unchecked, run, folder, world)
+                check_finite(unchecked, loss, run.step, folder, world)
                 unchecked.clear()
                 overdue = time.perf_counter() - last_checkpoint > checkpoint_seconds
                 looks = world.gathered((max(received, default=0), overdue))
@@ -144,22 +141,11 @@ def train(
             line.advance(run.step)
 
 
-@dataclass(frozen=True)
-class Batch:
-    """One step's images, (N, 3, 31, 31), `restored` in float32; its loss, and the norm of its gradient."""
-
-    degraded: Tensor
-    target: Tensor
-    restored: Tensor
-    loss: Tensor
-    gradient_norm: Tensor
-
-
 def _objective(model: nn.Module, loss: nn.Module, *, bf16: bool, compiled: bool) -> Objective:
     """Network and loss as one function; both of its results have the precision of the weights."""
 
     def objective(degraded: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.autocast(degraded.device.type, torch.bfloat16, enabled=bf16):
+        with torch.autocast(degraded.device.type, torch.bfloat16) if bf16 else nullcontext():
             restored = model(degraded)
         if bf16:
             restored = restored.to(torch.float32, memory_format=torch.contiguous_format)
@@ -179,57 +165,6 @@ def _forward_backward(model: nn.Module, objective: Objective, degraded: Tensor, 
 
 def _gradients(model: nn.Module) -> list[Tensor]:
     return [weight.grad for weight in model.parameters() if weight.grad is not None]
-
-
-def _check_finite(batches: list[Batch], run: Resumable, folder: Path, world: World) -> None:
-    """Raises a UserError for the first of the last batches with a non-finite loss or gradient, in any process."""
-    finite = torch.stack([batch.loss + batch.gradient_norm for batch in batches]).isfinite().tolist()
-    firsts = world.gathered(finite.index(False) if False in finite else len(batches))
-    if min(firsts) < len(batches):
-        world.leave_to(firsts.index(min(firsts)))
-        raise _not_finite(folder, run.loss, batches[min(firsts)], run.step - len(batches) + min(firsts) + 1)
-
-
-def _not_finite(folder: Path, loss: nn.Module, batch: Batch, step: int) -> UserError:
-    """Saves the batch and names the first quantity that is not finite."""
-    quantities = {
-        "the target": batch.target,
-        "the degraded input": batch.degraded,
-        "the network's output": batch.restored,
-        **{f"the loss term {name}": term for name, term in terms_of(loss, batch.restored, batch.target).items()},
-        "the loss": batch.loss,
-    }
-    culprit = next((name for name, tensor in quantities.items() if not tensor.isfinite().all()), "the gradient")
-    path = _save_batch(folder, degraded=batch.degraded, target=batch.target, restored=batch.restored, loss=batch.loss)
-    return UserError(
-        f"{culprit} is not finite at step {step} ({type(loss).__name__}). The batch is saved in {path}; the last "
-        "checkpoint, if any, is from before. If the loss is right, lower budget.learning_rate."
-    )
-
-
-def _save_batch(folder: Path, **tensors: Tensor) -> Path:
-    path = folder / "failed_batch.safetensors"
-    with replacing(path) as temporary:
-        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary)
-    return path
-
-
-@contextmanager
-def _named_step(folder: Path, step: int, degraded: Tensor, target: Tensor) -> Iterator[None]:
-    """Saves the batch of a step that raises an error, and names the step."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise UserError(
-            f"{degraded.device} is out of memory at step {step}, with {len(degraded)} patches: lower budget.batch, "
-            f"or take device=cpu ({str(error).splitlines()[0]})"
-        ) from error
-    except Exception as error:
-        path = _save_batch(folder, degraded=degraded, target=target)
-        raise UserError(
-            f"the network or the loss failed at step {step}: {type(error).__name__}: {error}\n"
-            f"The batch is saved in {path}; the last checkpoint, if any, is from before."
-        ) from error
 
 
 @contextmanager
