@@ -20,7 +20,7 @@ from restoration.scoring.score import ALL_METRICS, score_versions
 from restoration.study.runs import Run, baseline_run, find_runs, read_own_scores, write_scores
 from restoration.tasks import Task
 from scripts.cli import chosen_device, clear_errors, explained, plain_console
-from scripts.train import score_runs, scoring, show_tables
+from scripts.scores import score_runs, scoring, show_tables
 from scripts.trained import config_of, task_of, tests_of, trained_network
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import hydra
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
@@ -30,9 +30,13 @@ from restoration.study.rendering import Cell, Table, markdown, show
 from restoration.study.runs import Run, read_provenance
 from restoration.study.scalars import curve, read_scalars
 from restoration.training.train import Interrupted
+from restoration.training.trial import try_parts
 from scripts.cli import clear_errors, explained, plain_console
+from scripts.identity import run_of
 from scripts.make import quoted
-from scripts.train import is_done, run_of, show_tables, train_and_score, training_sampler
+from scripts.scores import show_tables
+from scripts.train import is_done, train_and_score, training_sampler
+from scripts.trained import built_loss
 
 MAIN = "main"  # the part whose runs lie in the folder of the budget itself
 
@@ -49,12 +53,15 @@ def main(config: DictConfig) -> None:
         runs = composed_runs(config, [*typed.hydra, *typed.task], photo_set.name)
         missing = {run: each for run, each in runs.items() if not is_done(run, each, photos)}
         console.print(f"{len(runs) - len(missing)} of {len(runs)} runs are complete")
+        wrong = tried(missing, console)
+        missing = {run: each for run, each in missing.items() if run not in wrong}
         if config.launcher is None:
             failures = train_here(missing, console)
         else:
             for each in {run.task: each for run, each in missing.items()}.values():
                 training_sampler(each, photos, torch.device("cpu"))  # packs the degraded photographs once for all jobs
             failures = train_as_jobs(missing, config.launcher, console)
+        failures |= wrong
         complete = [run for run in runs if run.is_complete()]
         if config.compared_on == "validation":
             show_validation(complete, Path(config.tables), console)
@@ -113,6 +120,19 @@ def points(grids: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Iterator[l
                 f"{key}={value if isinstance(value, str) else json.dumps(value)}"
                 for key, value in zip(grid, point, strict=True)
             ]
+
+
+def tried(runs: Mapping[Run, DictConfig], console: Console) -> dict[Run, str]:
+    """Calls the parts of every run once, before hours of training: the runs that cannot be trained, and why."""
+    wrong = {}
+    for run, config in runs.items():
+        try:
+            parts = (instantiate(config.model), built_loss(config), instantiate(config.task))
+            try_parts(*parts, torch.device("cpu"))  # on the device when the run's turn comes
+        except (UserError, InstantiationException) as error:
+            wrong[run] = explained(error)
+            console.print(f"{run.folder} is not trained: {wrong[run]}", soft_wrap=True)
+    return wrong
 
 
 def train_here(runs: Mapping[Run, DictConfig], console: Console) -> dict[Run, str]:

@@ -12,7 +12,7 @@ from restoration.scoring.score import ALL_METRICS
 from restoration.study.runs import Run, baseline_run, read_own_scores, read_scores
 from restoration.tasks import Demosaic, SuperResolution
 from scripts import eval as script
-from scripts.train import score_runs, scoring
+from scripts.scores import score_runs, scoring
 from tests.conftest import packed
 
 CPU = torch.device("cpu")

@@ -142,6 +142,7 @@ def test_failures_here(options, tmp_path, capsys):
     message = str(caught.value.code)
     assert "sr/broken/seed0: the loss is not finite at step 2" in message
     assert "sr/wrong/seed0: the loss NLLLoss fails on patches of 31 x 31 pixels: RuntimeError" in message
+    assert not (tmp_path / "runs/tiny/quick/sr/wrong").exists()  # known before the first training
     assert "| Bilinear | L1 |" in (tmp_path / "tables/tiny/quick/sr-test.md").read_text()
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert "1 of 1 runs are complete" in call("study", *options, "losses=[l1]")

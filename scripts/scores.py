@@ -1,0 +1,67 @@
+"""What the scripts do with scores: measure those of runs, and show them in tables."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from rich.console import Console
+
+from restoration.datasets.photos import PackedPhotos
+from restoration.files import write_text
+from restoration.names import INPUT
+from restoration.scoring.evaluate import evaluate
+from restoration.scoring.protocol import Protocol
+from restoration.scoring.score import ALL_METRICS
+from restoration.study.records import Study
+from restoration.study.rendering import latex, markdown, show
+from restoration.study.runs import Run, write_scores
+from restoration.study.statistics import Comparisons
+from restoration.study.tables import main_table
+from restoration.tasks import Task
+
+
+def score_runs(
+    models: Mapping[Run, torch.nn.Module],
+    task: Task,
+    tests: Mapping[str, PackedPhotos],
+    protocol: Protocol,
+    device: torch.device,
+) -> None:
+    """Scores networks and the degraded input that they share on every test set; each run gets both records."""
+    by_name = {str(run.folder): model for run, model in models.items()}
+    scores = {
+        name: list(chain.from_iterable(evaluate(by_name, task, test, protocol=protocol, device=device)))
+        for name, test in tests.items()
+    }
+    for run in models:
+        names = {INPUT: INPUT, str(run.folder): run.loss}
+        own = {
+            test: [replace(score, loss=names[score.loss]) for score in records if score.loss in names]
+            for test, records in scores.items()
+        }
+        write_scores(run, own, scoring(task, tests, protocol))
+
+
+def scoring(task: Task, tests: Mapping[str, PackedPhotos], protocol: Protocol) -> dict[str, Any]:
+    """How scores are measured: everything that they depend on, except for the network."""
+    keys = {name: test.key for name, test in tests.items()}
+    return {"protocol": str(protocol), "metrics": list(ALL_METRICS), "degradation": repr(task), "test sets": keys}
+
+
+def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
+    """Writes and prints every table in which one of these runs stands, with all its columns."""
+    for root, data, name in dict.fromkeys((run.root, run.data, run.study) for run in runs):
+        comparisons = Comparisons(Study.collect(root, data=data, variant=name))
+        own = [run for run in runs if (run.data, run.study) == (data, name)]
+        for variant, part, task in dict.fromkeys((run.variant, run.part, run.task) for run in own):
+            for test_set in comparisons.study.test_sets:
+                if table := main_table(comparisons, part, task, test_set):
+                    path = Path(config.tables) / data / variant / f"{task}-{test_set}.md"
+                    write_text(path, markdown(table))
+                    write_text(path.with_suffix(".tex"), latex(table))
+                    show(table, console)
+                    console.print(f"written to {path} and .tex\n", soft_wrap=True)
