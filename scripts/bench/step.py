@@ -45,8 +45,10 @@ def step_rows(config: DictConfig, device: torch.device, bf16: bool) -> list[tupl
     """Network, loss, backward and optimizer in each way to run them, beside the rate of matrix products."""
     one, other = torch.randn(2, SIDE, SIDE, device=device, dtype=torch.bfloat16 if bf16 else torch.float32)
     clocks, failures, batches = {"matrix products": timed(lambda: one @ other, device, config.turn)}, [], {}
+    on_gpu = device.type == "cuda"
+    ways = [EAGER, *([COMPILED] if on_gpu or config.compile else []), *([GRAPH] if on_gpu else [])]
     for batch in config.batches:
-        for way in [EAGER, COMPILED, GRAPH] if device.type == "cuda" else [EAGER, COMPILED][: 1 + config.compile]:
+        for way in ways:
             name = f"batch {batch}, {way}"
             try:
                 clocks[name] = timed(step(config, device, batch, bf16=bf16, way=way), device, config.turn)
