@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from restoration.losses import L1Loss, L2Loss, MixLoss, MSSSIML2Loss, MSSSIMLoss, SSIMLoss
-from restoration.losses.paper import C1, C2, SIGMAS, gaussian_l1, gaussian_l2, ms_ssim, ssim
+from restoration.losses.paper import gaussian_l1, gaussian_l2, ms_ssim, ssim
 
 with warnings.catch_warnings():  # forward-mode derivatives of PyTorch import its deprecated torch.jit.script
     warnings.simplefilter("ignore", FutureWarning)
@@ -35,6 +35,8 @@ DENSE = {
     "ms_ssim_l2_dense": MSSSIML2Loss(dense=True, window=11),
 }
 ALL = PATCH | DENSE
+C1, C2 = 0.01**2, 0.03**2
+SIGMAS = (0.5, 1.0, 2.0, 4.0, 8.0)
 DOUBLE = torch.float64
 
 
@@ -131,7 +133,7 @@ def test_kornia(alpha):
 
 
 @pytest.mark.parametrize("form", [ssim, ms_ssim, gaussian_l1, gaussian_l2])
-@pytest.mark.parametrize(("size", "side"), [((33, 35), 31), ((90, 12), 11), ((74, 75), 73)])
+@pytest.mark.parametrize(("size", "side"), [((33, 35), 31), ((90, 12), 11), ((150, 73), 73)])
 def test_dense_equals_crops(form, size, side):
     """The dense form is the mean of the patch form over all crops, also beyond one matrix product."""
     x, y = pair(shape=(2, 1, *size))
@@ -252,6 +254,16 @@ def test_compile(name, device):
         torch.testing.assert_close(value_and_gradient(compiled, x, y), value_and_gradient(ALL[name], x, y))
     (code,) = graphs
     assert "exp(" not in code
+
+
+@pytest.mark.parametrize("name", ["mix", "mix_dense"])
+def test_compile_sizes(name):
+    """Patches of several sizes in one compiled loss."""
+    torch._dynamo.reset()
+    compiled = torch.compile(ALL[name], fullgraph=True, backend="eager")
+    for side in (11, 13, 15):
+        x, y = pair(shape=(1, 1, side, side))
+        torch.testing.assert_close(compiled(x, y), ALL[name](x, y))
 
 
 @pytest.mark.parametrize("name", ["mix", "mix_dense"])
