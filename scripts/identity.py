@@ -54,7 +54,10 @@ def identity_of(config: DictConfig, photographs: str) -> dict[str, Any]:
     """
     groups: Any = {name: OmegaConf.to_container(config[name], resolve=True) for name in GROUPS}
     groups["loss"].pop("about", None)
-    code = code_of(get_object(target) for target in targets_in(groups))
+    try:
+        code = code_of(get_object(target) for target in targets_in(groups))
+    except ImportError as error:
+        raise UserError(str(error)) from error
     return {**groups, "seed": config.seed, "precision": config.precision, "photographs": photographs, "code": code}
 
 

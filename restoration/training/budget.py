@@ -1,4 +1,4 @@
-"""How long to train: what one budget means for every loss."""
+"""The budget: how long to train. It means the same for every loss."""
 
 import math
 from dataclasses import dataclass
@@ -9,11 +9,12 @@ class Budget:
     """How long to train, and how fast.
 
     Attributes:
-        patches: patches seen in all.
-        batch: patches a step.
-        learning_rate: its peak, reached after the share `warm_up` of the steps.
-        decay: from there to zero, "linear" or "cosine".
-        validations: how many times, evenly spaced, the validation photographs are scored.
+        patches: all patches of the training.
+        batch: patches per step.
+        learning_rate: the highest one.
+        warm_up: share of the steps in which the learning rate rises to the highest one.
+        decay: how the learning rate falls to zero after that, "linear" or "cosine".
+        validations: how often the validation photographs are scored, evenly spaced, after the score at the start.
     """
 
     patches: int
@@ -28,14 +29,18 @@ class Budget:
             raise ValueError(f"a budget needs 0 < batch <= patches, got batch={self.batch}, patches={self.patches}")
         if self.validations < 1:
             raise ValueError(f"a budget needs at least one validation, got {self.validations}")
+        if not 0 <= self.warm_up < 1:
+            raise ValueError(f"warm_up is a share of the steps in [0, 1), got {self.warm_up}")
         if self.decay not in ("linear", "cosine"):
-            raise ValueError(f"the learning rate decays linear or cosine, got {self.decay}")
+            raise ValueError(f"decay is linear or cosine, got {self.decay}")
 
     @property
     def steps(self) -> int:
+        """Steps of the optimizer; patches that do not fill a last batch are left out."""
         return self.patches // self.batch
 
     def learning_rate_at(self, step: int) -> float:
+        """The learning rate of a step, counted from 0."""
         warm = max(1, round(self.warm_up * self.steps))
         if step < warm:
             return self.learning_rate * (step + 1) / warm
@@ -43,5 +48,5 @@ class Budget:
         return self.learning_rate * (left if self.decay == "linear" else (1 - math.cos(math.pi * left)) / 2)
 
     def validation_steps(self) -> set[int]:
-        """Steps before which the network is scored: the same for every loss, the start and the end included."""
+        """The steps before which the network is scored, with the first and the one after the last."""
         return {round(self.steps * k / self.validations) for k in range(self.validations + 1)}

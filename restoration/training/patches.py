@@ -1,6 +1,6 @@
-"""Packed photographs -> random training batches, by index arithmetic on the training device.
+"""Random training batches from packed photographs, by index arithmetic on the training device.
 
-Many batches are one gather: no worker processes, no Python per patch.
+One gather makes many batches: there are no worker processes and no Python code per patch.
 """
 
 from dataclasses import dataclass, field
@@ -13,17 +13,17 @@ from restoration.datasets.photos import PackedPhotos, Places
 from restoration.tasks import Task
 
 PATCH = 31  # the paper's patch size in pixels
-AT_ONCE = 64  # patches that are drawn together: calls cost more than the patches of a small batch
+AT_ONCE = 64  # patches drawn together: for a small batch, the calls would cost more than the patches
 
 
 @dataclass
 class PatchSampler:
-    """Batches of (degraded, target) patches: each photograph equally likely, each position in it equally likely.
+    """Batches of degraded and target patches. All photographs are equally likely, and all positions in a photograph.
 
     Attributes:
         clean: the photographs.
-        stored: what the task packed of them, for a task that degrades whole photographs once; else `clean`.
-        generator: the source of positions and noise, on the device of the photographs.
+        stored: the photographs as the task stored them; `clean` again for a task that stores nothing.
+        generator: draws positions and noise, on the device of the photographs.
     """
 
     task: Task
@@ -31,8 +31,8 @@ class PatchSampler:
     stored: PackedPhotos
     batch: int
     generator: torch.Generator
-    _left: list[tuple[Tensor, Tensor]] = field(default_factory=list, init=False)  # batches drawn ahead, the next last
-    _before: Tensor = field(init=False)  # the generator's state before they were drawn
+    _left: list[tuple[Tensor, Tensor]] = field(default_factory=list, init=False)  # drawn ahead, the next one last
+    _before: Tensor = field(init=False)  # state of the generator before these were drawn
 
     def sample(self) -> tuple[Tensor, Tensor]:
         """Degraded and target, each (batch, 3, 31, 31) float32 in [0, 1]."""
@@ -45,30 +45,30 @@ class PatchSampler:
         return self._left.pop()
 
     def state(self) -> dict[str, Any]:
-        """Where the stream of batches is, for `load`."""
+        """The position in the stream of batches, for `load`."""
         if self._left:
             return {"generator": self._before, "taken": self._batches - len(self._left)}
         return {"generator": self.generator.get_state(), "taken": 0}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Goes to a place in the stream."""
+        """Goes to a position in the stream."""
         self.generator.set_state(state["generator"])
         self._left = []
         for _ in range(state["taken"]):
             self.sample()
 
     def begin(self, seed: int) -> None:
-        """Starts another stream."""
+        """Begins another stream."""
         self.generator.manual_seed(seed)
         self._left = []
 
     @property
     def _batches(self) -> int:
-        """How many are drawn together."""
+        """How many batches are drawn together."""
         return max(1, AT_ONCE // self.batch)
 
     def places(self, count: int) -> Places:
-        """Where so many patches are, drawn at random."""
+        """Random places of `count` patches."""
         device = self.clean.pixels.device
         draws = torch.randint(2**40, (3, count), generator=self.generator, device=device)
         photo = draws[0] % len(self.clean)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from restoration.datasets.pack import MIN_SIDE
 from restoration.datasets.photos import THUMBNAIL, PackedPhotos
 from restoration.errors import UserError
 from restoration.losses.combine import FollowsTraining, set_progress, terms_of
@@ -66,6 +67,10 @@ def try_task(task: object, device: torch.device) -> tuple[Tensor, Tensor]:
     if " at 0x" in repr(task):  # the key of packed photographs
         raise UserError(
             f"the repr of the task {_name(task)} must name its settings: derive it from restoration.tasks.Task"
+        )
+    if known.margin > (MIN_SIDE - PATCH) // 2:
+        raise UserError(
+            f"the margin of the task {_name(task)} is {known.margin} pixels; small photographs have room for 8"
         )
     with _explained(task, "task", "fails to make training patches"):
         stored = _packed(torch.from_numpy(known.store(photo.numpy()))) if known.stores else clean
@@ -214,9 +219,7 @@ def _check_built(part: object, kind: str) -> None:
     if isinstance(part, Mapping):
         raise UserError(f"the configuration of the {kind} names no class: add _target_: module.Class")
     if isinstance(part, functools.partial):
-        raise UserError(
-            f"the configuration of the {kind} has _partial_: true, which leaves it unbuilt: remove that line"
-        )
+        raise UserError(f"the configuration of the {kind} has _partial_: true, which builds nothing: remove that line")
     if isinstance(part, type):
         raise UserError(f"the {kind} is the class {part.__name__}, not an object of it: name it as _target_")
 

@@ -150,6 +150,8 @@ class Task(JPEG):
 
 
 class Anonymous:
+    margin = 0
+
     def degrade(self, image, generator):
         return image
 
@@ -167,6 +169,7 @@ class Anonymous:
         ),
         (Task(patches=lambda *args: None), "fails to make training patches"),
         (object(), "fails to degrade a photograph: AttributeError"),
+        (Task(margin=9), "margin of the task Task is 9 pixels"),
         (Anonymous(), "repr of the task Anonymous must name its settings"),
         ({}, "add _target_"),
     ],
