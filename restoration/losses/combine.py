@@ -1,8 +1,8 @@
 """Losses made of other losses.
 
-A loss may offer two things beside its value. The losses of this module pass both on:
-`terms(restored, target)`, the weighted summands by name;
-`progress`, an attribute that `set_progress` sets before each step to the share of the training done, in [0, 1).
+Besides its value, a loss may offer
+- `terms(restored, target)`: its weighted summands by name, which are logged;
+- `progress`: an attribute that is set before each step to the share of the training that is done, in [0, 1).
 """
 
 from collections.abc import Mapping
@@ -33,18 +33,18 @@ def terms_of(loss: nn.Module, restored: Tensor, target: Tensor) -> dict[str, Ten
 
 
 def set_progress(loss: nn.Module, progress: float) -> None:
-    """Set `progress` of the loss and of all losses inside, where they have one."""
+    """Set `progress` of a loss and of the losses inside it, where they have this attribute."""
     for part in loss.modules():
         if isinstance(part, FollowsTraining):
             part.progress = progress
 
 
 class Sum(nn.Module):
-    """sum_i weight_i loss_i; the terms are the summands.
+    """A weighted sum of losses; each weighted loss is a term.
 
     Args:
         losses: by name.
-        weights: of the same names.
+        weights: by the same names.
     """
 
     def __init__(self, losses: Mapping[str, nn.Module], weights: Mapping[str, float]):
@@ -63,11 +63,7 @@ class Sum(nn.Module):
 
 
 class Switch(nn.Module):
-    """One loss until a share of the training is done, then another: the paper's L1 to L2 and L2 to L1.
-
-    Args:
-        at: the share in (0, 1). The paper switches half-way.
-    """
+    """`first` until the share `at` of the training is done, then `second`. The paper switches L1 and L2 half-way."""
 
     def __init__(self, first: nn.Module, second: nn.Module, *, at: float = 0.5):
         super().__init__()
@@ -78,7 +74,7 @@ class Switch(nn.Module):
 
     @property
     def current(self) -> nn.Module:
-        """The loss at this progress."""
+        """The loss that is in use."""
         return self.first if self.progress < self.at else self.second
 
     def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
@@ -90,9 +86,9 @@ class Switch(nn.Module):
 
 
 class Clamped(nn.Module):
-    """A loss of the restored patch clamped to [0, 1], for losses that refuse other values, such as piq's.
+    """A loss after `restored` is clamped to [0, 1], for losses that refuse other values, such as piq's.
 
-    A value outside [0, 1] gets no gradient.
+    Pixels outside [0, 1] get no gradient.
     """
 
     def __init__(self, loss: nn.Module):

@@ -16,11 +16,11 @@ SMALLEST = 1e-30  # smaller weights are set to 0: products with denormal numbers
 
 
 def gaussian_mean(image: Tensor, sigmas: Sequence[float], window: int | None) -> Callable[[Tensor], Tensor]:
-    """The function (N, C, H, W) -> (scales, N, C, h, w) for images like `image`: means around all h x w centres.
+    """The function that takes the means around all centres: (N, C, H, W) like `image` -> (scales, N, C, h, w).
 
     Args:
         sigmas: in pixels, increasing.
-        window: side of the square window of the dense form; None: the whole patch, with one centre.
+        window: side of the square window of the dense form; None: the patch form, whose window is the whole patch.
     """
     height, width = image.shape[2:]
     if window is None and (height != width or height % 2 == 0 or height < 11):
@@ -46,11 +46,11 @@ def _patch_mean(weights: Tensor, image: Tensor) -> Tensor:
 
 
 def _dense_mean(bands: Tensor, image: Tensor) -> Tensor:
-    """Means down the columns, then along the rows: the work grows with the image and no faster."""
+    """Means down the columns, then along the rows, in tiles: the work is proportional to the image."""
     scales, longest, centres = bands.shape
     overlap = longest - centres
 
-    def weights(length: int) -> Tensor:
+    def weights(length: int) -> Tensor:  # of a tile of this length
         return bands[:, :length, : length - overlap]
 
     with _full_precision(image):
@@ -63,9 +63,9 @@ def _dense_mean(bands: Tensor, image: Tensor) -> Tensor:
 
 
 def _tiles(image: Tensor, centres: int, overlap: int, *, dim: int) -> Iterator[Tensor]:
-    """Overlapping pieces of the image; each holds the whole windows of up to so many centres.
+    """Overlapping tiles: each holds the windows of `centres` centres, the last one of those that are left.
 
-    The gradient of a split is one pass over the image; that of overlapping slices is a pass for each.
+    The backward of a split is one pass over the image; that of overlapping slices is one pass per slice.
     """
     blocks = image.split(centres, dim)
     for block, following in zip_longest(blocks, blocks[1:]):
@@ -77,15 +77,16 @@ def _tiles(image: Tensor, centres: int, overlap: int, *, dim: int) -> Iterator[T
 
 @torch.compiler.assume_constant_result
 def _constant_gaussians(*arguments: Any) -> Tensor:
-    """`_gaussians`, which torch.compile calls once and keeps."""
+    """`_gaussians`, a constant for torch.compile."""
     return _gaussians(*arguments)
 
 
 @lru_cache(maxsize=64)
 def _gaussians(side: int, sigmas: tuple[float, ...], dense: bool, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Gaussians of sum 1 as matrices with a centre per column.
+    """Gaussians of sum 1, one in each column of a matrix.
 
-    Patch form: (side^2, scales). Dense form, along one axis: (scales, centres + side - 1, centres).
+    Patch form: (side^2, scales), a column per scale. Dense form: (scales, centres + side - 1, centres), for one axis, a
+    column per centre.
     """
     if not sigmas or min(sigmas) <= 0 or list(sigmas) != sorted(sigmas):
         raise ValueError(f"sigmas must be positive and increasing, in pixels, got {sigmas}")
@@ -97,7 +98,7 @@ def _gaussians(side: int, sigmas: tuple[float, ...], dense: bool, dtype: torch.d
         if dense:
             centres = max(TILE, side)
             weights = functional.pad(weights, (0, centres)).repeat(1, centres)[:, : centres * (centres + side - 1)]
-            weights = weights.unflatten(1, (centres, -1)).mT
+            weights = weights.unflatten(1, (centres, -1)).mT  # column i begins at row i
         else:
             weights = (weights[:, :, None] * weights[:, None, :]).flatten(1).T
         return weights.where(weights > SMALLEST, 0).to(dtype).contiguous()

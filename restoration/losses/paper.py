@@ -80,6 +80,12 @@ def gaussian_l2(restored: Tensor, target: Tensor, *, sigma: float = SIGMAS[-1], 
     return mean((x - y).square()).mean(dim=(0, 2, 3, 4)) / 2
 
 
+def _constants(self: nn.Module) -> str:
+    """What is printed of a loss between its brackets."""
+    names = ("alpha", "l1_scale", "sigma", "sigmas", "window")
+    return ", ".join(f"{name}={getattr(self, name)}" for name in names if hasattr(self, name))
+
+
 class L1Loss(nn.Module):
     """Mean absolute error."""
 
@@ -104,8 +110,7 @@ class SSIMLoss(nn.Module):
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
         return ssim(restored, target, sigma=self.sigma, window=self.window).mean()
 
-    def extra_repr(self) -> str:
-        return _constants(self)
+    extra_repr = _constants
 
 
 class MSSSIMLoss(nn.Module):
@@ -118,8 +123,7 @@ class MSSSIMLoss(nn.Module):
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
         return ms_ssim(restored, target, sigmas=self.sigmas, window=self.window).mean()
 
-    def extra_repr(self) -> str:
-        return _constants(self)
+    extra_repr = _constants
 
 
 class MixLoss(nn.Module):
@@ -156,8 +160,7 @@ class MixLoss(nn.Module):
         structure, pixels = self.terms(restored, target).values()
         return structure + pixels
 
-    def extra_repr(self) -> str:
-        return _constants(self)
+    extra_repr = _constants
 
 
 class MSSSIML2Loss(nn.Module):
@@ -185,8 +188,7 @@ class MSSSIML2Loss(nn.Module):
         structure, pixels = self.terms(restored, target).values()
         return structure + pixels
 
-    def extra_repr(self) -> str:
-        return _constants(self)
+    extra_repr = _constants
 
 
 def _checked(restored: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -217,8 +219,3 @@ def _share(alpha: float) -> float:
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha is the weight of the MS-SSIM term and lies in [0, 1], got {alpha}")
     return alpha
-
-
-def _constants(loss: nn.Module) -> str:
-    names = ("alpha", "l1_scale", "sigma", "sigmas", "window")
-    return ", ".join(f"{name}={getattr(loss, name)}" for name in names if hasattr(loss, name))
