@@ -11,6 +11,7 @@ import torch
 from hydra.errors import InstantiationException
 from rich.console import Console
 
+from restoration.datasets.decode import BadPhoto
 from restoration.errors import UserError
 from restoration.training.distributed import PeerProcessFailed
 from restoration.training.train import Interrupted
@@ -59,7 +60,12 @@ def explained(error: Exception) -> str:
     if isinstance(error, InstantiationException) and not isinstance(cause, UserError):
         # a value that a constructor refused, or a _target_ that is not there
         return f"{cause or error}\n(while building {str(error).splitlines()[-1]})"
-    if isinstance(error, UserError) and cause is not None and not isinstance(cause, MENDABLE) and not wanted:
+    if (
+        isinstance(error, UserError)
+        and cause is not None
+        and not isinstance(cause, (*MENDABLE, BadPhoto))
+        and not wanted
+    ):
         return f"{error}\nTRACEBACK=1 before the same command shows where."
     if isinstance(error, MENDABLE):
         return str(cause if isinstance(error, InstantiationException) else error)
