@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -57,6 +58,12 @@ def explained(error: Exception) -> str:
     cause = error.__cause__
     if isinstance(error, torch.OutOfMemoryError):
         return f"the GPU is out of memory; lower budget.batch, or take device=cpu ({str(error).splitlines()[0]})"
+    if isinstance(error, InstantiationException) and (target := re.match(r"Error locating target '(.+?)'", str(error))):
+        reason = (str(cause).splitlines()[1:] or ["no such name"])[0]  # below "Error loading ..."
+        return (
+            f"_target_: {target[1]} cannot be imported: {reason}\n"
+            "Write module.Class, as in myloss.MyLoss for a class MyLoss in myloss.py beside the Makefile."
+        )
     if isinstance(error, InstantiationException) and not isinstance(cause, UserError):
         # a value that a constructor refused, or a _target_ that is not there
         return f"{cause or error}\n(while building {str(error).splitlines()[-1]})"

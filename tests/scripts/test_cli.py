@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 
 from restoration.errors import UserError
 from scripts.cli import clear_errors, explained
@@ -58,3 +60,12 @@ def test_module_that_is_gone(tiny, tmp_path, refused):
     call("train", *options)
     file.write_text("_target_: nosuch.Loss")
     refused("train", options, "nosuch")
+
+
+@pytest.mark.parametrize("target", ["no_such_module.Loss", "torch.nn.NoSuchLoss"])
+def test_targets_that_are_missing(target):
+    with pytest.raises(InstantiationException) as caught:
+        instantiate({"_target_": target})
+    message = explained(caught.value)
+    assert message.startswith(f"_target_: {target} cannot be imported: ")
+    assert "HYDRA" not in message
