@@ -83,13 +83,13 @@ def _check(image: Tensor) -> None:
     if not isinstance(image, Tensor) or not image.is_floating_point():
         kind = f"a tensor of {image.dtype}" if isinstance(image, Tensor) else f"a {type(image).__name__}"
         raise ValueError(
-            f"image is a floating-point tensor in [0, 1], got {kind}; "
+            f"image must be a floating-point tensor in [0, 1], got {kind}; "
             "convert (H, W, 3) uint8 pixels by torch.from_numpy(pixels).permute(2, 0, 1) / 255"
         )
     if image.ndim not in (3, 4) or image.shape[-3] != 3 or 0 in image.shape:
-        raise ValueError(f"image has the shape (3, H, W) or (N, 3, H, W), got {tuple(image.shape)}")
+        raise ValueError(f"image must have the shape (3, H, W) or (N, 3, H, W), got {tuple(image.shape)}")
     low, high = image.aminmax()
     if not (low >= 0 and high <= 1):
         raise ValueError(
-            f"image has values from 0 to 1, got {low:g} to {high:g}; divide 8-bit values by 255, clamp others"
+            f"image must have values from 0 to 1, got {low:g} to {high:g}; divide 8-bit values by 255, clamp others"
         )

@@ -55,7 +55,7 @@ class Sensor:
 
 
 def read_sensor(path: str | Path) -> Sensor:
-    """A raw file of a Bayer sensor, of any kind that LibRaw reads, such as DNG.
+    """A raw file of a Bayer sensor: DNG, or another format that LibRaw reads.
 
     Raises:
         UserError: rawpy is not installed, or the file is not a raw file of a Bayer sensor with known colours.

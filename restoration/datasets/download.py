@@ -66,7 +66,7 @@ class Downloads:
         self.progress = _Progress("", 0)
 
     def each(self, work: Callable[[Item], None], items: Sequence[Item], *, title: str) -> None:
-        """Calls `work`, which may `fetch`, for every item, and shows the progress.
+        """Calls `work` for every item and shows the progress; `work` may call `fetch`.
 
         Raises:
             UserError: some items failed with `DownloadFailed` or `BadPhoto`; the message names all of them, and all

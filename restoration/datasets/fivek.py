@@ -98,7 +98,7 @@ def photograph_orders(folder: Path) -> dict[str, list[str]]:
     lists = {role: (folder / f"{role}.txt").read_text().splitlines() for role in ("train", "val", "test")}
     for role, names in lists.items():
         if unknown := sorted(set(names) - set(index)):
-            raise UserError(f"{folder / role}.txt names {unknown[0]!r}, which is not one of FiveK's photographs")
+            raise UserError(f"{folder / role}.txt names {unknown[0]!r}, but FiveK has no photograph of this name")
     listed = set().union(*lists.values())
     spare = [name for name in split_order(index) if name not in listed]
     return {

@@ -1,4 +1,4 @@
-"""The metrics of the tables: each compares N restored versions with the true photograph and gives (N,) values.
+"""The metrics of the tables: N restored versions of one photograph and the photograph itself -> (N,) values.
 
 PSNR is infinite for equal images. A metric that is not defined for an image is not a number: MS-SSIM and IW-SSIM with a
 side below 161 pixels, IW-SSIM of a flat photograph. `ssim` defines SSIM and MS-SSIM, which are taken per channel and

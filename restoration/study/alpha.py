@@ -34,7 +34,7 @@ SHARE = "train/gradient_share/l1"
 
 
 def unit_alpha(alpha: float, l1_scale: float) -> float:
-    """The α that trains alike with L1 in the unit range."""
+    """The equivalent α if L1 is in the range [0, 1]."""
     return alpha / (alpha + (1 - alpha) * l1_scale)
 
 
@@ -53,12 +53,12 @@ class Setting:
 
     @property
     def unit_alpha(self) -> float:
-        """The α that trains alike with L1 in the unit range."""
+        """The equivalent α if L1 is in the range [0, 1]."""
         return unit_alpha(self.alpha, self.l1_scale)
 
     @property
     def levels_alpha(self) -> float:
-        """The α that trains alike with L1 in 8-bit levels."""
+        """The equivalent α if L1 is in 8-bit levels."""
         return self.unit_alpha / (self.unit_alpha + (1 - self.unit_alpha) / 255)
 
     @property

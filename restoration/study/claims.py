@@ -64,7 +64,7 @@ class Claim:
 
 
 class Finding(NamedTuple):
-    """An expected verdict and the comparison at one place; None if its losses were not trained."""
+    """An expected verdict, and the comparison on one test set that decides it: None if a loss was not trained."""
 
     expected: Expected
     pair: Pair

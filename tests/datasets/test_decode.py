@@ -316,7 +316,7 @@ def test_16_bits_are_rounded(tmp_path):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientations(orientation):
-    """The eight of the EXIF standard, by the meaning of their first row and column."""
+    """The eight orientations of EXIF, each with the pixels as they must be shown."""
     stored = np.arange(6).reshape(2, 3, 1)
     rows = {
         1: [[0, 1, 2], [3, 4, 5]],

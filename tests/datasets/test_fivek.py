@@ -256,7 +256,7 @@ def test_files_that_the_user_lacks_or_has_twice(home, few, tmp_path):
 def test_lists_cannot_name_files_elsewhere(home, server, tmp_path):
     for name in ("../../outside", "/tmp/outside", "a0001-jmac_DSC1459/../../x"):
         (home / "train.txt").write_text(f"{name}\n")
-        with pytest.raises(UserError, match=r"train\.txt names .*not one of FiveK's photographs"):
+        with pytest.raises(UserError, match=r"train\.txt names .*but FiveK has no photograph of this name"):
             made(home, server)
     assert {path.name for path in tmp_path.iterdir()} == {"fivek"}
 

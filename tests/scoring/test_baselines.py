@@ -31,7 +31,7 @@ def test_names():
 
 @pytest.mark.parametrize("scale", [2, 3])
 def test_bicubic_equals_pillow(photo, scale):
-    """97 x 82 is a multiple of neither scale: the enlarged image is cut back."""
+    """Sides that the scale does not divide (97 x 82): the enlarged image is cut to the original size."""
     task = SuperResolution(scale=scale)
     restored = baselines_for(task)["bicubic"](as_image(photo), torch.Generator())
     small = task.store(photo)
