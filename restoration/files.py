@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import socket
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -59,6 +60,15 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
         frame.to_csv(temporary, index=False, lineterminator="\n", compression=compression)
 
 
+def _name_in(owner: Path) -> str:
+    """The name of the process that holds a lock; waits up to a second, since the lock is taken before it is written."""
+    for _ in range(20):
+        with contextlib.suppress(OSError):
+            return owner.read_text(encoding="utf-8")
+        time.sleep(0.05)
+    return "another process"
+
+
 @contextlib.contextmanager
 def alone_in(folder: Path, *, wait: bool = True) -> Iterator[None]:
     """One process at a time works in `folder`. The lock of a killed process is free; its unfinished files are deleted.
@@ -74,14 +84,13 @@ def alone_in(folder: Path, *, wait: bool = True) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        who = "another process"
-        with contextlib.suppress(OSError):  # the other process may end now, or its name may not be written yet
-            who = owner.read_text(encoding="utf-8")
+        who = _name_in(owner)
         if not wait:
             raise UserError(f"{who} works in {printable(folder)}; wait for its end, or stop it") from None
         print(f"waiting for {who}, which works in {printable(folder)}", flush=True)
         lock.acquire()
     try:
+        owner.unlink(missing_ok=True)  # the name of a killed process
         for unfinished in folder.rglob(f"{UNFINISHED}*"):
             unfinished.unlink()
         now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S %z")

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from filelock import FileLock
 
 from restoration.errors import UserError
 from restoration.files import alone_in, printable, replacing, write_csv, write_text
@@ -100,3 +102,22 @@ def test_one_at_a_time(tmp_path, capsys):
 def test_printable():
     assert printable(Path("a b/é [1] $x.png")) == "a b/é [1] $x.png"
     assert printable(os.fsdecode(b"caf\xe9\n.png")) == r"caf\udce9\n.png"
+
+
+def test_owner_of_a_new_lock(tmp_path):
+    """A process that meets a lock before the owner's name is written waits for it; the name of a killed one goes."""
+
+    def enter():
+        with alone_in(tmp_path, wait=False):
+            pass
+
+    with FileLock(tmp_path / ".lock"), ThreadPoolExecutor(1) as other:
+        refused = other.submit(enter)
+        time.sleep(0.2)
+        (tmp_path / ".owner").write_text("process 2 on this machine")
+        with pytest.raises(UserError, match="process 2 on this machine works in"):
+            refused.result()
+    (tmp_path / ".owner").write_text("process 1 on a machine that was killed")
+    with alone_in(tmp_path):
+        assert f"process {os.getpid()} on" in (tmp_path / ".owner").read_text()
+    assert not (tmp_path / ".owner").exists()

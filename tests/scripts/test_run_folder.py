@@ -107,6 +107,16 @@ def test_one_process_works(tiny, tmp_path, refused):
     assert not {".owner", ".unfinished.checkpoint.pt"} & {path.name for path in folder.iterdir()}
 
 
+@pytest.fixture
+def one_thread():
+    """Trainings in this process add up in the same order as those with OMP_NUM_THREADS=1."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_trainings_at_once(data, tmp_path):
     """Of three commands one trains. When that one is killed, a fourth ends with the weights of an undisturbed run."""
     (tmp_path / "configs/model").mkdir(parents=True)
