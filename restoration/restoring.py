@@ -18,7 +18,7 @@ from restoration.datasets.decode import SUFFIXES, BadPhoto, decode_with_profile
 from restoration.errors import UserError
 from restoration.files import printable, replacing
 from restoration.networks.inference import restore_image
-from restoration.sensor import displayed, network_input, read_sensor
+from restoration.sensor import RAW_SUFFIXES, displayed, network_input, read_sensor
 from restoration.tasks import JPEG, Demosaic, SuperResolution, Task
 
 
@@ -40,6 +40,25 @@ class Input:
 def restored_name(path: Path, task: str, loss: str, folder: Path | None = None) -> Path:
     """The path of a file's restored version: beside the file, or in `folder`."""
     return (folder or path.parent) / f"{path.stem}-{task}-{loss}.png"
+
+
+def files_in(given: Path, task: Task, names: tuple[str, str]) -> list[Path]:
+    """The files to restore: `given` itself; or of a folder, those that suit the task, without its subfolders.
+
+    Args:
+        names: of task and loss; files that end in them are restored already.
+
+    Raises:
+        UserError: the folder has no such file.
+    """
+    if not given.is_dir():
+        return [given]
+    suffixes = RAW_SUFFIXES if isinstance(task, Demosaic) else SUFFIXES
+    files = sorted(path for path in given.iterdir() if path.suffix.lower() in suffixes and path.name[0] != ".")
+    files = [path for path in files if not path.stem.endswith("-" + "-".join(names))]
+    if not files:
+        raise UserError(f"{printable(given)} has no files of this task's kinds: {', '.join(sorted(suffixes))}")
+    return files
 
 
 def restore_file(path: Path, task: Task, network: nn.Module, target: Path, *, device: torch.device) -> None:

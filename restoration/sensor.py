@@ -31,6 +31,7 @@ from restoration.errors import UserError
 from restoration.files import printable
 from restoration.tasks.demosaic import interpolated, mosaic_of
 
+RAW_SUFFIXES = {".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".pef", ".raf", ".rw2"}  # looked for in folders
 CORNERS = {"RGGB": (0, 0), "GRBG": (0, 1), "GBRG": (1, 0), "BGGR": (1, 1)}  # rows and columns before the first red
 BLOCK = 8  # side of a block, in differences of 2 x 2 pixels of one colour
 GROUPS = 16  # groups of equally many blocks, by brightness

@@ -15,6 +15,7 @@ from rich.progress import Progress
 
 from restoration.errors import UserError
 from restoration.names import BASELINES, INPUT, input_title, ordered_columns
+from restoration.sensor import RAW_SUFFIXES
 from restoration.study.observations import bm3d_once
 from restoration.study.raw import REFERENCE, TASK, RawFile, score_file, write_raw
 from restoration.study.records import Study
@@ -23,8 +24,6 @@ from restoration.study.runs import Run, find_runs, read_provenance
 from restoration.tasks import Demosaic
 from scripts.cli import chosen_device, clear_errors, plain_console
 from scripts.trained import config_of, trained_network
-
-RAW = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".pef", ".raf", ".rw2")
 
 
 @hydra.main(version_base="1.3", config_path="../configs", config_name="raw")
@@ -83,9 +82,10 @@ def raw_files(place: str | None) -> list[Path]:
     path = Path(place).expanduser()
     if path.is_file():
         return [path]
-    files = sorted(file for file in path.glob("*") if file.suffix.lower() in RAW)
+    files = sorted(file for file in path.glob("*") if file.suffix.lower() in RAW_SUFFIXES)
     if not files:
-        raise UserError(f"{path} is neither a file nor a folder with files named {' '.join(RAW)}; RAW= names one")
+        kinds = " ".join(sorted(RAW_SUFFIXES))
+        raise UserError(f"{path} is neither a file nor a folder with files named {kinds}; RAW= names one")
     return files
 
 

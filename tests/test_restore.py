@@ -302,6 +302,41 @@ def test_large_photographs(tmp_path):
     assert (pixels[::1000, ::1000] == 200).all()
 
 
+@pytest.mark.parametrize("task", ["jpeg", "sr"])
+def test_large_photographs_in_tiles(tmp_path, task):
+    """The network sees a tile and its margin at a time, so that its features need little memory."""
+    seen = []
+
+    class Seeing(torch.nn.Module):
+        receptive_radius = 8
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            seen.append(image.shape)
+            return image
+
+    Image.new("RGB", (30_000, 20), "red").save(tmp_path / "a.bmp")
+    restore_file(tmp_path / "a.bmp", TASKS[task], Seeing(), tmp_path / "a.png", device=CPU)
+    assert max(shape[-1] for shape in seen) == TILE + 16
+    scale = 2 if task == "sr" else 1
+    assert len(seen) == -(-30_000 * scale // TILE)
+    assert np.array_equal(saved(tmp_path / "a.png"), np.full((20 * scale, 30_000 * scale, 3), (255, 0, 0)))
+
+
+@pytest.mark.parametrize("given", ["", "photos"])
+def test_folders(shelf, tmp_path, monkeypatch, given):
+    """Photographs of a folder are restored, without its subfolders, hidden files and restored ones."""
+    folder = tmp_path / "photos"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("a.JPG", "b.png", ".hidden.jpg", "c-jpeg-mix.png", "deep/d.jpg"):
+        Image.fromarray(skimage.data.rocket()[:60, :80]).save(folder / name)
+    (folder / "notes.txt").write_text("where I was")
+    monkeypatch.chdir(tmp_path if given else folder)
+    run_script(monkeypatch, "--task", "jpeg", "--out", "new", given or ".")
+    assert sorted(os.listdir("new")) == ["a-jpeg-mix.png", "b-jpeg-mix.png"]
+    with pytest.raises(SystemExit, match=r"no files of this task's kinds: \.arw, "):
+        run_script(monkeypatch, "--task", "demosaic", given or ".")
+
+
 def test_postscript_starts_no_ghostscript(shelf, tmp_path, monkeypatch, capsys):
     """Under the suffix of any photograph, and for LibRaw."""
     for name in ("a.jpg", "a.png", "a.tif", "a.webp", "a.bmp"):
@@ -325,6 +360,12 @@ def test_own_network(tmp_path, photo, monkeypatch, capsys):
     with torch.inference_mode():
         expected = network(SuperResolution(scale=3).enlarged(as_image(photo))[None])[0]
     assert np.abs(saved(tmp_path / "small-sr-mix.png").astype(int) - levels(expected)).max() <= 1
+    for target in ("os.mkdir", "restoration.files.write_text", "torch.nn.modules.module.torch.load"):
+        text = f"task: {task}\nmodel: {{_target_: {target}, path: {tmp_path / 'harm'}}}\n"
+        write_text(run.folder / "config.yaml", text)
+        with pytest.raises(SystemExit, match=f"calls {target}, which is no network"):
+            run_script(monkeypatch, "--network", run.folder, tmp_path / "small.png")
+    assert not (tmp_path / "harm").exists()
     moved = run.folder.rename(tmp_path / "moved")
     answers = {tmp_path: "not the folder of a trained network", moved: "does not end like a run's folder"}
     for folder, answer in answers.items():

@@ -25,6 +25,8 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from restoration.datasets.scans import scans_missing
+
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp"}
 MAX_PIXELS = 2**28  # limits memory: a file of a few kilobytes can claim any size
 MAX_PROFILE = 2**24  # bytes
@@ -122,6 +124,8 @@ def _jpeg(encoded: bytes) -> Decoded:
             pixels = simplejpeg.decode_jpeg(encoded, strict)  # Pillow would decode damaged files without an error
         except ValueError as error:
             raise BadPhoto(f"damaged JPEG file: {error}") from error
+        if scans_missing(encoded):
+            raise BadPhoto("damaged JPEG file: scans are missing, it was cut and closed")
         if image.mode == "CMYK":
             pixels = _on_white(image)
         return pixels, _orientation(image), image.info.get("icc_profile")

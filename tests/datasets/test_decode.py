@@ -1,6 +1,7 @@
 """Every common kind of image file is read with the right pixels, or refused with a reason."""
 
 import io
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -138,6 +139,12 @@ def jpegs() -> Iterator[tuple[str, Case]]:
     ):
         yield f"hole{name}", (with_hole(content), "damaged JPEG file: Corrupt JPEG data")
         yield f"cut and closed{name}", (content[: len(content) * 2 // 3] + b"\xff\xd9", "damaged JPEG file")
+    for mode in ("RGB", "L", "CMYK"):
+        content = jpeg(IMAGE.convert(mode), progressive=True, restart_marker_rows=1)
+        for number, scan in enumerate(list(re.finditer(rb"\xff\xda", content))[1:], 1):
+            cut = content[: scan.start()]
+            yield f"{number} scans {mode}", (cut, "damaged JPEG file: Premature end")
+            yield f"{number} scans closed {mode}", (cut + b"\xff\xd9", "damaged JPEG file: scans are missing")
 
 
 def pngs() -> Iterator[tuple[str, Case]]:
