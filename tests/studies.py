@@ -7,7 +7,7 @@ import pandas as pd
 
 from restoration.names import ARTEFACTS, METRICS, UNTRAINED, metric
 from restoration.study.records import CURVE, RUN, VARYING, Study
-from restoration.study.values import Place
+from restoration.study.values import Condition
 
 MADE = {
     "learning_rate": 0.001,
@@ -24,7 +24,7 @@ MADE = {
     "protocol": "as agreed",
     "degradation": "some",
 }
-Scores = Mapping[tuple[Place, str], np.ndarray]
+Scores = Mapping[tuple[Condition, str], np.ndarray]
 
 
 def study_of(
@@ -38,18 +38,22 @@ def study_of(
     """A study with these scores.
 
     Args:
-        scores: (photographs,) of one seed, or (photographs, seeds), by place and column; photograph i is "0i.png".
+        scores: (photographs,) of one seed, or (photographs, seeds), by condition and column; photograph i is "0i.png".
         families: of losses; else each loss is its own family.
         alphas: α and the unit of L1 of losses.
         shares: of L1 in the gradient of losses, constant over the training.
         test_sets: facts; else a test set is called by its name.
     """
     rows, runs = [], {}
-    for (place, column), values in scores.items():
+    for (condition, column), values in scores.items():
         table = np.asarray(values, dtype=float).reshape(len(values), -1)
         for (image, seed), value in np.ndenumerate(table):
-            key = ("", place.task, column, -1) if column in UNTRAINED else (place.part, place.task, column, seed)
-            rows.append((*key, place.test_set, f"{image:02}.png", place.metric, value))
+            key = (
+                ("", condition.task, column, -1)
+                if column in UNTRAINED
+                else (condition.part, condition.task, column, seed)
+            )
+            rows.append((*key, condition.test_set, f"{image:02}.png", condition.metric, value))
             if column not in UNTRAINED:
                 alpha, scale = (alphas or {}).get(column, (np.nan, np.nan))
                 runs[key] = {
@@ -117,7 +121,7 @@ def whole_study(*, images: int = 8, tests: Sequence[str] = ("fivek40", "kodak24"
                         seeds = 3 if part == "seeds" else 1
                         rng = np.random.default_rng([*f"{part}{column}".encode(), number, len(task)])
                         noise = rng.normal(0, 0.02, (images, seeds))
-                        scores[Place(part, task, test, name), column] = _score(name, GAINS.get(column, 0.7) + noise)
+                        scores[Condition(part, task, test, name), column] = _score(name, GAINS.get(column, 0.7) + noise)
     return study_of(scores, alphas=ALPHAS, families=dict.fromkeys(GAINS, "any"), shares=dict.fromkeys(ALPHAS, 0.25))
 
 

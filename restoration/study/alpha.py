@@ -19,7 +19,7 @@ from restoration.study.rendering import Cell, Table
 from restoration.study.rows import HIGHLIGHT, rows
 from restoration.study.statistics import Comparisons
 from restoration.study.tables import photograph_sets, provenance, set_title
-from restoration.study.values import Place
+from restoration.study.values import Condition
 
 Key = tuple[float, float]  # α and the unit of L1
 PAPER, NAIVE, CODE = (0.84, 255.0), (0.84, 1.0), (0.025, 1.0)
@@ -85,13 +85,13 @@ class Sweep:
     """The settings of one task, by rising α, compared by PSNR on one test set.
 
     Attributes:
-        place: the task and test set, with PSNR as metric.
+        condition: the task and test set, with PSNR as metric.
         best: the setting with the highest mean PSNR.
         nearest: the reading with the highest mean PSNR; then the readings that are as good.
         ends: lowest and highest α of the range around the best setting in which all settings are as good.
     """
 
-    place: Place
+    condition: Condition
     settings: Sequence[Setting]
     best: Setting
     nearest: Sequence[Setting]
@@ -105,27 +105,29 @@ def sweeps(comparisons: Comparisons) -> list[Sweep]:
     """A sweep for each task and test set on which two settings or more are scored."""
     study = comparisons.study
     part = _part(study)
-    places = [Place(part, task, test_set, "psnr") for task in study.tasks for test_set in photograph_sets(study)]
-    return [sweep for place in places if (sweep := _sweep(comparisons, place))]
+    conditions = [
+        Condition(part, task, test_set, "psnr") for task in study.tasks for test_set in photograph_sets(study)
+    ]
+    return [sweep for condition in conditions if (sweep := _sweep(comparisons, condition))]
 
 
-def _sweep(comparisons: Comparisons, place: Place) -> Sweep | None:
-    trained = settings_of(comparisons.study, place.task)
-    table = rows(comparisons, [place], [setting.loss for setting in trained])
+def _sweep(comparisons: Comparisons, condition: Condition) -> Sweep | None:
+    trained = settings_of(comparisons.study, condition.task)
+    table = rows(comparisons, [condition], [setting.loss for setting in trained])
     settings = [setting for setting in trained if table and setting.loss in table[0].means]
     if len(settings) < 2:
         return None
     (row,) = table
     best = max(settings, key=lambda setting: row.means[setting.loss])
     readings = sorted((each for each in settings if each.key in READINGS), key=lambda each: -row.means[each.loss])
-    near = rows(comparisons, [place], [reading.loss for reading in readings])
+    near = rows(comparisons, [condition], [reading.loss for reading in readings])
     nearest = [reading for reading in readings if reading.loss in near[0].near_best]
     low = high = settings.index(best)
     while low > 0 and settings[low - 1].loss in row.near_best:
         low -= 1
     while high < len(settings) - 1 and settings[high + 1].loss in row.near_best:
         high += 1
-    return Sweep(place, settings, best, nearest, (settings[low], settings[high]))
+    return Sweep(condition, settings, best, nearest, (settings[low], settings[high]))
 
 
 def answer(all_sweeps: Sequence[Sweep]) -> str:
@@ -146,7 +148,7 @@ def answer(all_sweeps: Sequence[Sweep]) -> str:
     )
 
 
-def overview(comparisons: Comparisons, all_sweeps: Sequence[Sweep]) -> Table:
+def readings_table(comparisons: Comparisons, all_sweeps: Sequence[Sweep]) -> Table:
     """A row for each task and test set: the best α, PSNR of each reading beside it, the range as good as the best."""
     study = comparisons.study
     readings = [key for key in READINGS if any(sweep.with_key(key) for sweep in all_sweeps)]
@@ -154,10 +156,10 @@ def overview(comparisons: Comparisons, all_sweeps: Sequence[Sweep]) -> Table:
     for sweep in all_sweeps:
         cells = [_range(sweep.best)]
         for setting in map(sweep.with_key, readings):
-            behind = comparisons.compare(sweep.place, setting.loss, sweep.best.loss) if setting else None
+            behind = comparisons.compare(sweep.condition, setting.loss, sweep.best.loss) if setting else None
             shown = Cell(behind.shown, behind.interval, setting in sweep.nearest) if behind else Cell("–")
             cells.append(Cell("best", best=True) if setting == sweep.best else shown)
-        title = f"{task_title(sweep.place.task)} on {set_title(study, sweep.place.test_set)}"
+        title = f"{task_title(sweep.condition.task)} on {set_title(study, sweep.condition.test_set)}"
         body.append((title, [*cells, _range(*sweep.ends)]))
     titles = [READINGS[key].partition(":")[0] for key in readings]
     notes = [
@@ -174,9 +176,9 @@ def behind_best(comparisons: Comparisons, all_sweeps: Sequence[Sweep]) -> pd.Dat
     """PSNR of every setting − the best, as `figures.alpha` draws it."""
     study, lines = comparisons.study, []
     for sweep in all_sweeps:
-        titles = task_title(sweep.place.task), set_title(study, sweep.place.test_set)
+        titles = task_title(sweep.condition.task), set_title(study, sweep.condition.test_set)
         for setting in sweep.settings:
-            behind = comparisons.compare(sweep.place, setting.loss, sweep.best.loss)
+            behind = comparisons.compare(sweep.condition, setting.loss, sweep.best.loss)
             bounds = (behind.difference, behind.low, behind.high) if behind else (math.nan,) * 3
             lines.append((*titles, setting.unit_alpha, *bounds, setting.share))
     return pd.DataFrame(lines, columns=["task", "test_set", "alpha", "value", "low", "high", "share"])
@@ -184,18 +186,20 @@ def behind_best(comparisons: Comparisons, all_sweeps: Sequence[Sweep]) -> pd.Dat
 
 def sweep_table(comparisons: Comparisons, sweep: Sweep) -> Table:
     """A row for each setting: L1's share of the gradient, and metrics with the difference to the paper's α."""
-    places = [sweep.place._replace(metric=name) for name in METRICS]
-    shown = rows(comparisons, places, [setting.loss for setting in sweep.settings])
+    conditions = [sweep.condition._replace(metric=name) for name in METRICS]
+    shown = rows(comparisons, conditions, [setting.loss for setting in sweep.settings])
     paper = sweep.with_key(PAPER)
     body = []
     for setting in sweep.settings:
         share = "–" if math.isnan(setting.share) else f"{100 * setting.share:.2g} %"
         cells = [Cell(_plain(setting.unit_alpha, 3)), Cell(share)]
         for row in shown:
-            beside = comparisons.compare(row.place, setting.loss, paper.loss) if paper and setting != paper else None
+            beside = (
+                comparisons.compare(row.condition, setting.loss, paper.loss) if paper and setting != paper else None
+            )
             cells.append(row.cell(setting.loss, beside))
         body.append((setting.title, cells))
-    title = f"α of Mix: {task_title(sweep.place.task)} on {set_title(comparisons.study, sweep.place.test_set)}"
+    title = f"α of Mix: {task_title(sweep.condition.task)} on {set_title(comparisons.study, sweep.condition.test_set)}"
     columns = ["α in the unit range", "L1's share of the gradient", *(row.title for row in shown)]
     return Table(title, columns, body, [HIGHLIGHT, "below a value: its difference to α = 0.84 in 8-bit levels"])
 

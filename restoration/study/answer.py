@@ -16,7 +16,7 @@ from restoration.names import DECIDING, UNTRAINED, metric, ordered_columns, task
 from restoration.study.rendering import Cell, Table
 from restoration.study.statistics import FEWEST, WORSE, Comparison, Comparisons, Pair
 from restoration.study.tables import photograph_sets, provenance, set_title
-from restoration.study.values import Place
+from restoration.study.values import Condition
 
 SEEDS = "seeds"  # the part whose losses are trained several times
 FEW_PATCHES = 50_000  # with fewer patches, no loss is recommended
@@ -50,14 +50,14 @@ def rankings(comparisons: Comparisons, *, part: str = "main") -> list[Ranking]:
     """A ranking for each task and deciding metric."""
     study = comparisons.study
     ranked = [
-        _ranking(comparisons, [Place(part, task, test, name) for test in photograph_sets(study)])
+        _ranking(comparisons, [Condition(part, task, test, name) for test in photograph_sets(study)])
         for task in study.tasks
         for name in DECIDING
     ]
     return [ranking for ranking in ranked if ranking is not None]
 
 
-def _ranking(comparisons: Comparisons, places: Sequence[Place]) -> Ranking | None:
+def _ranking(comparisons: Comparisons, places: Sequence[Condition]) -> Ranking | None:
     places = [place for place in places if set(comparisons.columns(place)) - {*UNTRAINED}]
     if not places:
         return None
@@ -87,7 +87,7 @@ def _ranking(comparisons: Comparisons, places: Sequence[Place]) -> Ranking | Non
     )
 
 
-def _mean(comparisons: Comparisons, place: Place, loss: str) -> float:
+def _mean(comparisons: Comparisons, place: Condition, loss: str) -> float:
     values = comparisons.values(place, loss)
     return float(values.values[values.finite].mean()) if values and values.finite.any() else -np.inf
 

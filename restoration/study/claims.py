@@ -23,7 +23,7 @@ from restoration.study.records import Study
 from restoration.study.rendering import Cell, Table
 from restoration.study.statistics import BETTER, EQUAL, NOT_KNOWN, WORSE, Comparison, Comparisons, Pair
 from restoration.study.tables import column_title, photograph_sets, set_title
-from restoration.study.values import Place
+from restoration.study.values import Condition
 
 SUPPORTED, REFUTED, MIXED, NOT_RUN = "supported", "refuted", "mixed", "not run"
 PAPER_LOSSES = {  # the columns of the paper's tables
@@ -135,7 +135,7 @@ def judge(comparisons: Comparisons, *, main: str = "main") -> list[Judged]:
             part = claim.part if claim.part != "main" and claim.part in study.parts else main
             sets = raw if claim.part == "raw" else photograph_sets(study)
             wanted = [
-                (each, Pair(Place(part, each.task, test_set, each.metric), each.first, each.second))
+                (each, Pair(Condition(part, each.task, test_set, each.metric), each.first, each.second))
                 for each in claim.expected
                 for test_set in sets
             ]
@@ -144,7 +144,7 @@ def judge(comparisons: Comparisons, *, main: str = "main") -> list[Judged]:
     return judged
 
 
-def overview(comparisons: Comparisons, judged: Sequence[Judged], title: str, *, legend: bool = True) -> Table:
+def verdict_table(comparisons: Comparisons, judged: Sequence[Judged], title: str, *, legend: bool = True) -> Table:
     """A row for each claim with its verdict for each task; notes explain the verdicts and list missing losses."""
     study, body = comparisons.study, []
     for each in judged:
@@ -158,7 +158,7 @@ def details(comparisons: Comparisons, judged: Judged) -> Table | None:
     """Every comparison that decides a claim, and the verdicts by the paper's other metrics; None if there is none."""
     study = comparisons.study
     measured = {finding.pair: finding.comparison for finding in judged.findings if finding.comparison}
-    deciding = list(dict.fromkeys(pair.place.metric for pair in measured))
+    deciding = list(dict.fromkeys(pair.condition.metric for pair in measured))
     others = [name for name in PAPER_METRICS if name not in deciding] if set(deciding) == set(DECIDING) else []
     body = []
     for pair in dict.fromkeys(pair.by("") for pair in measured):
@@ -167,8 +167,10 @@ def details(comparisons: Comparisons, judged: Judged) -> Table | None:
         if others:
             beside = comparisons.compare_all(pair.by(name) for name in others)
             cells.append(Cell(_by_verdict(beside.values())))
-        losses = " − ".join(column_title(study, loss, pair.place.task) for loss in pair[1:])
-        body.append((f"{task_title(pair.place.task)} on {set_title(study, pair.place.test_set)}: {losses}", cells))
+        losses = " − ".join(column_title(study, loss, pair.condition.task) for loss in pair[1:])
+        body.append(
+            (f"{task_title(pair.condition.task)} on {set_title(study, pair.condition.test_set)}: {losses}", cells)
+        )
     if not body:
         return None
     columns = [metric(name).label for name in deciding] + (["other metrics"] if others else [])
@@ -251,12 +253,12 @@ def _not_run(comparisons: Comparisons, judged: Sequence[Judged]) -> list[str]:
     """One line about losses that were not trained, and the claims that need them; no line if none is missing."""
     lacking: dict[str, dict[str, None]] = {}
     for each in judged:
-        for _, (place, *losses), comparison in each.findings:
+        for _, (condition, *losses), comparison in each.findings:
             if comparison is None:
-                absent = [loss for loss in losses if comparisons.values(place, loss) is None]
+                absent = [loss for loss in losses if comparisons.values(condition, loss) is None]
                 titles = [column_title(comparisons.study, loss) for loss in absent or losses]
                 for title in titles if absent else [f"a common seed of {' and '.join(titles)}"]:
-                    lacking.setdefault(f"{title} for {task_title(place.task)}", {})[each.claim.number] = None
+                    lacking.setdefault(f"{title} for {task_title(condition.task)}", {})[each.claim.number] = None
     words = [f"{title} ({', '.join(numbers)})" for title, numbers in lacking.items()]
     return [f"not run: {'; '.join(words)}"] if words else []
 
@@ -265,6 +267,6 @@ def _by_verdict(comparisons: Iterable[Comparison]) -> str:
     """Titles of metrics, as in "better: SSIM, FSIM; not known: GMSD"."""
     titles: dict[str, list[str]] = {}
     for comparison in comparisons:
-        titles.setdefault(comparison.verdict, []).append(metric(comparison.place.metric).title)
+        titles.setdefault(comparison.verdict, []).append(metric(comparison.condition.metric).title)
     verdicts = [name for name in (BETTER, EQUAL, WORSE, NOT_KNOWN) if name in titles]
     return "; ".join(f"{name}: {', '.join(titles[name])}" for name in verdicts)

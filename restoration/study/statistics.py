@@ -28,7 +28,7 @@ import numpy as np
 from restoration.names import UNTRAINED, metric, ordered_columns
 from restoration.study.intervals import mean_intervals
 from restoration.study.records import Study
-from restoration.study.values import Place, Values, values_by_column
+from restoration.study.values import Condition, Values, values_by_column
 
 BETTER, EQUAL, WORSE, NOT_KNOWN = "better", "equal", "worse", "not known"
 FEWEST = 6  # photographs
@@ -36,20 +36,20 @@ FAMILY, LARGEST, NO_REPEATS = "family", "largest family", "no repeats"  # source
 
 
 class Pair(NamedTuple):
-    """Two losses at one place."""
+    """Two losses under one condition."""
 
-    place: Place
+    condition: Condition
     first: str
     second: str
 
     def by(self, name: str) -> "Pair":
         """The same pair by another metric."""
-        return self._replace(place=self.place._replace(metric=name))
+        return self._replace(condition=self.condition._replace(metric=name))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two losses at one place; numbers in the metric's own unit.
+    """Two losses under one condition; numbers in the metric's own unit.
 
     Attributes:
         difference: first − second; not a number if no photograph counts.
@@ -63,7 +63,7 @@ class Comparison:
         tiled: all images are tiles of one raw photograph; other photographs may differ.
     """
 
-    place: Place
+    condition: Condition
     first: str
     second: str
     difference: float
@@ -79,18 +79,18 @@ class Comparison:
 
     def __str__(self) -> str:
         """As in "+0.18 dB [0.12, 0.25]"."""
-        parts = [self.shown, metric(self.place.metric).unit, self.interval] if self.images else ["–"]
+        parts = [self.shown, metric(self.condition.metric).unit, self.interval] if self.images else ["–"]
         return " ".join(filter(None, parts))
 
     @property
     def shown(self) -> str:
         """The difference, as in "+0.18"."""
-        return metric(self.place.metric).shown_difference(self.difference, sign=True)
+        return metric(self.condition.metric).shown_difference(self.difference, sign=True)
 
     @property
     def interval(self) -> str:
         """As in "[0.12, 0.25]"; empty without one."""
-        shown = metric(self.place.metric).shown_difference
+        shown = metric(self.condition.metric).shown_difference
         return "" if math.isnan(self.low) else f"[{shown(self.low)}, {shown(self.high)}]"
 
     @property
@@ -116,26 +116,26 @@ class Comparisons:
     def __init__(self, study: Study):
         self.study = study
         self._values = values_by_column(study)
-        self._columns: dict[Place, list[str]] = {}
-        for place, column in self._values:
-            self._columns.setdefault(place, []).append(column)
+        self._columns: dict[Condition, list[str]] = {}
+        for condition, column in self._values:
+            self._columns.setdefault(condition, []).append(column)
         trained = study.runs[["part", "task", "loss"]].itertuples(index=False, name=None)
         self._families = dict(zip(trained, study.runs["family"], strict=True))
         self._spreads = self._pooled_spreads()
         self._known: dict[Pair, Comparison] = {}
 
-    def columns(self, place: Place) -> list[str]:
-        """The columns that are scored at a place, ordered: the degraded input, baselines, losses."""
-        untrained = self._columns.get(place._replace(part=""), [])
-        return ordered_columns([*untrained, *self._columns.get(place, [])])
+    def columns(self, condition: Condition) -> list[str]:
+        """The columns that are scored under a condition, ordered: the degraded input, baselines, losses."""
+        untrained = self._columns.get(condition._replace(part=""), [])
+        return ordered_columns([*untrained, *self._columns.get(condition, [])])
 
-    def values(self, place: Place, column: str) -> Values | None:
+    def values(self, condition: Condition, column: str) -> Values | None:
         """The scores of one column; None if it is not scored."""
-        return self._values.get((place._replace(part="") if column in UNTRAINED else place, column))
+        return self._values.get((condition._replace(part="") if column in UNTRAINED else condition, column))
 
-    def compare(self, place: Place, first: str, second: str) -> Comparison | None:
+    def compare(self, condition: Condition, first: str, second: str) -> Comparison | None:
         """One comparison; None if a loss is not scored there, or the two have no common seed."""
-        pair = Pair(place, first, second)
+        pair = Pair(condition, first, second)
         return self.compare_all([pair]).get(pair)
 
     def compare_all(self, pairs: Iterable[Pair]) -> dict[Pair, Comparison]:
@@ -155,8 +155,8 @@ class Comparisons:
 
     def _paired(self, pair: Pair) -> "_Paired | None":
         """The differences of a pair, photograph by photograph."""
-        place, first, second = pair
-        one, other = self.values(place, first), self.values(place, second)
+        condition, first, second = pair
+        one, other = self.values(condition, first), self.values(condition, second)
         if one is None or other is None:
             return None
         trained = [loss for loss in (first, second) if loss not in UNTRAINED]
@@ -167,7 +167,7 @@ class Comparisons:
             one, other = (each._replace(values=each.values[:, np.isin(each.seeds, seeds)]) for each in (one, other))
         count = max(one.values.shape[1], other.values.shape[1])
         finite = one.finite & other.finite
-        spread, source = self._spread(place, trained, count)
+        spread, source = self._spread(condition, trained, count)
         return _Paired(
             pair=pair,
             differences=(one.values - other.values)[finite].mean(axis=1),
@@ -179,12 +179,12 @@ class Comparisons:
             tiled=one.tiled,
         )
 
-    def _spread(self, place: Place, losses: Sequence[str], seeds: int) -> tuple[Spread, str]:
+    def _spread(self, condition: Condition, losses: Sequence[str], seeds: int) -> tuple[Spread, str]:
         """The spread of a difference if each loss were trained again as often, and the source of this spread."""
-        known = self._spreads.get(place[1:], {})
+        known = self._spreads.get(condition[1:], {})
         if not losses or not known:
             return Spread(0.0, 1.0), NO_REPEATS if losses else ""
-        families = [self._family(place, loss) for loss in losses]
+        families = [self._family(condition, loss) for loss in losses]
         variances: dict[Spread, float] = {}  # losses of one family share the degrees of freedom
         for spread in (known.get(family, max(known.values())) for family in families):
             variances[spread] = variances.get(spread, 0.0) + spread.variance / seeds
@@ -192,18 +192,18 @@ class Comparisons:
         parts = sum(variance**2 / spread.freedom for spread, variance in variances.items())
         return Spread(total, total**2 / parts if parts else 1.0), FAMILY if known.keys() >= {*families} else LARGEST
 
-    def _family(self, place: Place, loss: str) -> str:
+    def _family(self, condition: Condition, loss: str) -> str:
         """The family of a loss. Raw files are restored by the networks of the main part."""
-        part = "main" if place.part == "raw" else place.part
-        return self._families.get((part, place.task, loss), loss)
+        part = "main" if condition.part == "raw" else condition.part
+        return self._families.get((part, condition.task, loss), loss)
 
     def _pooled_spreads(self) -> dict[tuple[str, ...], dict[str, Spread]]:
         """The spread of each family, by task, test set and metric."""
         means: dict[tuple[str, ...], dict[str, list[np.ndarray]]] = {}
-        for (place, loss), column in self._values.items():
+        for (condition, loss), column in self._values.items():
             if len(column.seeds) > 1 and column.finite.any():
-                families = means.setdefault(place[1:], {})
-                families.setdefault(self._family(place, loss), []).append(column.values[column.finite].mean(axis=0))
+                families = means.setdefault(condition[1:], {})
+                families.setdefault(self._family(condition, loss), []).append(column.values[column.finite].mean(axis=0))
         return {key: {name: _pooled(losses) for name, losses in families.items()} for key, families in means.items()}
 
 
@@ -230,11 +230,11 @@ def verdict(low: float, high: float, margin: float, *, higher_is_better: bool) -
 
 
 def _judged(paired: _Paired, low: float, high: float) -> Comparison:
-    place, first, second = paired.pair
-    facts, images = metric(place.metric), len(paired.differences)
+    condition, first, second = paired.pair
+    facts, images = metric(condition.metric), len(paired.differences)
     margin = facts.margin_at(float(paired.reference.mean())) if images else math.nan
     return Comparison(
-        place=place,
+        condition=condition,
         first=first,
         second=second,
         difference=float(paired.differences.mean()) if images else math.nan,

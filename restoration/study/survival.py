@@ -13,7 +13,7 @@ from restoration.study.claims import PAPER_LOSSES
 from restoration.study.rendering import Cell, Table
 from restoration.study.statistics import BETTER, EQUAL, NOT_KNOWN, WORSE, Comparison, Comparisons
 from restoration.study.tables import photograph_sets, set_title
-from restoration.study.values import Place
+from restoration.study.values import Condition
 
 DENSE = {"ssim5": "ssim_dense", "ms_ssim": "ms_ssim_dense", "mix": "mix_dense"}  # the loss at every pixel of a patch
 CHANGES = {"main": "Longer training", "adamw": "AdamW", "dense": "Dense losses", "residual": "Residual network"}
@@ -37,10 +37,9 @@ def survival_table(comparisons: Comparisons) -> Table | None:
             for before, after in pairs:
                 if _outcome(before, after) == REVERSED:
                     losses = " − ".join(study.title(loss) for loss in (after.first, after.second))
-                    where = f"{title}, {task_title(task)} on {set_title(study, after.place.test_set)}"
-                    reversals.append(
-                        f"reversed: {where}: {losses} = {after} by {metric(after.place.metric).title}, before {before}"
-                    )
+                    where = f"{title}, {task_title(task)} on {set_title(study, after.condition.test_set)}"
+                    name = metric(after.condition.metric).title
+                    reversals.append(f"reversed: {where}: {losses} = {after} by {name}, before {before}")
         body.append((title, cells))
     if not body:
         return None
@@ -61,8 +60,8 @@ def _orders(comparisons: Comparisons, base: str, part: str, task: str) -> Iterat
             continue
         for test_set in photograph_sets(comparisons.study):
             for name in DECIDING:
-                before = comparisons.compare(Place(base, task, test_set, name), first, second)
-                after = comparisons.compare(Place(part, task, test_set, name), *others)
+                before = comparisons.compare(Condition(base, task, test_set, name), first, second)
+                after = comparisons.compare(Condition(part, task, test_set, name), *others)
                 if before and after and before.verdict in (BETTER, WORSE):
                     yield before, after
 

@@ -26,7 +26,7 @@ from restoration.study.records import Study
 from restoration.study.rendering import Cell, Table
 from restoration.study.rows import HIGHLIGHT, rows
 from restoration.study.statistics import Comparisons, Pair
-from restoration.study.values import Place
+from restoration.study.values import Condition
 
 COMPARED = ("difference", "low", "high", "margin", "verdict", "seeds", "seed_variance")  # of a comparison
 HEADLINE = ("psnr", "ssim", "ms_ssim")
@@ -45,13 +45,13 @@ def main_table(
         against: below each value, the difference to this loss is shown.
     """
     title = f"{_titled(comparisons.study, part, task, test_set)}: means over photographs"
-    return _table(comparisons, title, [Place(part, task, test_set, name) for name in METRICS], against)
+    return _table(comparisons, title, [Condition(part, task, test_set, name) for name in METRICS], against)
 
 
 def artefact_table(comparisons: Comparisons, part: str, task: str, test_set: str) -> Table | None:
     """The artefacts that a task can cause, in 8-bit levels; None if none is measured."""
     title = f"{_titled(comparisons.study, part, task, test_set)}: artefacts, less is better"
-    places = [Place(part, task, test_set, name) for name in ARTEFACTS if is_measured(name, task)]
+    places = [Condition(part, task, test_set, name) for name in ARTEFACTS if is_measured(name, task)]
     return _table(comparisons, title, places, None)
 
 
@@ -59,10 +59,10 @@ def headline(comparisons: Comparisons, part: str = "main") -> list[Table]:
     """A table for each test set: the most quoted metrics, for every task."""
     study, tables = comparisons.study, []
     for test_set in photograph_sets(study):
-        places = [Place(part, task, test_set, name) for task in study.tasks for name in HEADLINE]
+        places = [Condition(part, task, test_set, name) for task in study.tasks for name in HEADLINE]
         shown = [column for column in _columns(comparisons, places) if column not in BASELINES or column == "bm3d"]
         body = [
-            (f"{task_title(row.place.task)}: {row.title}", [row.cell(column) for column in shown])
+            (f"{task_title(row.condition.task)}: {row.title}", [row.cell(column) for column in shown])
             for row in rows(comparisons, places, shown)
         ]
         if body:
@@ -82,12 +82,12 @@ def published_tables(comparisons: Comparisons, published: pd.DataFrame) -> list[
     for task in published["task"].unique():
         columns = ordered_columns(published.loc[published["task"] == task, "loss"])
         for test_set in photograph_sets(study):
-            places = [Place("main", task, test_set, name) for name in published["metric"].unique()]
+            places = [Condition("main", task, test_set, name) for name in published["metric"].unique()]
             body = []
             for row in rows(comparisons, places, columns):
-                facts = metric(row.place.metric)
+                facts = metric(row.condition.metric)
                 theirs = [
-                    stated.get((task, row.place.metric, column), math.nan) / facts.shown_times for column in columns
+                    stated.get((task, row.condition.metric, column), math.nan) / facts.shown_times for column in columns
                 ]
                 ours = [row.cell(column).text for column in columns]
                 cells = [Cell(text, f"({facts.shown(value)})") for text, value in zip(ours, theirs, strict=True)]
@@ -104,16 +104,16 @@ def summary(comparisons: Comparisons, *, against: str = "l2") -> pd.DataFrame:
     for part in study.parts:
         for task in study.tasks:
             measured = [name for name in (*METRICS, *ARTEFACTS) if is_measured(name, task)]
-            places = [Place(part, task, test_set, name) for test_set in study.test_sets for name in measured]
+            places = [Condition(part, task, test_set, name) for test_set in study.test_sets for name in measured]
             table = rows(comparisons, places, _columns(comparisons, places))
-            pairs = [Pair(row.place, column, against) for row in table for column in row.means if column != against]
+            pairs = [Pair(row.condition, column, against) for row in table for column in row.means if column != against]
             compared = comparisons.compare_all(pairs)
             for row in table:
                 for column, mean in row.means.items():
-                    line = {**row.place._asdict(), "loss": column, "mean": mean}
+                    line = {**row.condition._asdict(), "loss": column, "mean": mean}
                     line["deviation"] = row.deviations.get(column, math.nan)
                     line |= {"near_best": column in row.near_best, "images": row.images, "left_out": row.left_out}
-                    if comparison := compared.get(Pair(row.place, column, against)):
+                    if comparison := compared.get(Pair(row.condition, column, against)):
                         line |= {"against": against, **{name: getattr(comparison, name) for name in COMPARED}}
                     lines.append(line)
     return pd.DataFrame(lines)
@@ -154,12 +154,12 @@ def photograph_sets(study: Study) -> list[str]:
     return [name for name, facts in study.test_sets.items() if "noise" not in facts]
 
 
-def _table(comparisons: Comparisons, title: str, places: Sequence[Place], against: str | None) -> Table | None:
+def _table(comparisons: Comparisons, title: str, places: Sequence[Condition], against: str | None) -> Table | None:
     """The table of one part, task and test set."""
     study, columns, body = comparisons.study, _columns(comparisons, places), []
     for row in rows(comparisons, places, columns):
         others = [column for column in columns if column not in (against, *UNTRAINED)] if against else []
-        beside = {column: comparisons.compare(row.place, column, against) for column in others if against}
+        beside = {column: comparisons.compare(row.condition, column, against) for column in others if against}
         body.append((row.title, [row.cell(column, beside.get(column)) for column in columns]))
     if not body:
         return None
@@ -172,7 +172,7 @@ def _table(comparisons: Comparisons, title: str, places: Sequence[Place], agains
     return Table(title, titles, body, [*notes, *provenance(study, part, task)])
 
 
-def _columns(comparisons: Comparisons, places: Iterable[Place]) -> list[str]:
+def _columns(comparisons: Comparisons, places: Iterable[Condition]) -> list[str]:
     """The columns of a table; none if no loss was trained at these places."""
     scored = {column for place in places for column in comparisons.columns(place)}
     return ordered_columns(scored) if scored - {*UNTRAINED} else []

@@ -1,4 +1,4 @@
-"""The scores of a study by column of a table and by place."""
+"""The scores of a study by column of a table and by condition."""
 
 import re
 from typing import Any, NamedTuple
@@ -12,8 +12,8 @@ from restoration.study.records import Study
 TILE = r" row \d+ column \d+$"  # ends the name of a tile of a raw file
 
 
-class Place(NamedTuple):
-    """Losses are compared at one place: a part of a study, a task, a test set and a metric."""
+class Condition(NamedTuple):
+    """Losses are compared under one condition: a part of a study, a task, a test set and a metric."""
 
     part: str
     task: str
@@ -22,7 +22,7 @@ class Place(NamedTuple):
 
 
 class Values(NamedTuple):
-    """The scores of one column at one place.
+    """The scores of one column under one condition.
 
     Attributes:
         values: (photographs, seeds).
@@ -45,34 +45,34 @@ class Values(NamedTuple):
         return re.search(TILE, self.images[0]) is not None
 
 
-def values_by_column(study: Study) -> dict[tuple[Place, str], Values]:
-    """The scores of every column at every place; untrained columns are at places of the part "".
+def values_by_column(study: Study) -> dict[tuple[Condition, str], Values]:
+    """The scores of every column under every condition; untrained columns are under conditions of the part "".
 
     Raises:
         UserError: two trainings are not scored on the same photographs of a test set.
     """
-    keys = [*Place._fields, "loss"]
+    keys = [*Condition._fields, "loss"]
     rows = _averaged_tiles(study).sort_values([*keys, "seed", "image"], ignore_index=True)
     images = {key: np.unique(names) for key, names in rows.groupby(["task", "test_set"])["image"]}
     image, seed, value = (rows[name].to_numpy() for name in ("image", "seed", "value"))
-    columns: dict[tuple[Place, str], Values] = {}
+    columns: dict[tuple[Condition, str], Values] = {}
     groups: Any = rows.groupby(keys, sort=False).indices
     for (*names, loss), indices in groups.items():
-        place, seeds = Place(*names), np.unique(seed[indices])
-        every = images[place.task, place.test_set]
+        condition, seeds = Condition(*names), np.unique(seed[indices])
+        every = images[condition.task, condition.test_set]
         if not np.array_equal(image[indices], np.tile(every, len(seeds))):
             single = sorted(set(every) - set(image[indices])) or ["some of them twice, or with some seeds only"]
             raise UserError(
-                f"{loss} ({place.part or 'every part'}, {place.task}, {place.metric}) is not scored on all photographs "
-                f"of {place.test_set}: {', '.join(single[:5])}; score everything again (make eval)"
+                f"{loss} ({condition.part or 'every part'}, {condition.task}, {condition.metric}) is not scored on all "
+                f"photographs of {condition.test_set}: {', '.join(single[:5])}; score everything again (make eval)"
             )
-        columns[place, loss] = Values(value[indices].reshape(len(seeds), -1).T, every, seeds)
+        columns[condition, loss] = Values(value[indices].reshape(len(seeds), -1).T, every, seeds)
     return columns
 
 
 def _averaged_tiles(study: Study) -> pd.DataFrame:
     """The scores; if there are several raw files, each counts as one photograph: the mean over its tiles."""
-    scores = study.scores[[*Place._fields, "loss", "seed", "image", "value"]]
+    scores = study.scores[[*Condition._fields, "loss", "seed", "image", "value"]]
     raw = scores["test_set"].isin([name for name, facts in study.test_sets.items() if "noise" in facts])
     files = scores.loc[raw, "image"].str.replace(TILE, "", regex=True)
     if files.nunique() < 2:

@@ -3,9 +3,19 @@
 import numpy as np
 import pytest
 
-from restoration.study.alpha import CODE, NAIVE, PAPER, Setting, answer, overview, settings_of, sweep_table, sweeps
+from restoration.study.alpha import (
+    CODE,
+    NAIVE,
+    PAPER,
+    Setting,
+    answer,
+    readings_table,
+    settings_of,
+    sweep_table,
+    sweeps,
+)
 from restoration.study.statistics import Comparisons
-from restoration.study.values import Place
+from restoration.study.values import Condition
 from tests.studies import around, study_of
 
 ALPHAS = {
@@ -21,9 +31,9 @@ MEANS = {"a": 29.0, "b": 29.95, "c": 30.0, "d": 29.92, "e": 29.0, "f": 29.96}
 
 
 def sweep_of(means: dict[str, float] = MEANS, *, images: int = 12, **facts):
-    place = Place("alpha", "sr", "kodak24", "psnr")
-    scores = {(place, loss): around(mean, images=images) for loss, mean in means.items()}
-    scores |= {(place._replace(part="main"), "l2"): around(30.0, images=images)}
+    condition = Condition("alpha", "sr", "kodak24", "psnr")
+    scores = {(condition, loss): around(mean, images=images) for loss, mean in means.items()}
+    scores |= {(condition._replace(part="main"), "l2"): around(30.0, images=images)}
     return Comparisons(study_of(scores, alphas=ALPHAS, **facts))
 
 
@@ -79,7 +89,7 @@ def test_answer():
 def test_tables():
     comparisons = sweep_of(shares={"c": 0.25})
     (sweep,) = sweeps(comparisons)
-    ((name, cells),) = overview(comparisons, [sweep]).rows
+    ((name, cells),) = readings_table(comparisons, [sweep]).rows
     assert name == "Super-resolution ×2 on Kodak24"
     assert [cell.text for cell in cells] == ["0.02", "best", "−0.04", "−0.08", "0.0039 – 0.025"]
     assert [cell.best for cell in cells] == [False, True, True, True, False]

@@ -4,7 +4,7 @@ import numpy as np
 
 from restoration.study.answer import answer_table, banner, rankings, sentences
 from restoration.study.statistics import Comparisons
-from restoration.study.values import Place
+from restoration.study.values import Condition
 from tests.studies import study_of
 
 IMAGES = 12
@@ -19,7 +19,7 @@ def comparisons(
 ) -> Comparisons:
     """Losses of the main part and, where given, of the part "seeds"; all with three seeds that differ little."""
     scores = {
-        (Place(part, "jpeg", f"set{number}", "psnr"), loss): level[number] + NOISE[:images, :, number]
+        (Condition(part, "jpeg", f"set{number}", "psnr"), loss): level[number] + NOISE[:images, :, number]
         for part, losses in (("main", levels), ("seeds", again or {}))
         for loss, level in losses.items()
         for number in range(2)

@@ -18,11 +18,11 @@ from restoration.study.claims import (
     claims,
     details,
     judge,
-    overview,
+    verdict_table,
 )
 from restoration.study.statistics import BETTER, EQUAL, NOT_KNOWN, WORSE, Comparison, Comparisons, Pair
 from restoration.study.survival import survival_table
-from restoration.study.values import Place
+from restoration.study.values import Condition
 from tests.studies import ALPHAS, around, study_of, whole_study
 
 TESTS = ("fivek40", "kodak24")
@@ -30,14 +30,14 @@ TESTS = ("fivek40", "kodak24")
 
 def judged_as(verdicts: Sequence[str | None], expected: str = BETTER) -> Judged:
     """One task with these verdicts; None: not run."""
-    place = Place("main", "sr", "kodak24", "psnr")
+    condition = Condition("main", "sr", "kodak24", "psnr")
     numbers = dict.fromkeys(("difference", "low", "high", "margin"), 0.0)
-    names = {"place": place, "first": "a", "second": "b", "seed_variance": ""}
+    names = {"condition": condition, "first": "a", "second": "b", "seed_variance": ""}
     counts = {"images": 24, "left_out": 0, "seeds": 1}
     findings = [
         Finding(
             Expected("sr", "psnr", "a", "b", expected),
-            Pair(place, "a", "b"),
+            Pair(condition, "a", "b"),
             None if verdict is None else Comparison(**names, **numbers, **counts, verdict=verdict),
         )
         for verdict in verdicts
@@ -72,7 +72,9 @@ def test_expected_equality():
 
 def at(part: str, task: str, name: str, **means: float) -> dict:
     """Scores of columns on both test sets; differences have intervals of about ± 0.006 spreads."""
-    return {(Place(part, task, test, name), column): around(mean) for test in TESTS for column, mean in means.items()}
+    return {
+        (Condition(part, task, test, name), column): around(mean) for test in TESTS for column, mean in means.items()
+    }
 
 
 def verdicts(scores: dict, number: str, **facts) -> list[str]:
@@ -131,12 +133,12 @@ def test_raw_files():
     """Only noise in light counts, and only for the claims about raw files."""
     sets = {name: {"title": name, "noise": name} for name in ("light", "encoded")} | {"kodak24": {"title": "Kodak"}}
     scores = {
-        (Place("raw", "demosaic", test, name), column): around(30 + gain)
+        (Condition("raw", "demosaic", test, name), column): around(30 + gain)
         for test, sign in (("light", 1), ("encoded", -1))
         for name in ("psnr", "ms_ssim")
         for column, gain in (("l1", sign), ("mix", sign), ("input", 0))
     }
-    scores |= {(Place("main", "demosaic", "kodak24", "psnr"), column): around(30) for column in ("l1", "l2")}
+    scores |= {(Condition("main", "demosaic", "kodak24", "psnr"), column): around(30) for column in ("l1", "l2")}
     assert verdicts(scores, "10", test_sets=sets)[0] == SUPPORTED
     assert verdicts(scores, "1", test_sets=sets)[0] == REFUTED
 
@@ -154,11 +156,11 @@ def test_every_claim_names_what_is_measured():
 # Tables
 
 
-def test_overview():
+def test_verdict_table():
     """A verdict and its counts for each task; one line for all that was not run."""
     scores = at("main", "demosaic", "psnr", l1=30.5, l2=30.0) | at("main", "jpeg", "psnr", l1=29.0, l2=30.0)
     comparisons = Comparisons(study_of(scores))
-    table = overview(comparisons, judge(comparisons), "Claims")
+    table = verdict_table(comparisons, judge(comparisons), "Claims")
     name, cells = table.rows[0]
     assert name == "1. L1 beats L2 [S]"
     assert [(cell.text, cell.interval) for cell in cells] == [

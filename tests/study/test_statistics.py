@@ -20,17 +20,17 @@ from restoration.study.statistics import (
     Comparisons,
     verdict,
 )
-from restoration.study.values import Place
+from restoration.study.values import Condition
 from tests.studies import around, study_of
 
-PSNR = Place("main", "jpeg", "kodak24", "psnr")
+PSNR = Condition("main", "jpeg", "kodak24", "psnr")
 T = stats.t.ppf(0.975, [1, 2, 3, 4])  # by degrees of freedom - 1
 
 
-def compared(scores, first="a", second="b", place=PSNR, **facts) -> Comparison:
-    """`scores`: by column at PSNR, or by place and column."""
-    keyed = {key if isinstance(key, tuple) else (place, key): values for key, values in scores.items()}
-    comparison = Comparisons(study_of(keyed, **facts)).compare(place, first, second)
+def compared(scores, first="a", second="b", condition=PSNR, **facts) -> Comparison:
+    """`scores`: by column at PSNR, or by condition and column."""
+    keyed = {key if isinstance(key, tuple) else (condition, key): values for key, values in scores.items()}
+    comparison = Comparisons(study_of(keyed, **facts)).compare(condition, first, second)
     assert comparison is not None
     return comparison
 
@@ -101,18 +101,18 @@ def test_different_photographs(change):
 
 def test_tiles_of_several_raw_files():
     """Seven files of two tiles count as seven photographs; the tiles of one file count as they are."""
-    place = PSNR._replace(part="raw", test_set="raw")
+    condition = PSNR._replace(part="raw", test_set="raw")
     study = study_of(
-        {(place, "a"): np.arange(14.0), (place, "input"): np.zeros(14)},
+        {(condition, "a"): np.arange(14.0), (condition, "input"): np.zeros(14)},
         test_sets={"raw": {"title": "Raw", "noise": "light"}},
     )
     names = {f"{i:02}.png": f"file{i % 7} row {i // 7} column 0" for i in range(14)}
     tiled = replace(study, scores=study.scores.assign(image=study.scores["image"].map(names)))
-    comparison = Comparisons(tiled).compare(place, "a", "input")
+    comparison = Comparisons(tiled).compare(condition, "a", "input")
     assert comparison is not None
     assert (comparison.images, comparison.difference) == (7, 6.5)
     one = replace(tiled, scores=tiled.scores.assign(image=[f"file row {i} column 0" for i in range(14)] * 2))
-    comparison = Comparisons(one).compare(place, "a", "input")
+    comparison = Comparisons(one).compare(condition, "a", "input")
     assert comparison is not None
     assert comparison.basis == "14 tiles of one photograph, 1 seed, seed variance not known"
 
@@ -193,7 +193,7 @@ def test_verdict(low, high, expected):
 def test_margin_of_the_reference(name, reference, margin):
     """0.1 dB is 2.3 % of a squared error and 1.2 % of an amplitude; the second loss is the reference."""
     scores = {"a": around(0.5 * reference, spread=0.0), "b": around(reference, spread=0.0)}
-    assert compared(scores, place=PSNR._replace(metric=name)).margin == pytest.approx(margin)
+    assert compared(scores, condition=PSNR._replace(metric=name)).margin == pytest.approx(margin)
 
 
 def test_fewer_than_six_photographs():

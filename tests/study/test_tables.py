@@ -7,13 +7,13 @@ import pytest
 from restoration.study.rows import Row, rows
 from restoration.study.statistics import Comparisons
 from restoration.study.tables import artefact_table, headline, main_table, published_tables, summary
-from restoration.study.values import Place
+from restoration.study.values import Condition
 from tests.studies import around, study_of, whole_study
 
-PSNR = Place("main", "jpeg", "kodak24", "psnr")
+PSNR = Condition("main", "jpeg", "kodak24", "psnr")
 
 
-def row_of(columns: dict[str, np.ndarray], place: Place = PSNR) -> Row:
+def row_of(columns: dict[str, np.ndarray], place: Condition = PSNR) -> Row:
     comparisons = Comparisons(study_of({(place, column): values for column, values in columns.items()}))
     (row,) = rows(comparisons, [place], comparisons.columns(place))
     return row
@@ -123,7 +123,7 @@ def test_summary(whole):
     names = ["part", "task", "test_set", "metric", "loss"]
     assert not lines.duplicated(names).any()
     line = lines.set_index(names).loc[("main", "sr", "fivek40", "ms_ssim", "mix")]
-    found = whole.compare(Place("main", "sr", "fivek40", "ms_ssim"), "mix", "l2")
+    found = whole.compare(Condition("main", "sr", "fivek40", "ms_ssim"), "mix", "l2")
     assert (line["difference"], line["low"], line["verdict"]) == (found.difference, found.low, found.verdict)
     assert line["near_best"]
     assert line["images"] == 8

@@ -10,7 +10,7 @@ from restoration.study import figures
 from restoration.study.records import Study
 from restoration.study.statistics import Comparisons, Pair
 from restoration.study.tables import photograph_sets, set_title
-from restoration.study.values import Place
+from restoration.study.values import Condition
 
 TRACKED = ("l2", "l1")  # metrics of the switching figure
 REFERENCE = "l1"  # the loss that others are compared with
@@ -61,7 +61,7 @@ def difference_figure(comparisons: Comparisons, metric: str) -> str | None:
     study, facts, rows = comparisons.study, names.metric(metric), []
     for test in photograph_sets(study):
         for task in study.tasks:
-            place = Place("main", task, test, metric)
+            place = Condition("main", task, test, metric)
             losses = [loss for loss in comparisons.columns(place) if loss not in (*names.UNTRAINED, REFERENCE)]
             pairs = [Pair(place, loss, REFERENCE) for loss in losses]
             title = f"{names.task_title(task)}\n{set_title(study, test)}"

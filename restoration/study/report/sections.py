@@ -139,15 +139,15 @@ def claimed(comparisons: Comparisons) -> Section:
     """Verdicts on all claims, the same by the part with several seeds, the orders that stay, and the evidence."""
     study = comparisons.study
     judged = claims.judge(comparisons)
-    verdicts = [claims.overview(comparisons, judged, "What the paper claims, and what was measured")]
+    verdicts = [claims.verdict_table(comparisons, judged, "What the paper claims, and what was measured")]
     few = [each for each in judged if each.claim.number in IN_SHORT]
-    short = claims.overview(
+    short = claims.verdict_table(
         comparisons, few, "Claims of the paper, and the verdicts of their comparisons", legend=False
     )
     if "seeds" in study.parts:
         again = claims.judge(comparisons, main="seeds")
         title = f"The same claims: {names.part_title('seeds').lower()}"
-        verdicts.append(claims.overview(comparisons, again, title, legend=False))
+        verdicts.append(claims.verdict_table(comparisons, again, title, legend=False))
         judged += again
     if survival := survival_table(comparisons):
         verdicts.append(survival)
@@ -188,14 +188,14 @@ def part_tables(comparisons: Comparisons, part: str, *, against: str | None = No
 
 def alphas(comparisons: Comparisons, sweeps: Sequence[alpha.Sweep]) -> Section:
     """Which reading of α is right, and how flat the optimum is."""
-    answer, overview = alpha.answer(sweeps), alpha.overview(comparisons, sweeps)
+    answer, readings = alpha.answer(sweeps), alpha.readings_table(comparisons, sweeps)
     every = [alpha.sweep_table(comparisons, sweep) for sweep in sweeps]
     svg = figures.alpha(
         alpha.behind_best(comparisons, sweeps), {name: alpha.unit_alpha(*key) for key, name in alpha.SHORT.items()}
     )
     drawn = Figure("PSNR and α", svg, "PSNR behind the best, and L1's share of the gradient, against α")
-    files = {"alpha.md": f"{answer}\n\n{joined([overview, *every])}", "alpha.svg": svg}
-    return Section(names.part_title("alpha"), [answer], [overview, drawn, Fold("All settings of α", every)], files)
+    files = {"alpha.md": f"{answer}\n\n{joined([readings, *every])}", "alpha.svg": svg}
+    return Section(names.part_title("alpha"), [answer], [readings, drawn, Fold("All settings of α", every)], files)
 
 
 def artefacts(comparisons: Comparisons) -> Section | None:
