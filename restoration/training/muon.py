@@ -11,7 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-NEWTON_SCHULZ = (3.4445, -4.775, 2.0315)  # a, b, c of Jordan's quintic: a step maps a singular value s to a s + b s³ + c s⁵
+NEWTON_SCHULZ = (
+    3.4445,
+    -4.775,
+    2.0315,
+)  # a, b, c of Jordan's quintic: a step maps a singular value s to a s + b s³ + c s⁵
 
 
 class Muon(torch.optim.Optimizer):
@@ -77,11 +81,9 @@ def _muon(weight: Tensor, gradient: Tensor, state: dict[str, Any], group: dict[s
 
 def _adam(weight: Tensor, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
     if not state:
-        state |= {"step": 0, "mean": torch.zeros_like(gradient), "square": torch.zeros_like(gradient)}
-    state["step"] += 1
-    for name, value, beta in zip(("mean", "square"), (gradient, gradient.square()), group["betas"], strict=True):
-        state[name].lerp_(value, 1 - beta)
-    mean, square = (
-        state[name] / (1 - beta ** state["step"]) for name, beta in zip(("mean", "square"), group["betas"], strict=True)
-    )
+        state |= {name: torch.zeros_like(gradient) for name in ("step", "mean", "square")}
+    first, second = group["betas"]
+    step = state["step"].add_(1)  # a tensor: no wait for the GPU, and a CUDA graph counts on
+    mean = state["mean"].lerp_(gradient, 1 - first) / (1 - first**step)
+    square = state["square"].lerp_(gradient.square(), 1 - second) / (1 - second**step)
     weight.sub_(group["lr"] * mean / (square.sqrt() + group["eps"]))

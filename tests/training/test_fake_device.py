@@ -16,6 +16,7 @@ from restoration.tasks import JPEG, Demosaic, SuperResolution
 from restoration.training import checkpoint
 from restoration.training import train as module
 from restoration.training.budget import Budget
+from restoration.training.muon import Muon
 from restoration.training.patches import PatchSampler
 from restoration.training.train import train
 from tests.conftest import crop, packed
@@ -62,7 +63,7 @@ def test_training_waits_only_to_look(photos, fake, looks, tmp_path, task, loss):
     model, loss = network(), loss.to(DEVICE)
     sampler = PatchSampler(task, photos, photos, 4, torch.Generator())
     budget = Budget(patches=24, batch=4, learning_rate=1e-3, validations=1)
-    optimizer = torch.optim.Adam(model.parameters())
+    optimizer = Muon(model.parameters())
     options = {"folder": tmp_path, "identity": {}, "bf16": False, "check_steps": 3}
     train(model, loss, optimizer, sampler, NoValidation(), budget, **options)
     assert looks == [3, 3, 0]
