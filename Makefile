@@ -6,7 +6,7 @@ RUN = @$(BIN)/python scripts/make.py run $@
 # The names that were typed. Their values are literal: a $ is no variable of make.
 TYPED := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 $(foreach name,$(TYPED),$(eval override $(name) := $$(value $(name))))
-export TYPED TASK LOSS SEED GPUS DATA TRAIN TEST BUDGET EXPERIMENT LAUNCHER STUDY RAW NETWORK FILES OUT BENCH ARGS
+export TYPED TASK LOSS SEED GPUS DATA TRAIN TEST BUDGET VARIANT EXPERIMENT LAUNCHER STUDY RAW NETWORK FILES OUT BENCH ARGS
 
 FOR_RAW = $(filter fivek,$(DATA))$(filter demosaic,$(TASK))$(findstring /demosaic/,$(NETWORK))
 READY = $(BIN)/.ready $(if $(FOR_RAW),$(BIN)/.ready-fivek) $(if $(LAUNCHER),$(BIN)/.ready-cluster)
@@ -21,7 +21,8 @@ help: ## this list
 	@echo '  TRAIN, TEST: with DATA=folder: folders of photographs, lists of files or "patterns/**/*.png"'
 	@echo '  GPUS: how many of this machine train one network together'
 	@echo '  ARGS: values of the configuration, as in make train ARGS="compile=true budget.batch=32"'
-	@echo '  Commands that read trained runs take DATA and BUDGET as the folders in results/runs are named.'
+	@echo '  VARIANT: a name of your own for runs that differ from their budget, in commands that train and that read runs'
+	@echo '  Commands that read runs take DATA and BUDGET or VARIANT as in results/runs/DATA/VARIANT/TASK/LOSS/seedN'
 
 setup: $(BIN)/.ready ## make or refresh .venv; every other target does so by itself
 

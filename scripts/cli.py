@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import inspect
 import os
 import re
 import sys
@@ -10,12 +11,14 @@ from collections.abc import Iterator
 
 import torch
 from hydra.errors import InstantiationException
+from hydra.utils import get_object
 from rich.console import Console
 
 from restoration.datasets.decode import BadPhoto
 from restoration.errors import UserError
 from restoration.training.distributed import PeerProcessFailed
 from restoration.training.train import Interrupted
+from scripts.make import nearest
 
 MENDABLE = (UserError, InstantiationException, OSError, torch.OutOfMemoryError)  # errors that a user can mend
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
@@ -58,25 +61,36 @@ def explained(error: Exception) -> str:
     cause = error.__cause__
     if isinstance(error, torch.OutOfMemoryError):
         return f"the GPU is out of memory; lower budget.batch, or take device=cpu ({str(error).splitlines()[0]})"
-    if isinstance(error, InstantiationException) and (target := re.match(r"Error locating target '(.+?)'", str(error))):
-        reason = (str(cause).splitlines()[1:] or ["no such name"])[0]  # below "Error loading ..."
+    if isinstance(error, InstantiationException):
+        return str(cause) if isinstance(cause, UserError) else not_built(error)
+    if not isinstance(error, MENDABLE):
+        return f"{type(error).__name__}: {error}"
+    own_code = isinstance(error, UserError) and cause and not isinstance(cause, (*MENDABLE, BadPhoto))
+    return f"{error}\nTRACEBACK=1 before the same command shows where." if own_code and not wanted else str(error)
+
+
+def not_built(error: InstantiationException) -> str:
+    """Why an object of the configuration cannot be made, and how to mend it."""
+    text, reason = str(error), str(error.__cause__ or error)
+    if missing := re.match(r"Error locating target '(.+?)'", text):
+        lines = reason.splitlines()[1:]  # below "Error loading ..."
         return (
-            f"_target_: {target[1]} cannot be imported: {reason}\n"
+            f"_target_: {missing[1]} cannot be imported: {lines[0] if lines else 'no such name'}\n"
             "Write module.Class, as in myloss.MyLoss for a class MyLoss in myloss.py beside the Makefile."
         )
-    if isinstance(error, InstantiationException) and not isinstance(cause, UserError):
-        # a value that a constructor refused, or a _target_ that is not there
-        return f"{cause or error}\n(while building {str(error).splitlines()[-1]})"
-    if (
-        isinstance(error, UserError)
-        and cause is not None
-        and not isinstance(cause, (*MENDABLE, BadPhoto))
-        and not wanted
-    ):
-        return f"{error}\nTRACEBACK=1 before the same command shows where."
-    if isinstance(error, MENDABLE):
-        return str(cause if isinstance(error, InstantiationException) else error)
-    return f"{type(error).__name__}: {error}"
+    called = re.match(r"Error in call to target '(.+?)'", text)
+    if not called or not isinstance(error.__cause__, TypeError):
+        return f"{called[1]} refuses its values: {reason}" if called else reason
+    maker = get_object(called[1])
+    if not isinstance(maker, type):
+        return f"_target_: {called[1]} is a function, not a class: write a class whose forward() calls the function"
+    takes = [name for name in inspect.signature(maker).parameters if name != "self"]
+    known = f"{called[1]} takes {', '.join(takes) or 'no values'}"
+    if wrong := re.search(r"unexpected keyword argument '(.+?)'", reason):
+        return f"{wrong[1]} is unknown{nearest(wrong[1], takes)}; {known}"
+    if lacking := re.search(r"missing \d+ required .*?: (.+)", reason):
+        return f"{called[1]} needs a value for {lacking[1]}: add a line below _target_; {known}"
+    return f"{called[1]} refuses its values: {reason}"
 
 
 def chosen_device(name: str) -> torch.device:

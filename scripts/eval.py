@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import hydra
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -19,32 +18,30 @@ from restoration.scoring.protocol import Protocol
 from restoration.scoring.score import ALL_METRICS, score_versions
 from restoration.study.runs import Run, baseline_run, find_runs, read_own_scores, write_scores
 from restoration.tasks import Task
-from scripts.cli import chosen_device, clear_errors, explained, plain_console
+from scripts.cli import chosen_device, explained, plain_console
 from scripts.scores import score_runs, scoring, show_tables
 from scripts.trained import config_of, task_of, tests_of, trained_network
 
 
-@hydra.main(version_base="1.3", config_path="../configs", config_name="eval")
 def main(config: DictConfig) -> None:
-    with clear_errors():
-        console = plain_console()
-        names = {str(name): value for name, value in config.only.items()}
-        runs = find_runs(Path(config.runs), **names)
-        if not runs:
-            raise UserError(_no_runs(Path(config.runs), names))
-        device, protocol = chosen_device(config.device), instantiate(config.protocol)
-        failures = {}
-        for group in groups_of(runs):
-            try:
-                score_group(group, config, protocol, device, console)
-            except (UserError, InstantiationException) as error:  # the other groups do not depend on this one
-                failures |= dict.fromkeys(group, explained(error))
-        show_tables(runs, config, console)
-        if failures:
-            raise UserError(
-                f"{len(failures)} of {len(runs)} runs were not scored, or only in part; the tables hold the others:\n"
-                + "\n".join(f"  {run.folder}: {why}" for run, why in failures.items())
-            )
+    console = plain_console()
+    names = {str(name): value for name, value in config.only.items()}
+    runs = find_runs(Path(config.runs), **names)
+    if not runs:
+        raise UserError(_no_runs(Path(config.runs), names))
+    device, protocol = chosen_device(config.device), instantiate(config.protocol)
+    failures = {}
+    for group in groups_of(runs):
+        try:
+            score_group(group, config, protocol, device, console)
+        except (UserError, InstantiationException) as error:  # the other groups do not depend on this one
+            failures |= dict.fromkeys(group, explained(error))
+    show_tables(runs, config, console)
+    if failures:
+        raise UserError(
+            f"{len(failures)} of {len(runs)} runs were not scored, or only in part; the tables hold the others:\n"
+            + "\n".join(f"  {run.folder}: {why}" for run, why in failures.items())
+        )
 
 
 def groups_of(runs: list[Run]) -> list[list[Run]]:
@@ -103,7 +100,3 @@ def _no_runs(root: Path, names: dict[str, str | None]) -> str:
     wanted = ", ".join(f"{name}={value}" for name, value in names.items() if value) or "any"
     trained = "\n".join(f"  {run.folder}" for run in find_runs(root)) or "  none"
     return f"no trained run matches {wanted} in {root}; trained are:\n{trained}\nTrain one: make train TASK=sr LOSS=mix"
-
-
-if __name__ == "__main__":
-    main()

@@ -6,7 +6,6 @@ ARGS="drawn_on=sample" shows networks of another data set on the photographs tha
 from collections.abc import Sequence
 from pathlib import Path
 
-import hydra
 from omegaconf import DictConfig
 
 from restoration.errors import UserError
@@ -14,21 +13,18 @@ from restoration.names import ordered_tasks, task_title
 from restoration.study.report.crops import TRUTH, save_crops
 from restoration.study.report.drawing import hardest_crops
 from restoration.study.runs import Run, find_runs
-from scripts.cli import clear_errors
 from scripts.trained import named_data, networks_of, packed_tests, task_of, tests_of
 
 
-@hydra.main(version_base="1.3", config_path="../configs", config_name="figure")
 def main(config: DictConfig) -> None:
-    with clear_errors():
-        asked = find_runs(Path(config.runs), **config.only)
-        if not asked:
-            raise UserError(f"no trained run to draw in {config.runs}; train them: make study")
-        for data, variant in sorted({(run.data, run.variant) for run in asked}):
-            path = Path(config.tables) / data / variant / "crops.png"
-            runs = [run for run in asked if (run.data, run.variant) == (data, variant)]
-            draw(runs, Path(config.packs), path, drawn_on=config.drawn_on)
-            print(f"written to {path}")
+    asked = find_runs(Path(config.runs), **config.only)
+    if not asked:
+        raise UserError(f"no trained run to draw in {config.runs}; train them: make study")
+    for data, variant in sorted({(run.data, run.variant) for run in asked}):
+        path = Path(config.tables) / data / variant / "crops.png"
+        runs = [run for run in asked if (run.data, run.variant) == (data, variant)]
+        draw(runs, Path(config.packs), path, drawn_on=config.drawn_on)
+        print(f"written to {path}")
 
 
 def draw(runs: Sequence[Run], packs: Path, path: Path, *, drawn_on: str | None = None) -> None:
@@ -47,7 +43,3 @@ def draw(runs: Sequence[Run], packs: Path, path: Path, *, drawn_on: str | None =
         rows[task_title(task)] = hardest_crops(task_of(first), networks, photos, input_title="input")
         columns |= dict.fromkeys(networks)
     save_crops(rows, [*columns, TRUTH], path)
-
-
-if __name__ == "__main__":
-    main()

@@ -17,22 +17,23 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 GROUPS = {"TASK": "task", "LOSS": "loss", "DATA": "data", "BUDGET": "budget"}  # variables that name a file of configs/
 GROUPS |= {"EXPERIMENT": "experiment", "LAUNCHER": "launcher"}
 LISTS = {"TASK": "tasks", "LOSS": "losses", "SEED": "seeds"}  # of a study
-COMPOSED = (*GROUPS, "SEED", "TRAIN", "TEST", "ARGS")  # for commands that train
+COMPOSED = (*GROUPS, "VARIANT", "SEED", "TRAIN", "TEST", "ARGS")  # for commands that train
+STORED = ["DATA", "BUDGET", "VARIANT", "ARGS"]  # for commands that read runs
 SELECTED = {"TASK": "only.task", "LOSS": "only.loss", "DATA": "only.data", "BUDGET": "only.variant"}  # that read runs
-SELECTED |= {"STUDY": "study", "RAW": "raw"}
+SELECTED |= {"VARIANT": "only.variant", "STUDY": "study", "RAW": "raw"}
 BENCHES = ("step", "losses", "pipeline", "evaluation")
 LARGEST_SEED = 2**63 - 1
 TAKES = {
     "train": [name for name in COMPOSED if name not in ("EXPERIMENT", "LAUNCHER")] + ["GPUS"],
     "study": list(COMPOSED),
     "data": ["DATA", "TRAIN", "TEST", "ARGS"],
-    "eval": ["TASK", "LOSS", "DATA", "BUDGET", "ARGS"],
-    "figure": ["TASK", "LOSS", "DATA", "BUDGET", "ARGS"],
-    "report": ["STUDY", "DATA", "BUDGET", "ARGS"],
-    "publish": ["DATA", "BUDGET", "ARGS"],
-    "raw": ["RAW", "DATA", "BUDGET", "ARGS"],
+    "eval": ["TASK", "LOSS", *STORED],
+    "figure": ["TASK", "LOSS", *STORED],
+    "report": ["STUDY", *STORED],
+    "publish": STORED,
+    "raw": ["RAW", *STORED],
     "restore": ["TASK", "LOSS", "NETWORK", "OUT", "FILES"],
-    "tensorboard": ["TASK", "LOSS", "DATA", "BUDGET", "ARGS"],
+    "tensorboard": ["TASK", "LOSS", *STORED],
     "bench": ["BENCH", "TASK", "LOSS", "DATA", "TRAIN", "TEST", "BUDGET", "ARGS"],
     "test": ["ARGS"],
     **{goal: [] for goal in ("lint", "setup", "help")},
@@ -78,7 +79,7 @@ def command(goal: str, given: dict[str, str]) -> list[str]:
             raise Refused(f"{name}={value!a}: a configuration cannot hold '${{' or bytes that are not UTF-8")
     args = words("ARGS", given.get("ARGS", ""))
     if goal == "restore":
-        return ["-m", "scripts.restore", *restore_arguments(given)]
+        return ["-m", "scripts", "restore", *restore_arguments(given)]
     if goal == "tensorboard":
         return ["-m", "tensorboard.main", *boards(given), *args]
     if goal == "test":
@@ -87,12 +88,11 @@ def command(goal: str, given: dict[str, str]) -> list[str]:
         parts = given.get("BENCH", ",".join(BENCHES)).split(",")
         for part in parts:
             one_of("BENCH", part, BENCHES)
-        return ["-m", "scripts.bench", f"parts=[{','.join(parts)}]", *composed(goal, given, args)]
+        return ["-m", "scripts", "bench", f"parts=[{','.join(parts)}]", *composed(goal, given, args)]
     if goal in ("train", "study", "data"):
-        script = "prepare_data" if goal == "data" else goal
-        return [*launched(given), "-m", f"scripts.{script}", *composed(goal, given, args)]
+        return ["-m", "scripts", goal, *composed(goal, given, args)]
     chosen = [f"{key}={quoted(path(given[name]))}" for name, key in SELECTED.items() if name in given]
-    return ["-m", f"scripts.{goal}", *chosen, *args]
+    return ["-m", "scripts", goal, *chosen, *args]
 
 
 def composed(goal: str, given: dict[str, str], args: list[str]) -> list[str]:
@@ -107,6 +107,11 @@ def composed(goal: str, given: dict[str, str], args: list[str]) -> list[str]:
             elif not elsewhere:
                 check_group(goal, name, value)
         overrides.append(f"{LISTS[name]}=[{given[name]}]" if listed else f"{name.lower()}={given[name]}")
+    if "GPUS" in given:
+        check_gpus(given["GPUS"])
+        overrides.append(f"gpus={given['GPUS']}")
+    if "VARIANT" in given:
+        overrides.append(f"variant={quoted(given['VARIANT'])}")
     for name in [name for name in ("TRAIN", "TEST") if name in given]:
         if given.get("DATA") != "folder":
             raise Refused(f"{name}= names photographs of your own: it goes with DATA=folder")
@@ -140,13 +145,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {names[similar[0]]}?)" if similar else ""
 
 
-def launched(given: dict[str, str]) -> list[str]:
-    """Arguments of torchrun where several GPUs train one network."""
-    if "GPUS" not in given:
-        return []
-    if not re.fullmatch("[1-9][0-9]{0,3}", given["GPUS"]):
-        raise Refused(f"GPUS={given['GPUS']}: GPUS is the number of GPUs that train one network together")
-    return ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={given['GPUS']}"]
+def check_gpus(value: str) -> None:
+    if not re.fullmatch("[1-9][0-9]{0,3}", value):
+        raise Refused(f"GPUS={value}: GPUS is the number of GPUs that train one network together")
 
 
 def restore_arguments(given: dict[str, str]) -> list[str]:

@@ -2,33 +2,26 @@
 
 from pathlib import Path
 
-import hydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.table import Table
 
 from restoration.datasets.pack import pack_set
 from restoration.study.report.data_page import facts_table, write_page
-from scripts.cli import clear_errors, plain_console
+from scripts.cli import plain_console
 
 
-@hydra.main(version_base="1.3", config_path="../configs", config_name="train")
 def main(config: DictConfig) -> None:
-    with clear_errors():
-        photos = instantiate(config.data)
-        packed = pack_set(photos, Path(config.packs))
-        parts = {"train": packed.train, "val": packed.val}
-        parts |= {f"test {name}": part for name, part in packed.test.items()}
-        rows = facts_table(parts)
-        table = Table(*rows[0], title=f"data set {photos.name}")
-        for row in rows[1:]:
-            table.add_row(*row)
-        console = plain_console()
-        console.print(table)
-        folder = Path(config.pages) / photos.name
-        write_page(f"data set {photos.name}", parts, rows, folder)
-        console.print(f"to look at: {folder}/index.html and contact_sheet.png", soft_wrap=True)
-
-
-if __name__ == "__main__":
-    main()
+    photos = instantiate(config.data)
+    packed = pack_set(photos, Path(config.packs))
+    parts = {"train": packed.train, "val": packed.val}
+    parts |= {f"test {name}": part for name, part in packed.test.items()}
+    rows = facts_table(parts)
+    table = Table(*rows[0], title=f"data set {photos.name}")
+    for row in rows[1:]:
+        table.add_row(*row)
+    console = plain_console()
+    console.print(table)
+    folder = Path(config.pages) / photos.name
+    write_page(f"data set {photos.name}", parts, rows, folder)
+    console.print(f"to look at: {folder}/index.html and contact_sheet.png", soft_wrap=True)

@@ -7,7 +7,6 @@ cannot be published stops the command before anything is written.
 
 from pathlib import Path
 
-import hydra
 import pandas as pd
 import torch
 from omegaconf import DictConfig
@@ -17,37 +16,31 @@ from restoration.study.records import Study
 from restoration.study.report import sections, write_texts
 from restoration.study.runs import find_runs, of_first_seed
 from restoration.study.shipping import half_weights, ship
-from scripts.cli import clear_errors, plain_console
+from scripts.cli import plain_console
 from scripts.figure import draw
 from scripts.trained import named_data, packed_tests, task_of, trained_network
 
 
-@hydra.main(version_base="1.3", config_path="../configs", config_name="publish")
 def main(config: DictConfig) -> None:
-    with clear_errors():
-        console, packs = plain_console(), Path(config.packs)
-        study = Study.collect(Path(config.runs), **config.only)
-        folder = Path(config.studies) / study.name
-        if not config.drop and (lost := study.lost_from(folder / "records")):
-            lines = "\n".join(f"  {name}" for name in lost)
-            raise UserError(
-                f"{folder} has what {config.runs} lacks: publish all together, or lose it (ARGS=drop=true):\n{lines}"
-            )
-        runs = [run for run in find_runs(Path(config.runs), data=study.data) if run.study == study.variant]
-        main_runs = of_first_seed(run for run in runs if run.part == "main")
-        photo = next(iter(packed_tests(named_data(config.shown), packs).values())).image(0)
-        shipped = main_runs if config.weights else []
-        networks = [(run, trained_network(run, torch.device("cpu")), task_of(run)) for run in shipped]
-        for run, network, task in networks:
-            half_weights(run, network, task, Path(config.weights))  # whatever stops the shipping stops it here
-        study.save(folder / "records")
-        write_texts(folder, sections(study, pd.read_csv(config.published)))
-        draw(main_runs, packs, folder / "crops.png", drawn_on=config.shown)
-        console.print(f"written to {folder}", soft_wrap=True)
-        for run, network, task in networks:
-            rounding = ship(run, network, task, Path(config.weights), photo=photo)
-            console.print(f"{run.task} with {run.loss}: half precision changes {rounding}", soft_wrap=True)
-
-
-if __name__ == "__main__":
-    main()
+    console, packs = plain_console(), Path(config.packs)
+    study = Study.collect(Path(config.runs), **config.only)
+    folder = Path(config.studies) / study.name
+    if not config.drop and (lost := study.lost_from(folder / "records")):
+        lines = "\n".join(f"  {name}" for name in lost)
+        raise UserError(
+            f"{folder} has what {config.runs} lacks: publish all together, or lose it (ARGS=drop=true):\n{lines}"
+        )
+    runs = [run for run in find_runs(Path(config.runs), data=study.data) if run.study == study.variant]
+    main_runs = of_first_seed(run for run in runs if run.part == "main")
+    photo = next(iter(packed_tests(named_data(config.shown), packs).values())).image(0)
+    shipped = main_runs if config.weights else []
+    networks = [(run, trained_network(run, torch.device("cpu")), task_of(run)) for run in shipped]
+    for run, network, task in networks:
+        half_weights(run, network, task, Path(config.weights))  # whatever stops the shipping stops it here
+    study.save(folder / "records")
+    write_texts(folder, sections(study, pd.read_csv(config.published)))
+    draw(main_runs, packs, folder / "crops.png", drawn_on=config.shown)
+    console.print(f"written to {folder}", soft_wrap=True)
+    for run, network, task in networks:
+        rounding = ship(run, network, task, Path(config.weights), photo=photo)
+        console.print(f"{run.task} with {run.loss}: half precision changes {rounding}", soft_wrap=True)

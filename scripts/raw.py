@@ -7,7 +7,6 @@ file, all in the place of an earlier command's; bm3d/ beside them keeps the resu
 from collections.abc import Sequence
 from pathlib import Path
 
-import hydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
@@ -22,27 +21,25 @@ from restoration.study.records import Study
 from restoration.study.report.crops import save_crops
 from restoration.study.runs import Run, find_runs, read_provenance
 from restoration.tasks import Demosaic
-from scripts.cli import chosen_device, clear_errors, plain_console
+from scripts.cli import chosen_device, plain_console
 from scripts.trained import config_of, trained_network
 
 
-@hydra.main(version_base="1.3", config_path="../configs", config_name="raw")
 def main(config: DictConfig) -> None:
-    with clear_errors():
-        console, paths = plain_console(), raw_files(config.raw)
-        study = Study.collect(Path(config.runs), **config.only)
-        runs = demosaicking_runs(Path(config.runs), study)
-        folder = Path(config.runs) / study.data / f"raw-{study.variant}"
-        files = {path: file for path in paths if (file := scored(path, runs, folder, config, console))}
-        if not files:
-            raise UserError(f"none of the {len(paths)} files in {config.raw} can be used; give raw files of a camera")
-        for old in folder.glob("*.png"):
-            old.unlink()
-        for path, file in files.items():
-            save_file_crops(file, study, folder / f"{path.name}.png")
-        patches = ", ".join(f"{count:,}" for count in sorted({read_provenance(run)["patches_seen"] for run in runs}))
-        write_raw(folder, list(files.values()), [f"networks: {study.data}, {study.variant}, {patches} patches seen"])
-        console.print(f"written to {folder}: scores and crops; tables of them: make report")
+    console, paths = plain_console(), raw_files(config.raw)
+    study = Study.collect(Path(config.runs), **config.only)
+    runs = demosaicking_runs(Path(config.runs), study)
+    folder = Path(config.runs) / study.data / f"raw-{study.variant}"
+    files = {path: file for path in paths if (file := scored(path, runs, folder, config, console))}
+    if not files:
+        raise UserError(f"none of the {len(paths)} files in {config.raw} can be used; give raw files of a camera")
+    for old in folder.glob("*.png"):
+        old.unlink()
+    for path, file in files.items():
+        save_file_crops(file, study, folder / f"{path.name}.png")
+    patches = ", ".join(f"{count:,}" for count in sorted({read_provenance(run)["patches_seen"] for run in runs}))
+    write_raw(folder, list(files.values()), [f"networks: {study.data}, {study.variant}, {patches} patches seen"])
+    console.print(f"written to {folder}: scores and crops; tables of them: make report")
 
 
 def scored(path: Path, runs: Sequence[Run], folder: Path, config: DictConfig, console: Console) -> RawFile | None:
@@ -102,7 +99,3 @@ def demosaicking_runs(root: Path, study: Study) -> list[Run]:
 def learnt_noise(runs: Sequence[Run]) -> Demosaic:
     """The noise that all networks learnt; `Study.collect` refuses networks that learnt different ones."""
     return instantiate(config_of(runs[0]).task)
-
-
-if __name__ == "__main__":
-    main()

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-import hydra
 import pandas as pd
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig
@@ -18,35 +17,33 @@ from restoration.study import report
 from restoration.study.records import Study
 from restoration.study.report.drawing import pictures
 from restoration.study.runs import Run, find_runs
-from scripts.cli import clear_errors, explained, plain_console
+from scripts.cli import explained, plain_console
 from scripts.trained import networks_of, task_of, tests_of
 
 NO_WEIGHTS = "These records came without the weights of the networks, so no photograph can be restored."
 
 
-@hydra.main(version_base="1.3", config_path="../configs", config_name="report")
 def main(config: DictConfig) -> None:
-    with clear_errors():
-        console, folder = plain_console(), Path(config.report)
-        if config.study:
-            study, runs = Study.load(Path(config.study) / "records"), []
-        else:
-            study = Study.collect(Path(config.runs), **config.only)
-            runs = [run for run in find_runs(Path(config.runs), data=study.data) if run.study == study.variant]
-        packs, count = Path(config.packs), config.photographs
-        sections = []
-        with console.status("reading the tables") as status:
-            for section in report.sections(study, pd.read_csv(config.published)):
-                status.update(f"written: {section.title}")
-                if section.title == names.part_title("sigma"):
-                    section = report.with_crops(section, *pictured(runs, "sigma", packs, min(count, 1), tests=1))
-                sections.append(section)
-            status.update("restoring photographs")
-            sections += [report.photographs(*pictured(runs, "main", packs, count)), report.provenance(study)]
-        report.write_texts(folder, sections)
-        title = f"Loss functions for image restoration: {study.data}, {study.variant}"
-        report.write_page(folder / "index.html", title, report.introduction(study), sections)
-        console.print(f"written to {folder}/index.html; tables and figures as files beside it", soft_wrap=True)
+    console, folder = plain_console(), Path(config.report)
+    if config.study:
+        study, runs = Study.load(Path(config.study) / "records"), []
+    else:
+        study = Study.collect(Path(config.runs), **config.only)
+        runs = [run for run in find_runs(Path(config.runs), data=study.data) if run.study == study.variant]
+    packs, count = Path(config.packs), config.photographs
+    sections = []
+    with console.status("reading the tables") as status:
+        for section in report.sections(study, pd.read_csv(config.published)):
+            status.update(f"written: {section.title}")
+            if section.title == names.part_title("sigma"):
+                section = report.with_crops(section, *pictured(runs, "sigma", packs, min(count, 1), tests=1))
+            sections.append(section)
+        status.update("restoring photographs")
+        sections += [report.photographs(*pictured(runs, "main", packs, count)), report.provenance(study)]
+    report.write_texts(folder, sections)
+    title = f"Loss functions for image restoration: {study.data}, {study.variant}"
+    report.write_page(folder / "index.html", title, report.introduction(study), sections)
+    console.print(f"written to {folder}/index.html; tables and figures as files beside it", soft_wrap=True)
 
 
 def pictured(
@@ -79,7 +76,3 @@ def drawn(runs: Sequence[Run], packs: Path, count: int, tests: int | None) -> It
             count=count,
             input_title=names.input_title(task),
         )
-
-
-if __name__ == "__main__":
-    main()

@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,14 @@ RUNS = Path("results/runs")
 KNOWN = ("restoration.networks.", "restoration.tasks.", "torch.nn.modules.")
 
 
-def main() -> None:
+def main(words: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="make restore", description=__doc__, usage="see make help")
     parser.add_argument("--task", choices=TASKS, help="demosaic (raw files), sr or jpeg")
     parser.add_argument("--loss", help="the loss of the shipped network; mix by default")
     parser.add_argument("--network", type=_path, help="folder of a network that you trained, instead of task and loss")
     parser.add_argument("--out", type=_path, help="folder of the new files; by default that of each file")
     parser.add_argument("files", nargs="*", type=_path, help="your files, or folders of them; they stay as they are")
-    asked = parser.parse_args()
+    asked = parser.parse_args(words)
     if asked.network and (asked.task or asked.loss):
         parser.error("a network that you trained has its task and loss: leave out TASK and LOSS beside NETWORK")
     if not (asked.task or asked.network) or not asked.files:
@@ -102,7 +103,3 @@ def refuse_foreign_code(run: Run) -> None:
                 f"{run.folder}/config.yaml calls {target}, which is no network or task of this package or torch.nn: "
                 f"it may do anything. If you trust it, move the run's folders below {RUNS}"
             )
-
-
-if __name__ == "__main__":
-    main()

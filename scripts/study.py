@@ -31,7 +31,7 @@ from restoration.study.runs import Run, read_provenance
 from restoration.study.scalars import curve, read_scalars
 from restoration.training.train import Interrupted
 from restoration.training.trial import try_parts
-from scripts.cli import clear_errors, explained, plain_console
+from scripts.cli import explained, plain_console
 from scripts.identity import run_of
 from scripts.make import quoted
 from scripts.scores import show_tables
@@ -40,39 +40,35 @@ from scripts.trained import built_loss
 
 MAIN = "main"  # the part whose runs lie in the folder of the budget itself
 
-OmegaConf.register_new_resolver("third", lambda number: max(1, number // 3), replace=True)
 
-
-@hydra.main(version_base="1.3", config_path="../configs", config_name="study")
 def main(config: DictConfig) -> None:
-    with clear_errors():
-        console = plain_console()
-        photo_set = instantiate(config.data)
-        photos = pack_set(photo_set, Path(config.packs))  # names bad photographs before the first run
-        typed = HydraConfig.get().overrides
-        runs = composed_runs(config, [*typed.hydra, *typed.task], photo_set.name)
-        missing = {run: each for run, each in runs.items() if not is_done(run, each, photos)}
-        console.print(f"{len(runs) - len(missing)} of {len(runs)} runs are complete")
-        wrong = tried(missing, console)
-        missing = {run: each for run, each in missing.items() if run not in wrong}
-        if config.launcher is None:
-            failures = train_here(missing, console)
-        else:
-            for each in {run.task: each for run, each in missing.items()}.values():
-                training_sampler(each, photos, torch.device("cpu"))  # packs the degraded photographs once for all jobs
-            failures = train_as_jobs(missing, config.launcher, console)
-        failures |= wrong
-        complete = [run for run in runs if run.is_complete()]
-        if config.compared_on == "validation":
-            show_validation(complete, Path(config.tables), console)
-        else:
-            show_tables(complete, config, console)
-        if failures:
-            raise UserError(
-                f"{len(failures)} of {len(runs)} runs failed or are missing:\n"
-                + "\n".join(f"  {run.folder}: {why}" for run, why in failures.items())
-                + "\nThe tables hold what is complete; the same command trains the rest."
-            )
+    console = plain_console()
+    photo_set = instantiate(config.data)
+    photos = pack_set(photo_set, Path(config.packs))  # names bad photographs before the first run
+    typed = HydraConfig.get().overrides
+    runs = composed_runs(config, [*typed.hydra, *typed.task], photo_set.name)
+    missing = {run: each for run, each in runs.items() if not is_done(run, each, photos)}
+    console.print(f"{len(runs) - len(missing)} of {len(runs)} runs are complete")
+    wrong = tried(missing, console)
+    missing = {run: each for run, each in missing.items() if run not in wrong}
+    if config.launcher is None:
+        failures = train_here(missing, console)
+    else:
+        for each in {run.task: each for run, each in missing.items()}.values():
+            training_sampler(each, photos, torch.device("cpu"))  # packs the degraded photographs once for all jobs
+        failures = train_as_jobs(missing, config.launcher, console)
+    failures |= wrong
+    complete = [run for run in runs if run.is_complete()]
+    if config.compared_on == "validation":
+        show_validation(complete, Path(config.tables), console)
+    else:
+        show_tables(complete, config, console)
+    if failures:
+        raise UserError(
+            f"{len(failures)} of {len(runs)} runs failed or are missing:\n"
+            + "\n".join(f"  {run.folder}: {why}" for run, why in failures.items())
+            + "\nThe tables hold what is complete; the same command trains the rest."
+        )
 
 
 def composed_runs(config: DictConfig, typed: Sequence[str], data: str) -> dict[Run, DictConfig]:
@@ -87,7 +83,6 @@ def composed_runs(config: DictConfig, typed: Sequence[str], data: str) -> dict[R
         UserError: a run cannot be composed, or two runs have the same names.
     """
     names = set(hydra.compose("train"))
-    typed = [text for text in typed if not text.startswith("hydra.mode=")]
     parts: Any = OmegaConf.to_container(config.parts, resolve=True)
     runs: dict[Run, DictConfig] = {}
     for part, grids in parts.items():
@@ -126,6 +121,8 @@ def tried(runs: Mapping[Run, DictConfig], console: Console) -> dict[Run, str]:
     """Calls the parts of every run once, before hours of training: the runs that cannot be trained, and why."""
     wrong = {}
     for run, config in runs.items():
+        if not config.trial:
+            continue
         try:
             parts = (instantiate(config.model), built_loss(config), instantiate(config.task))
             try_parts(*parts, torch.device("cpu"))  # on the device when the run's turn comes
@@ -221,7 +218,3 @@ def validation_cells(run: Run) -> list[Cell]:
     """The last value of each validation metric."""
     scalars = read_scalars(run)
     return [Cell(METRICS[name].shown(curve(scalars, f"val/{name}")[1][-1])) for name in QUICK]
-
-
-if __name__ == "__main__":
-    main()

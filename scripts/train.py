@@ -1,13 +1,12 @@
 """Trains one network and scores it: make train TASK=sr LOSS=mix [GPUS=8]
 
 On several machines, on each of them: torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d
---rdzv-endpoint HOST:29500 -m scripts.train task=sr loss=mix
+--rdzv-endpoint HOST:29500 -m scripts train task=sr loss=mix
 """
 
 from contextlib import nullcontext
 from pathlib import Path
 
-import hydra
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -28,15 +27,14 @@ from restoration.training.memory import check_memory
 from restoration.training.patches import PatchSampler
 from restoration.training.train import train
 from restoration.training.trial import try_parts
-from scripts.cli import chosen_bf16, chosen_device, chosen_seed, clear_errors, end_at_once, plain_console
+from scripts.cli import chosen_bf16, chosen_device, chosen_seed, end_at_once, plain_console
 from scripts.identity import identity_of, refuse_other_degradation, remember_data, run_of, study_facts
 from scripts.scores import score_runs, scoring, show_tables
 from scripts.trained import built_loss, trained_network
 
 
-@hydra.main(version_base="1.3", config_path="../configs", config_name="train")
 def main(config: DictConfig) -> None:
-    with clear_errors(), joined() as world:
+    with joined() as world:
         console = plain_console(quiet=not world.first)
         run = train_and_score(config, console, world)
         if world.first:
@@ -61,7 +59,7 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
         if world.from_first(lambda: is_complete(run, config, photo_set, device, console)):
             return run
         with world.in_turn():
-            if world.first:
+            if world.first and config.trial:
                 try_run(config, device, console)
             photos = pack_set(photo_set, Path(config.packs))
             check_memory(device, memory_needed(config, photos))
@@ -194,7 +192,3 @@ def training_sampler(config: DictConfig, photos: PackedSet, device: torch.device
 
 def _tracked(photos: PackedSet, task: Task, protocol: Protocol, device: torch.device) -> dict[str, Validation]:
     return {name: Validation(task, test, protocol=protocol, device=device) for name, test in photos.test.items()}
-
-
-if __name__ == "__main__":
-    main()

@@ -8,6 +8,13 @@ from pathlib import Path
 from restoration.losses import L1Loss
 
 
+class Similarity(L1Loss):
+    """Higher for better images."""
+
+    def forward(self, restored, target):
+        return 1 - super().forward(restored, target)
+
+
 class Middle(L1Loss):
     """Knows whether the training is after its first and before its last steps: neither the trial call nor step 1."""
 

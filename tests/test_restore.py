@@ -235,7 +235,7 @@ def test_restore_a_jpeg_file(shelf, tmp_path, monkeypatch, capsys):
     path = tmp_path / "rocket.jpg"
     Image.fromarray(skimage.data.rocket()[:120, :300]).save(path, quality=25)
     before = path.read_bytes()
-    run_script(monkeypatch, "--task", "jpeg", str(path))
+    run_script("--task", "jpeg", str(path))
     target = tmp_path / "rocket-jpeg-mix.png"
     assert str(target) in capsys.readouterr().out.replace("\n", "")
     degraded = as_image(saved(path))
@@ -243,9 +243,8 @@ def test_restore_a_jpeg_file(shelf, tmp_path, monkeypatch, capsys):
     assert path.read_bytes() == before
 
 
-def run_script(monkeypatch, *arguments: str | Path) -> None:
-    monkeypatch.setattr(sys, "argv", ["restore", *map(str, arguments)])
-    script.main()
+def run_script(*arguments: str | Path) -> None:
+    script.main([str(argument) for argument in arguments])
 
 
 @pytest.mark.parametrize(
@@ -255,7 +254,7 @@ def test_odd_names(shelf, tmp_path, monkeypatch, capsys, name):
     """Brackets, quotes, bytes that are not UTF-8, and the longest name whose new name has at most 255 bytes."""
     monkeypatch.chdir(tmp_path)
     Image.fromarray(skimage.data.rocket()[:60, :80]).save(tmp_path / name, "JPEG")
-    run_script(monkeypatch, "--task", "jpeg", "--", name)
+    run_script("--task", "jpeg", "--", name)
     target = f"{Path(name).stem}-jpeg-mix.png"
     assert saved(tmp_path / target).shape == (60, 80, 3)
     printed = capsys.readouterr().out
@@ -266,7 +265,7 @@ def test_odd_names(shelf, tmp_path, monkeypatch, capsys, name):
 def test_names_that_are_too_long(shelf, tmp_path, monkeypatch, capsys):
     Image.fromarray(skimage.data.rocket()[:60, :80]).save(tmp_path / f"{'x' * 250}.jpg")
     with pytest.raises(SystemExit, match="1 of 1 files were not restored"):
-        run_script(monkeypatch, "--task", "jpeg", tmp_path / f"{'x' * 250}.jpg")
+        run_script("--task", "jpeg", tmp_path / f"{'x' * 250}.jpg")
     assert "File name too long; rename the file" in capsys.readouterr().err
 
 
@@ -274,10 +273,10 @@ def test_home(shelf, tmp_path, monkeypatch):
     """make passes OUT=~/new as it is."""
     monkeypatch.setenv("HOME", str(tmp_path))
     Image.fromarray(skimage.data.rocket()[:60, :80]).save(tmp_path / "a.jpg")
-    run_script(monkeypatch, "--task", "jpeg", "--out", "~/new", "~/a.jpg")
+    run_script("--task", "jpeg", "--out", "~/new", "~/a.jpg")
     assert (tmp_path / "new" / "a-jpeg-mix.png").exists()
     with pytest.raises(SystemExit, match=f"NETWORK={tmp_path}/mine is not the folder"):
-        run_script(monkeypatch, "--network", "~/mine", "~/a.jpg")
+        run_script("--network", "~/mine", "~/a.jpg")
 
 
 @pytest.mark.parametrize("task", ["jpeg", "sr"])
@@ -331,10 +330,10 @@ def test_folders(shelf, tmp_path, monkeypatch, given):
         Image.fromarray(skimage.data.rocket()[:60, :80]).save(folder / name)
     (folder / "notes.txt").write_text("where I was")
     monkeypatch.chdir(tmp_path if given else folder)
-    run_script(monkeypatch, "--task", "jpeg", "--out", "new", given or ".")
+    run_script("--task", "jpeg", "--out", "new", given or ".")
     assert sorted(os.listdir("new")) == ["a-jpeg-mix.png", "b-jpeg-mix.png"]
     with pytest.raises(SystemExit, match=r"no files of this task's kinds: \.arw, "):
-        run_script(monkeypatch, "--task", "demosaic", given or ".")
+        run_script("--task", "demosaic", given or ".")
 
 
 def test_postscript_starts_no_ghostscript(shelf, tmp_path, monkeypatch, capsys):
@@ -343,7 +342,7 @@ def test_postscript_starts_no_ghostscript(shelf, tmp_path, monkeypatch, capsys):
         (tmp_path / name).write_bytes(POSTSCRIPT)
     fake_ghostscript(tmp_path, monkeypatch)
     with pytest.raises(SystemExit, match="5 of 5 files were not restored"):
-        run_script(monkeypatch, "--task", "jpeg", *sorted(tmp_path.glob("a.*")))
+        run_script("--task", "jpeg", *sorted(tmp_path.glob("a.*")))
     with pytest.raises(UserError, match="LibRaw cannot read"):
         read_input(tmp_path / "a.tif", Demosaic())
     assert capsys.readouterr().err.count("not a JPEG, PNG, TIFF, WebP or BMP image") == 5
@@ -356,7 +355,7 @@ def test_own_network(tmp_path, photo, monkeypatch, capsys):
     write_text(run.folder / "config.yaml", f"task: {task}\nmodel: {{_target_: restoration.networks.RestorationCNN}}\n")
     save_file(network.state_dict(), run.folder / "model.safetensors")
     Image.fromarray(photo).save(tmp_path / "small.png")
-    run_script(monkeypatch, "--network", str(run.folder), str(tmp_path / "small.png"))
+    run_script("--network", str(run.folder), str(tmp_path / "small.png"))
     with torch.inference_mode():
         expected = network(SuperResolution(scale=3).enlarged(as_image(photo))[None])[0]
     assert np.abs(saved(tmp_path / "small-sr-mix.png").astype(int) - levels(expected)).max() <= 1
@@ -364,13 +363,13 @@ def test_own_network(tmp_path, photo, monkeypatch, capsys):
         text = f"task: {task}\nmodel: {{_target_: {target}, path: {tmp_path / 'harm'}}}\n"
         write_text(run.folder / "config.yaml", text)
         with pytest.raises(SystemExit, match=f"calls {target}, which is no network"):
-            run_script(monkeypatch, "--network", run.folder, tmp_path / "small.png")
+            run_script("--network", run.folder, tmp_path / "small.png")
     assert not (tmp_path / "harm").exists()
     moved = run.folder.rename(tmp_path / "moved")
     answers = {tmp_path: "not the folder of a trained network", moved: "does not end like a run's folder"}
     for folder, answer in answers.items():
         with pytest.raises(SystemExit, match=answer):
-            run_script(monkeypatch, "--network", folder, tmp_path / "small.png")
+            run_script("--network", folder, tmp_path / "small.png")
 
 
 def test_restore_a_raw_file(shelf, tmp_path):
@@ -405,7 +404,7 @@ def test_nothing_is_overwritten(shelf, tmp_path, photo, monkeypatch, capsys):
     (tmp_path / "raw.dng").write_text("nor these")
     names = ["a.jpg", "text.jpg", "absent.jpg", "raw.dng", "b.jpg"]
     with pytest.raises(SystemExit, match="4 of 5 files were not restored"):
-        run_script(monkeypatch, "--task", "jpeg", *(str(tmp_path / name) for name in names))
+        run_script("--task", "jpeg", *(str(tmp_path / name) for name in names))
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 4
     for error, part in zip(errors, ("not overwritten", "not a JPEG", "does not exist", "takes raw files"), strict=True):
@@ -443,7 +442,7 @@ def test_a_target_that_appears_meanwhile(shelf, tmp_path, photo):
 )
 def test_wrong_arguments(arguments, answer, monkeypatch, capsys):
     with pytest.raises(SystemExit, match="2"):
-        run_script(monkeypatch, *arguments)
+        run_script(*arguments)
     assert answer in capsys.readouterr().err
 
 
@@ -455,7 +454,7 @@ def test_damaged_weights(tmp_path, photo, monkeypatch):
     for content in (b"no weights", save({"weight": torch.zeros(3)})):
         (run.folder / "model.safetensors").write_bytes(content)
         with pytest.raises(SystemExit, match="is damaged, or holds the weights of another network"):
-            run_script(monkeypatch, "--network", run.folder, tmp_path / "small.png")
+            run_script("--network", run.folder, tmp_path / "small.png")
 
 
 def test_files_of_another_task(tmp_path, photo):

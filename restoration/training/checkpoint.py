@@ -144,7 +144,11 @@ def _difference(key: str, saved: object, asked: object) -> str:
     kind, _, name = key.partition(".")
     if kind == "photographs":
         return "  the training photographs are others"
-    return f"  the code of {name} has changed" if kind == "code" else f"  {key}: {saved} there, {asked} asked for"
+    return (
+        f"  the code of {name} has changed"
+        if kind == "code"
+        else f"  {key}: {saved} in the checkpoint, {asked} requested"
+    )
 
 
 def save_weights(path: Path, model: nn.Module) -> None:

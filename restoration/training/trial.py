@@ -144,11 +144,15 @@ def _try_noisy(loss: nn.Module, target: Tensor) -> Tensor:
 
 
 def _warnings_of(loss: nn.Module, noisy_value: Tensor, target: Tensor) -> Iterator[str]:
+    """Refuses a loss that is higher for better patches; warns of values that are not finite."""
     value, gradient = _value_and_gradient(loss, target, target)
     if value > noisy_value:
-        yield (
-            f"the loss {_name(loss)} is {value:.4g} for an exact patch and {noisy_value:.4g} for a noisy one. "
-            "A training makes the loss small: of a similarity, take 1 - similarity"
+        raise UserError(
+            f"the loss {_name(loss)} is {value:.4g} for an exact patch and {noisy_value:.4g} for a noisy one, so that "
+            "training would make images worse. Of a similarity, take 1 - similarity, or change its sign:\n"
+            "  _target_: restoration.losses.Sum\n  losses: {similarity: {_target_: the loss, with its options}}\n"
+            "  weights: {similarity: -1}\n"
+            'To train with it as it is: ARGS="trial=false".'
         )
     flat = torch.full_like(target, 0.5)
     flat_value, flat_gradient = _value_and_gradient(loss, flat, flat)

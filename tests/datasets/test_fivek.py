@@ -290,7 +290,7 @@ def test_command(home, few):
         f"data.url={few.url}",
         *(f"data.{key}={n}" for key, n in COUNTS.items()),
     ]
-    command = [sys.executable, "-m", "scripts.prepare_data", *data, *places]
+    command = [sys.executable, "-m", "scripts", "data", *data, *places]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
     assert ": 4, about 240 MB, kept" in result.stdout

@@ -2,31 +2,28 @@
 
 import io
 import shutil
-import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from scripts.__main__ import run
 from tests.conftest import write_photographs
 
 ROOT = Path(__file__).parents[2]
 TINY = ("budget.patches=48", "budget.validations=2")
 
 
-def call(script: str, *overrides: str) -> str:
-    """Runs a script with these arguments; what it prints.
+def call(command: str, *words: str) -> str:
+    """Runs a command with these words; what it prints.
 
     Raises:
         SystemExit: with the message of an error.
     """
-    module = import_module(f"scripts.{script}")
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as printed:
-        patch.setattr(sys, "argv", [script, f"--config-path={ROOT}/configs", *overrides])
         patch.setattr("scripts.cli._keep_freed_memory", lambda: None)
-        module.main()
+        run(command, words)
     return printed.getvalue()
 
 

@@ -71,7 +71,7 @@ def test_report_and_publish(copied, data, refused, tmp_path):
 
 
 def test_data(data, tmp_path):
-    assert "96x72" in call("prepare_data", *data, f"pages={tmp_path}")
+    assert "96x72" in call("data", *data, f"pages={tmp_path}")
 
 
 class Process:
@@ -79,7 +79,7 @@ class Process:
 
     def __init__(self, overrides: list[str]):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "scripts.train", *overrides],
+            [sys.executable, "-m", "scripts", "train", *overrides],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -109,9 +109,13 @@ def test_interrupted(tiny, tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "parts"),
     [
-        (["task=denoise"], ["denoise", "demosaic", "jpeg", "sr"]),
+        (["task=denoise"], ["task=denoise is unknown; there are demosaic, jpeg, sr"]),
         (["loss=lpips"], ["lpips", "ms_ssim", "mix"]),
-        (["optimzer.betas=1"], ["optimzer"]),
+        (["budget.patchs=3"], ["patchs is unknown (did you mean budget.patches?); budget has batch, decay"]),
+        (["modle=cnn"], ["modle is unknown (did you mean model?)"]),
+        (["+loss.alfa=3"], ["alfa is unknown (did you mean alpha?)"]),
+        (["seed=[1"], ["seed=[1 cannot be read as name=value"]),
+        (["gpus=3"], ["a batch of 8 patches cannot be shared equally among 3 GPUs; take 1, 2, 4, 8 GPUs"]),
         (["task=jpeg", "task.quality=300"], ["quality runs from 1 to 95, got 300"]),
         (["precision=fp8"], ["auto, bf16 or fp32, got fp8"]),
         (["seed=abc"], ["a whole number from 0 to", "got abc"]),
@@ -122,7 +126,8 @@ def test_interrupted(tiny, tmp_path):
     ids=lambda value: value[-1],
 )
 def test_unknown_values(refused, tiny, overrides, parts):
-    refused("train", [*tiny, *overrides], *parts)
+    said = refused("train", [*tiny, *overrides], *parts)
+    assert "hydra" not in said.lower()
 
 
 def test_bad_photographs(refused, tiny, photographs, tmp_path):
@@ -141,7 +146,7 @@ def test_another_configuration(refused, copied, tiny):
     """A complete run is kept when the same command asks for other settings."""
     options = [*tiny, *places(copied), "task=sr", "loss=l1"]
     before = files(copied / "runs")
-    refused("train", [*options, "task.scale=3"], "task.scale: 2 there, 3 asked for", "variant=")
+    refused("train", [*options, "task.scale=3"], "task.scale: 2 in the checkpoint, 3 requested", "variant=")
     after = files(copied / "runs")
     assert {path: after[path] for path in before} == before
     call("train", *options, "task.scale=3", "variant=x3")
@@ -168,6 +173,7 @@ def test_full_disk(refused, full_disk, copied, tiny, tmp_path):
 
 def test_eval_without_runs(refused, tmp_path):
     refused("eval", [*places(tmp_path), "only.task=sr"], "no trained run matches task=sr", "make train")
+    refused("eval", ["variant=mine"], "did you mean only.variant?")
 
 
 def test_eval_without_photographs(refused, copied, data, photographs, tmp_path):

@@ -4,19 +4,17 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import hydra
 import pytest
 import submitit
 import torch
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig
 
 from restoration.datasets.download import Downloads
 from restoration.datasets.photos import PhotoSet
 from restoration.errors import UserError
 from restoration.training.budget import Budget
+from scripts.configuration import composed
 from scripts.trained import built_loss
 
 ROOT = Path(__file__).parents[2]
@@ -27,16 +25,9 @@ GROUPS = {
 }
 
 
-def composed(*overrides: str, name: str = "train") -> DictConfig:
-    with hydra.initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        config = hydra.compose(name, list(overrides), return_hydra_config=True)
-    HydraConfig.instance().set_config(config)
-    return config
-
-
 @pytest.mark.parametrize("loss", GROUPS["loss"])
 def test_losses(loss):
-    module = built_loss(composed(f"loss={loss}"))
+    module = built_loss(composed("train", [f"loss={loss}"]))
     restored, target = torch.rand(2, 2, 3, 31, 31).unbind()
     restored.requires_grad_()
     module(restored, target).backward()
@@ -46,12 +37,12 @@ def test_losses(loss):
 @pytest.mark.parametrize("task", GROUPS["task"])
 def test_tasks(task):
     image = torch.rand(3, 50, 60)
-    assert instantiate(composed(f"task={task}").task).degrade(image, torch.Generator()).shape == image.shape
+    assert instantiate(composed("train", [f"task={task}"]).task).degrade(image, torch.Generator()).shape == image.shape
 
 
 @pytest.mark.parametrize("budget", GROUPS["budget"])
 def test_budgets(budget):
-    config = composed(f"budget={budget}")
+    config = composed("train", [f"budget={budget}"])
     assert isinstance(instantiate(config.budget), Budget)
     assert config.variant == budget
 
@@ -59,7 +50,7 @@ def test_budgets(budget):
 @pytest.mark.parametrize("model", GROUPS["model"])
 @pytest.mark.parametrize("optimizer", GROUPS["optimizer"])
 def test_models_and_optimizers(model, optimizer):
-    config = composed(f"model={model}", f"optimizer={optimizer}")
+    config = composed("train", [f"model={model}", f"optimizer={optimizer}"])
     network = instantiate(config.model)
     assert isinstance(instantiate(config.optimizer)(network.parameters()), torch.optim.Optimizer)
     assert network(torch.rand(1, 3, 31, 31)).shape == (1, 3, 31, 31)
@@ -79,7 +70,7 @@ def test_data_sets_to_download(data, monkeypatch, tmp_path):
             shutil.copy(path, tmp_path / path.relative_to(ROOT))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InstantiationException) as caught:
-        instantiate(composed(f"data={data}").data)
+        instantiate(composed("train", [f"data={data}"]).data)
     expected = "748 photographs of FiveK" if data == "fivek" else "1 archives of BSDS500"
     assert str(caught.value.__cause__) == expected
 
@@ -88,7 +79,7 @@ def test_data_sets_to_download(data, monkeypatch, tmp_path):
 def test_data_sets(data, photo_folder, monkeypatch):
     monkeypatch.chdir(ROOT)
     options = {"folder": [f"data.train={photo_folder}/train", f"data.test={photo_folder}/test"]}.get(data, [])
-    photos = instantiate(composed(f"data={data}", *options).data)
+    photos = instantiate(composed("train", [f"data={data}", *options]).data)
     assert isinstance(photos, PhotoSet)
     assert photos.train
     assert photos.val
@@ -102,23 +93,23 @@ def test_every_data_set_is_tested():
 @pytest.mark.parametrize("launcher", GROUPS["launcher"])
 def test_launchers(launcher, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: name)  # Slurm's commands are not installed here
-    config = composed(f"launcher={launcher}", name="study").launcher
+    config = composed("study", [f"launcher={launcher}"]).launcher
     executor = submitit.AutoExecutor(tmp_path, cluster=config.cluster, **config.executor)
     executor.update_parameters(**config.job)
 
 
 @pytest.mark.parametrize("experiment", GROUPS["experiment"])
 def test_experiments(experiment):
-    assert composed(f"experiment={experiment}", name="study").parts.main
+    assert composed("study", [f"experiment={experiment}"]).parts.main
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in (ROOT / "configs").glob("*.yaml")))
 def test_top_levels(name):
-    assert composed(name=name)
+    assert composed(name, [])
 
 
 def test_mix_ships_the_papers_alpha_in_8_bit_units():
-    loss = built_loss(composed("loss=mix"))
+    loss = built_loss(composed("train", ["loss=mix"]))
     assert (loss.alpha, loss.l1_scale) == (0.84, 255.0)
-    code = built_loss(composed("loss=mix_code"))
+    code = built_loss(composed("train", ["loss=mix_code"]))
     assert (code.alpha, code.l1_scale) == (0.025, 1.0)

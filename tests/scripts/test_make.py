@@ -49,23 +49,23 @@ def test_refused(goal, typed, answer):
 def test_commands(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert command("study", {"TASK": "sr", "LOSS": "l1,mix", "SEED": "0,3", "ARGS": "a=1 'b=2 3'"}) == [
-        *("-m", "scripts.study", "tasks=[sr]", "losses=[l1,mix]", "seeds=[0,3]", "a=1", "b=2 3")
+        *("-m", "scripts", "study", "tasks=[sr]", "losses=[l1,mix]", "seeds=[0,3]", "a=1", "b=2 3")
     ]
-    assert command("train", {"GPUS": "2", "LOSS": "mix"})[:4] == [
-        *("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
-    ]
-    assert command("eval", {"BUDGET": "mine", "TASK": "sr"}) == [
+    named = {"GPUS": "2", "LOSS": "mix", "VARIANT": "mine"}
+    assert command("train", named) == ["-m", "scripts", "train", "loss=mix", "gpus=2", "variant='mine'"]
+    assert command("eval", {"VARIANT": "mine", "TASK": "sr"}) == [
         "-m",
-        "scripts.eval",
+        "scripts",
+        "eval",
         "only.task='sr'",
         "only.variant='mine'",
     ]
-    assert command("train", {"LOSS": "mine", "ARGS": "hydra.searchpath=[file://x]"})[2] == "loss=mine"
+    assert command("train", {"LOSS": "mine", "ARGS": "hydra.searchpath=[file://x]"})[3] == "loss=mine"
     (tmp_path / "a b'.jpg").touch()
     assert command("restore", {"OUT": "~/$x", "FILES": "~/a b'.jpg"}) == [
-        *("-m", "scripts.restore", f"--out={tmp_path}/$x", "--", f"{tmp_path}/a b'.jpg")
+        *("-m", "scripts", "restore", f"--out={tmp_path}/$x", "--", f"{tmp_path}/a b'.jpg")
     ]
-    assert command("restore", {"NETWORK": "-x", "FILES": "-a.jpg '~/a*.jpg'"})[2:] == [
+    assert command("restore", {"NETWORK": "-x", "FILES": "-a.jpg '~/a*.jpg'"})[3:] == [
         *("--network=-x", "--", "-a.jpg", f"{tmp_path}/a b'.jpg")
     ]
 

@@ -123,7 +123,7 @@ def test_trainings_at_once(data, tmp_path):
     (tmp_path / "configs/model/tiny.yaml").write_text("_target_: tests.training.runs.Tiny\n")
     options = [f"hydra.searchpath=[file://{tmp_path}/configs]", *data, "task=sr", "loss=l1", "model=tiny"]
     options += ["budget.patches=16000", "budget.validations=1"]
-    command = [sys.executable, "-m", "scripts.train", *options, *places(tmp_path), "checkpoint_seconds=0"]
+    command = [sys.executable, "-m", "scripts", "train", *options, *places(tmp_path), "checkpoint_seconds=0"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     processes = [subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes) for _ in range(3)]

@@ -5,26 +5,23 @@ import subprocess
 import sys
 from collections import Counter
 
-import hydra
 import pytest
 import torch
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from restoration.errors import UserError
 from restoration.study.runs import Run
+from scripts.configuration import composed
 from scripts.study import composed_runs
 from tests.scripts.conftest import ROOT, call
 
 
 def plan(*typed: str, parts: str | None = None) -> dict[Run, DictConfig]:
     """The runs of a study with these overrides; with `parts`, as YAML, in place of its own."""
-    with hydra.initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
-        config = hydra.compose("study", list(typed), return_hydra_config=True)
-        HydraConfig.instance().set_config(config)
-        if parts is not None:
-            config.parts = OmegaConf.create(parts)
-        return composed_runs(config, typed, "photos")
+    config = composed("study", typed)
+    if parts is not None:
+        config.parts = OmegaConf.create(parts)
+    return composed_runs(config, typed, "photos")
 
 
 def names(run: Run) -> tuple[str, str, str, int]:
@@ -161,7 +158,7 @@ def test_validation_in_place_of_test(options, tmp_path):
 
 def test_jobs(options, study, tmp_path):
     """A crash ends a job alone; a time-out puts the job back into the queue, where it goes on."""
-    command = [sys.executable, "-m", "scripts.study", *options, "losses=[broken,killed,preempted]", "launcher=local"]
+    command = [sys.executable, "-m", "scripts", "study", *options, "losses=[broken,killed,preempted]", "launcher=local"]
     first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert first.returncode == 1
     assert "2 of 3 runs failed or are missing" in first.stderr

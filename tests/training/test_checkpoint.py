@@ -33,14 +33,14 @@ def test_another_training(tmp_path):
     assert str(caught.value).splitlines()[1:] == [
         "  the code of mine has changed",
         "  the code of new has changed",
-        "  loss.alpha: 0.84 there, 0.5 asked for",
+        "  loss.alpha: 0.84 in the checkpoint, 0.5 requested",
         "  the training photographs are others",
         "Give this training its own name with variant=NAME, or move that folder away.",
     ]
     assert load_checkpoint(path, {key: value for key, value in THERE.items() if key != "hardware"})
     assert path.read_bytes() == before
     run(tmp_path / "run", identity={"seed": 0})
-    with pytest.raises(UserError, match="seed: 0 there, 1 asked for"):
+    with pytest.raises(UserError, match="seed: 0 in the checkpoint, 1 requested"):
         run(tmp_path / "run", identity={"seed": 1})
 
 

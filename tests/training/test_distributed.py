@@ -132,7 +132,7 @@ def test_torchrun_and_sigterm(photo_folder, tmp_path):
     places = [f"{name}={tmp_path}/{name}" for name in ("runs", "packs", "tables")]
     data = ["data=folder", f"data.train={photo_folder}/train", f"data.test={photo_folder}/test", "data.name=tiny"]
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
-    command = [*launch, "scripts.train", "task=jpeg", "loss=l1", "budget.patches=640", *data, *places]
+    command = [*launch, "scripts", "train", "task=jpeg", "loss=l1", "budget.patches=640", *data, *places]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT}
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 import restoration.losses
 from restoration.errors import UserError
-from restoration.losses import Clamped, L1Loss, L2Loss, MixLoss, Switch
+from restoration.losses import Clamped, L1Loss, L2Loss, MixLoss, Sum, Switch
 from restoration.networks import RestorationCNN
 from restoration.tasks import JPEG, Demosaic, SuperResolution
 from restoration.training.trial import try_parts
@@ -73,6 +73,8 @@ def similarity(restored, target):
         (Switch(L1Loss(), nn.L1Loss(reduction="none")), "not one number"),
         (Terms(lambda x, y: {"l1": (x - y).abs()}), "terms.*l1 has the shape"),
         (Terms(lambda x, y: [1]), r"fails in terms\(\)"),
+        (Loss(similarity), r"1 for an exact patch and .* for a noisy one(.|\n)*weights: {similarity: -1}"),
+        (Switch(L1Loss(), Loss(similarity)), "1 for an exact patch"),
         (functools.partial(L1Loss), "_partial_: true"),
         ({"alpha": 0.84}, "add _target_: module.Class"),
         (L1Loss, "the loss is the class L1Loss"),
@@ -87,13 +89,12 @@ def test_refused_losses(loss, message):
 @pytest.mark.parametrize(
     ("loss", "warning"),
     [
-        (Loss(similarity), "1 for an exact patch and .* for a noisy one"),
-        (Switch(L1Loss(), Loss(similarity)), "1 for an exact patch"),
         (Loss(lambda x, y: squared(x, y).sqrt()), "not finite for an exact or flat patch"),
         (Clamped(piq.GMSDLoss()), "not finite for an exact or flat patch"),
         (Terms(lambda x, y: {"constant": torch.ones(()), "number": 0.5}), None),
         (Clamped(piq.HaarPSILoss()), None),
         (nn.SmoothL1Loss(beta=0.01), None),
+        (Sum({"similarity": Loss(similarity)}, {"similarity": -1}), None),
     ],
 )
 def test_warnings(loss, warning):
