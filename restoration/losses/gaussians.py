@@ -2,7 +2,6 @@
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache, partial
 from itertools import zip_longest
 from typing import Any
@@ -16,7 +15,7 @@ SMALLEST = 1e-30  # smaller weights are set to 0: products with denormal numbers
 
 
 def gaussian_mean(image: Tensor, sigmas: Sequence[float], window: int | None) -> Callable[[Tensor], Tensor]:
-    """The function that takes the means around all centres: (N, C, H, W) like `image` -> (scales, N, C, h, w).
+    """The function that takes the means around all centres: (N, C, H, W) like `image` -> (N, C, h, w, scales).
 
     Args:
         sigmas: in pixels, increasing.
@@ -41,8 +40,7 @@ def gaussian_mean(image: Tensor, sigmas: Sequence[float], window: int | None) ->
 
 
 def _patch_mean(weights: Tensor, image: Tensor) -> Tensor:
-    with _full_precision(image):
-        return (image.flatten(2) @ weights).movedim(2, 0)[..., None, None]
+    return _product(image.reshape(*image.shape[:2], 1, 1, -1), weights)
 
 
 def _dense_mean(bands: Tensor, image: Tensor) -> Tensor:
@@ -53,13 +51,12 @@ def _dense_mean(bands: Tensor, image: Tensor) -> Tensor:
     def weights(length: int) -> Tensor:  # of a tile of this length
         return bands[:, :length, : length - overlap]
 
-    with _full_precision(image):
-        columns = [
-            (weights(tile.shape[2]).mT.flatten(0, 1) @ tile).unflatten(2, (scales, -1))
-            for tile in _tiles(image, centres, overlap, dim=2)
-        ]
-        rows = [tile @ weights(tile.shape[4]) for tile in _tiles(torch.cat(columns, dim=3), centres, overlap, dim=4)]
-        return torch.cat(rows, dim=4).movedim(2, 0)
+    columns = [
+        _product(weights(tile.shape[2]).mT.flatten(0, 1), tile).unflatten(2, (scales, -1))
+        for tile in _tiles(image, centres, overlap, dim=2)
+    ]
+    rows = [_product(tile, weights(tile.shape[4])) for tile in _tiles(torch.cat(columns, 3), centres, overlap, dim=4)]
+    return torch.cat(rows, dim=4).movedim(2, -1)
 
 
 def _tiles(image: Tensor, centres: int, overlap: int, *, dim: int) -> Iterator[Tensor]:
@@ -104,7 +101,30 @@ def _gaussians(side: int, sigmas: tuple[float, ...], dense: bool, dtype: torch.d
         return weights.where(weights > SMALLEST, 0).to(dtype).contiguous()
 
 
-def _full_precision(image: Tensor) -> AbstractContextManager[object]:
-    """Autocast is off: matrix products in bfloat16 would ruin the variances."""
-    kind = image.device.type
-    return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
+def _product(left: Tensor, right: Tensor) -> Tensor:
+    """A matrix product that autocast does not round: bfloat16 would ruin the variances."""
+    return _Product.apply(left, right) if torch.is_autocast_enabled(left.device.type) else left @ right
+
+
+class _Product(torch.autograd.Function):
+    """A matrix product without autocast in `backward`, too, which runs under the autocast of its caller."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(left: Tensor, right: Tensor) -> Tensor:
+        with torch.autocast(left.device.type, enabled=False):
+            return left @ right
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        (gradient,), (left, right) = grad_outputs, ctx.saved_tensors
+        of_left, of_right = ctx.needs_input_grad
+        return (
+            _Product.apply(gradient, right.mT) if of_left else None,
+            _Product.apply(left.mT, gradient) if of_right else None,
+        )

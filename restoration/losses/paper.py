@@ -2,8 +2,8 @@
 
 Contract: `restored` x and `target` y are (N, C, H, W) floating-point tensors, nominally in [0, 1], with any C >= 1.
 A function returns one value per image, (N,); a module returns the mean over the batch. Statistics are taken per
-channel; values are averaged over channels. Half-precision inputs are computed in float32, under autocast too
-(PyTorch asks for `backward` outside of it). Shapes, dtypes and arguments that do not fit raise ValueError.
+channel; values are averaged over channels. Half-precision inputs are computed in float32; under autocast, value and
+gradient are the same as without. Shapes, dtypes and arguments that do not fit raise ValueError.
 
 Patch form (default): H = W, odd, at least 11. The loss is that of the centre pixel. The Gaussian G_sigma spans the
 whole patch, so every pixel receives a gradient.
@@ -59,10 +59,10 @@ def ms_ssim(restored: Tensor, target: Tensor, *, sigmas: Sequence[float] = SIGMA
     mu_s, mu_d = mean(s), mean(d)
     variance_s, variance_d = mean(s * s) - mu_s * mu_s, mean(d * d) - mu_d * mu_d
     one_minus_cs = 2 * variance_d / (variance_s + variance_d + 2 * C2)
-    mu_s, mu_d = mu_s[-1] + shift_s, mu_d[-1] + shift_d
+    mu_s, mu_d = mu_s[..., -1] + shift_s, mu_d[..., -1] + shift_d
     loss = 2 * mu_d * mu_d / (mu_s * mu_s + mu_d * mu_d + 2 * C1)  # 1 - l_M
-    for factor in one_minus_cs:
-        loss = loss + (1 - loss) * factor  # 1 - (1 - loss) cs_j
+    for factor in one_minus_cs.unbind(-1):
+        loss = loss + factor - loss * factor  # 1 - (1 - loss) cs_j
     return loss.mean(dim=(1, 2, 3))
 
 
@@ -70,14 +70,14 @@ def gaussian_l1(restored: Tensor, target: Tensor, *, sigma: float = SIGMAS[-1], 
     """sum G_sigma |x - y|, the L1 term of Mix."""
     x, y = _checked(restored, target)
     mean = gaussian_mean(x, (sigma,), window)
-    return mean((x - y).abs()).mean(dim=(0, 2, 3, 4))
+    return mean((x - y).abs()).mean(dim=(1, 2, 3, 4))
 
 
 def gaussian_l2(restored: Tensor, target: Tensor, *, sigma: float = SIGMAS[-1], window: int | None = None) -> Tensor:
     """1/2 sum G_sigma (x - y)^2, the L2 term of MS-SSIM + L2."""
     x, y = _checked(restored, target)
     mean = gaussian_mean(x, (sigma,), window)
-    return mean((x - y).square()).mean(dim=(0, 2, 3, 4)) / 2
+    return mean((x - y).square()).mean(dim=(1, 2, 3, 4)) / 2
 
 
 def _constants(self: nn.Module) -> str:
@@ -152,6 +152,7 @@ class MixLoss(nn.Module):
 
     def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
         """The weighted summands."""
+        restored, target = _checked(restored, target)  # once: two gradients would be added in half precision
         structure = ms_ssim(restored, target, sigmas=self.sigmas, window=self.window).mean()
         pixels = gaussian_l1(restored, target, sigma=self.sigmas[-1], window=self.window).mean()
         return {"ms_ssim": self.alpha * structure, "l1": (1 - self.alpha) * self.l1_scale * pixels}
@@ -180,6 +181,7 @@ class MSSSIML2Loss(nn.Module):
 
     def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
         """The weighted summands."""
+        restored, target = _checked(restored, target)  # once: two gradients would be added in half precision
         structure = ms_ssim(restored, target, sigmas=self.sigmas, window=self.window).mean()
         pixels = gaussian_l2(restored, target, sigma=self.sigmas[-1], window=self.window).mean()
         return {"ms_ssim": self.alpha * structure, "l2": (1 - self.alpha) * pixels}
