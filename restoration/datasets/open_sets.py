@@ -1,4 +1,4 @@
-"""Open photographs: scikit-image's samples, BSDS500 for training and test, Kodak's 24 for test."""
+"""Open photographs: samples of scikit-image and matplotlib, BSDS500 for training and test, Kodak's 24 for test."""
 
 import csv
 import gzip
@@ -7,10 +7,8 @@ import re
 import tarfile
 import zlib
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
-
-import skimage
 
 from restoration.datasets.decode import BadPhoto, decode
 from restoration.datasets.download import GZIP, PNG, DownloadFailed, Downloads
@@ -26,23 +24,23 @@ MEMBER = re.compile(r"(?:\./)?BSR/BSDS500/data/images/(train|val|test)/(\w+\.jpg
 
 
 def sample(manifest: Path) -> PhotoSet:
-    """Six colour photographs that scikit-image ships in its wheel; nothing is downloaded.
+    """Colour photographs that scikit-image and matplotlib ship in their wheels; nothing is downloaded.
 
     Args:
-        manifest: CSV with the columns file, split (train, val or test) and sha256.
+        manifest: CSV with the columns file (below the folder of installed packages), split (train, val or test) and
+            sha256.
 
     Raises:
-        UserError: the installed scikit-image lacks one of the files or has another version of it.
+        UserError: an installed package lacks one of the files or has another version of it.
     """
-    folder = Path(skimage.__file__).parent / "data"
     splits: dict[str, list[Path]] = {"train": [], "val": [], "test": []}
     with open(manifest, newline="") as file:
         for row in csv.DictReader(file):
-            path = folder / row["file"]
+            package, _, name = row["file"].partition("/")
+            path = Path(str(files(package))) / name
             if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != row["sha256"]:
                 raise UserError(
-                    f"{path} is missing or differs from {manifest}; install the scikit-image of constraints.txt "
-                    f"({version('scikit-image')} is installed)"
+                    f"{path} is missing or differs from {manifest}; install the version of {package} in constraints.txt"
                 )
             splits[row["split"]].append(path)
     return PhotoSet("sample", tuple(splits["train"]), tuple(splits["val"]), {"sample": tuple(splits["test"])})
