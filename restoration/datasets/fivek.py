@@ -12,8 +12,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property, partial
-from itertools import chain
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,16 +20,14 @@ from PIL import Image
 
 from restoration.datasets.decode import BadPhoto
 from restoration.datasets.develop import Reduction, TooSmall, raw_library, read_dng, read_tiff
-from restoration.datasets.download import TIFF, Downloads
+from restoration.datasets.download import Downloads
 from restoration.datasets.folder import existing_folder, files_below
 from restoration.datasets.photos import PhotoSet
-from restoration.datasets.seen import SeenFiles
 from restoration.errors import UserError
 from restoration.files import alone_in, replacing
 
 EXPERT = re.compile(r"(?:tiff16|expert)_?([a-e])", re.IGNORECASE)  # matches the name of a retoucher's folder
 CORES = threading.Semaphore(os.cpu_count() or 1)  # limits the photographs that are developed at a time
-MEGABYTES = {".tif": 60, ".dng": 12}  # approximate size of an original
 
 
 def fivek(
@@ -61,22 +58,26 @@ def fivek(
         UserError: photographs could not be downloaded or read (the message names all of them, the others are done),
             or too few photographs are large enough.
     """
+    if not re.fullmatch("raw|expert_[a-e]", rendering):
+        raise UserError(f"data.rendering must be raw or expert_a to expert_e, got {rendering}")
+    if rendering == "raw":
+        raw_library()  # raises before anything is downloaded
     home = Path(folder)
     orders = photograph_orders(home)
     preparation = _Preparation(
         home=home,
         downloads=downloads,
         reduction=reduction,
-        source=_Source(rendering),
+        rendering=rendering,
         root=None if root is None else existing_folder(root, "data.root"),
         url=url,
         keep_originals=keep_originals,
     )
     counts = {"train": n, "val": n_val, "test": n_test}
-    while missing := preparation.missing(chosen := preparation.chosen(orders, counts)):
+    while preparation.missing(chosen := preparation.chosen(orders, counts)):
         with alone_in(home):
-            preparation.make(missing)
-    preparation.drop_originals(chosen)
+            if missing := preparation.missing(chosen):  # another process may just have made them
+                preparation.make(missing)
     train, val, test = ([preparation.target(name) for name in chosen[role]] for role in counts)
     name = "fivek" if rendering == "expert_c" else f"fivek-{rendering}"
     return PhotoSet(name, tuple(train), tuple(val), {name: tuple(test)}, published=True)
@@ -108,32 +109,6 @@ def photograph_orders(folder: Path) -> dict[str, list[str]]:
     }
 
 
-class _Source:
-    """The files of one rendering, and how to read them."""
-
-    def __init__(self, rendering: str):
-        if not re.fullmatch("raw|expert_[a-e]", rendering):
-            raise ValueError(f"rendering is raw or expert_a to expert_e, got {rendering}")
-        self.rendering = rendering
-        self.expert = rendering[-1]
-        raw = rendering == "raw"
-        self.folder = "dng" if raw else f"tiff16_{self.expert}"
-        self.suffixes = (".dng",) if raw else (".tif", ".tiff")
-        self.read = read_dng if raw else read_tiff
-        if raw:
-            raw_library()  # raises before anything is downloaded
-
-    def files_below(self, root: Path) -> dict[str, list[Path]]:
-        """The files of this rendering by photograph, in any layout of folders."""
-        files: dict[str, list[Path]] = defaultdict(list)
-        for path in files_below(root):
-            folders = (root.name, *path.parent.relative_to(root).parts)
-            experts = {match[1].lower() for folder in folders if (match := EXPERT.fullmatch(folder))}
-            if path.suffix.lower() in self.suffixes and experts <= {self.expert}:
-                files[path.stem].append(path)
-        return files
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Preparation:
     """Makes the PNG files of one rendering and reduction. All state is on the disk."""
@@ -141,15 +116,24 @@ class _Preparation:
     home: Path
     downloads: Downloads
     reduction: Reduction
-    source: _Source
+    rendering: str
     root: Path | None
     url: str
     keep_originals: bool
 
+    @property
+    def raw(self) -> bool:
+        return self.rendering == "raw"
+
+    @property
+    def originals(self) -> Path:
+        """The folder of the downloads, named as on the server."""
+        return self.home / "originals" / ("dng" if self.raw else f"tiff16_{self.rendering[-1]}")
+
     @cached_property
     def photographs(self) -> Path:
         """The folder of the PNG files."""
-        recipe = f"{self.source.rendering}-{self.reduction}"
+        recipe = f"{self.rendering}-{self.reduction}"
         if self.root is not None:  # a user's files may differ from the server's
             recipe += f"-{hashlib.sha256(str(self.root.resolve()).encode()).hexdigest()[:8]}"
         return self.home / "photographs" / recipe
@@ -168,66 +152,63 @@ class _Preparation:
         return chosen
 
     def missing(self, chosen: dict[str, list[str]]) -> list[str]:
-        return [name for names in chosen.values() for name in names if not self.target(name).exists()]
+        names = [name for role in chosen.values() for name in role]
+        return [name for name in names if not self.target(name).exists() and not self._too_small(name).exists()]
 
     def make(self, names: list[str]) -> None:
-        """Makes photographs, one process at a time; a photograph that is too small gets a marker file instead."""
+        """Makes photographs; a photograph that is too small gets a marker file instead."""
         self.photographs.mkdir(parents=True, exist_ok=True)
-        names = [name for name in names if not self.target(name).exists() and not self._too_small(name).exists()]
-        if not names:  # another process made them
-            return
+        files = {} if self.root is None else self._files_below(self.root)
+
+        def work(name: str) -> None:
+            if self.root is None:
+                self._fetch_and_develop(name)
+            else:
+                self._develop(name, _only(files.get(name, [])))
+
         if self.root is None:
             print(self._announcement(len(names)), flush=True)
-            work = partial(self._fetch_and_develop, seen=SeenFiles(self.home / "seen.csv"))
-        else:
-            work = partial(self._develop_own, files=self.source.files_below(self.root))
         self.downloads.each(work, names, title="photographs of FiveK")
 
-    def _fetch_and_develop(self, name: str, seen: SeenFiles) -> None:
-        original = self._original(name)
-        if not original.exists() or seen.objection(original, original):
-            url = f"{self.url}/{self.source.folder}/{quote(original.name)}"
-            self.downloads.fetch(url, original, begins=TIFF, objection=partial(seen.objection, original))
+    def _fetch_and_develop(self, name: str) -> None:
+        original = self.originals / f"{name}{'.dng' if self.raw else '.tif'}"
+        if not original.exists():
+            self.downloads.fetch(f"{self.url}/{original.parent.name}/{quote(original.name)}", original)
         try:
-            self._develop(name, original, seen)
+            self._develop(name, original)
         except BadPhoto:
-            if original not in seen:
-                original.unlink()  # complete, but damaged: the next attempt may bring another file
+            original.unlink()  # the next attempt may bring another file
             raise
         if not self.keep_originals:
             original.unlink()
 
-    def _develop_own(self, name: str, files: dict[str, list[Path]]) -> None:
-        self._develop(name, _only(files.get(name, [])))
-
-    def _develop(self, name: str, original: Path, seen: SeenFiles | None = None) -> None:
-        """Makes the PNG file. A readable original is added to `seen` before the PNG is in place."""
+    def _develop(self, name: str, original: Path) -> None:
         try:
             with CORES, replacing(self.target(name)) as temporary:
-                pixels = self.source.read(original)
-                if seen is not None:
-                    seen.add(original)
-                Image.fromarray(self.reduction(pixels)).save(temporary, "PNG", compress_level=4)
+                pixels = self.reduction((read_dng if self.raw else read_tiff)(original))
+                Image.fromarray(pixels).save(temporary, "PNG", compress_level=4)
         except TooSmall:
             self._too_small(name).touch()
 
-    def drop_originals(self, chosen: dict[str, list[str]]) -> None:
-        """Deletes the downloaded originals of finished photographs, unless they are to be kept."""
-        if not self.keep_originals and self.root is None:
-            for name in chain.from_iterable(chosen.values()):
-                self._original(name).unlink(missing_ok=True)
+    def _files_below(self, root: Path) -> dict[str, list[Path]]:
+        """The user's files of this rendering by photograph, in any layout of folders."""
+        files: dict[str, list[Path]] = defaultdict(list)
+        for path in files_below(root):
+            folders = (root.name, *path.parent.relative_to(root).parts)
+            experts = {match[1].lower() for folder in folders if (match := EXPERT.fullmatch(folder))}
+            if path.suffix.lower() in ((".dng",) if self.raw else (".tif", ".tiff")) and experts <= {
+                self.rendering[-1]
+            }:
+                files[path.stem].append(path)
+        return files
 
     def _announcement(self, count: int) -> str:
-        megabytes = count * MEGABYTES[self.source.suffixes[0]]
-        originals = f"{megabytes / 1000:.0f} GB" if megabytes > 9999 else f"{megabytes} MB"
+        size = count * (0.012 if self.raw else 0.06)
         fate = "kept" if self.keep_originals else "each deleted when developed"
         return (
-            f"FiveK: photographs to fetch from {self.url}: {count}, about {originals}, {fate} (data.keep_originals).\n"
+            f"FiveK: {count} photographs to fetch from {self.url}, about {size:.2g} GB, {fate} (data.keep_originals).\n"
             "They are for research only, under LicenseAdobe or LicenseAdobeMIT: see data/fivek/README.md"
         )
-
-    def _original(self, name: str) -> Path:
-        return self.home / "originals" / self.source.folder / f"{name}{self.source.suffixes[0]}"
 
     def _too_small(self, name: str) -> Path:
         return self.photographs / f"{name}.too_small"

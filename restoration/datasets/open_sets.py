@@ -11,15 +11,14 @@ from importlib.resources import files
 from pathlib import Path
 
 from restoration.datasets.decode import BadPhoto, decode
-from restoration.datasets.download import GZIP, PNG, DownloadFailed, Downloads
+from restoration.datasets.download import DownloadFailed, Downloads
 from restoration.datasets.folder import held_out
 from restoration.datasets.photos import PhotoSet
-from restoration.datasets.seen import SeenFiles
 from restoration.errors import UserError
 from restoration.files import alone_in, replacing
 
 BSDS500_PHOTOGRAPHS = {"train": 200, "val": 100, "test": 200}
-LARGEST_ARCHIVE, LARGEST_MEMBER = 2**30, 2**24  # bytes; BSDS500 has less
+LARGEST_MEMBER = 2**24  # bytes; BSDS500's photographs are smaller
 MEMBER = re.compile(r"(?:\./)?BSR/BSDS500/data/images/(train|val|test)/(\w+\.jpg)")
 
 
@@ -82,15 +81,13 @@ def _bsds500(folder: Path, downloads: Downloads, url: str) -> dict[str, tuple[Pa
     archive = folder / "originals" / "BSR_bsds500.tgz"
 
     def make(_: str) -> None:
-        seen = SeenFiles(folder / "seen.csv")
-        if not archive.exists() or seen.objection(archive, archive):
-            downloads.fetch(url, archive, begins=GZIP, objection=lambda part: seen.objection(archive, part))
+        if not archive.exists():
+            downloads.fetch(url, archive)
         try:
             _unpack(archive, folder / "photographs")
         except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
             archive.unlink()
             raise DownloadFailed(f"{url}: not the archive of BSDS500 ({error})") from error
-        seen.add(archive)
 
     photographs = _unpacked(folder / "photographs")
     if _counts(photographs) != BSDS500_PHOTOGRAPHS:
@@ -113,31 +110,20 @@ def _counts(photographs: dict[str, tuple[Path, ...]]) -> dict[str, int]:
     return {role: len(paths) for role, paths in photographs.items()}
 
 
-class _BoundedGzip(gzip.GzipFile):
-    """A gzip file that refuses large reads: tarfile would read a member's name of a gigabyte."""
-
-    def read(self, size: int | None = -1) -> bytes:
-        if size is None or not 0 <= size <= LARGEST_MEMBER:
-            raise tarfile.TarError(f"a header or name of {size} bytes")
-        return super().read(size)
-
-
 def _unpack(archive: Path, folder: Path) -> None:
     """Writes the archive's photographs, and nothing else, to `folder`/role/name.
 
     Raises:
-        TarError: the archive is too large or lacks photographs of BSDS500.
+        TarError: the archive lacks photographs of BSDS500.
     """
     counts = dict.fromkeys(BSDS500_PHOTOGRAPHS, 0)
-    with _BoundedGzip(archive) as content, tarfile.open(fileobj=content, mode="r:") as members:
+    with tarfile.open(archive, mode="r:gz") as members:
         for member in members:
-            if member.offset_data + member.size > LARGEST_ARCHIVE:
-                raise tarfile.TarError(f"more than {LARGEST_ARCHIVE / 1e9:.0f} GB")
             match = MEMBER.fullmatch(member.name)
-            data = members.extractfile(member) if match and member.isreg() else None
+            data = members.extractfile(member) if match and member.isreg() and member.size < LARGEST_MEMBER else None
             if match and data:
                 with replacing(folder / match[1] / match[2]) as temporary:
-                    temporary.write_bytes(data.read(LARGEST_MEMBER))
+                    temporary.write_bytes(data.read())
                 counts[match[1]] += 1
     if counts != BSDS500_PHOTOGRAPHS:
         raise tarfile.TarError(f"{counts} photographs instead of {BSDS500_PHOTOGRAPHS}")
@@ -148,17 +134,19 @@ def _kodak24(folder: Path, downloads: Downloads, url: str) -> tuple[Path, ...]:
     with open(folder / "pixels.csv", newline="") as file:
         pixels = {folder / "photographs" / row["file"]: row["sha256"] for row in csv.DictReader(file)}
 
-    def objection(path: Path, content: Path) -> str:
+    def is_known(path: Path) -> bool:
         try:
-            known = hashlib.sha256(decode(content).data).hexdigest() == pixels[path]
-        except BadPhoto as error:
-            return str(error)
-        return "" if known else "other pixels than Kodak's photograph"
+            return hashlib.sha256(decode(path).data).hexdigest() == pixels[path]
+        except BadPhoto:
+            return False
 
     def make(path: Path) -> None:
-        downloads.fetch(f"{url}/{path.name}", path, begins=PNG, objection=lambda part: objection(path, part))
+        downloads.fetch(f"{url}/{path.name}", path)
+        if not is_known(path):
+            path.unlink()
+            raise DownloadFailed(f"{url}/{path.name}: not Kodak's photograph, or damaged")
 
-    if missing := [path for path in pixels if not path.exists() or objection(path, path)]:
+    if missing := [path for path in pixels if not is_known(path)]:
         with alone_in(folder):
             downloads.each(make, missing, title="photographs of Kodak")
     return tuple(pixels)

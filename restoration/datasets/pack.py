@@ -3,25 +3,23 @@
 The file is made again only if an input changes. Only the photographs that are being decoded are in memory.
 """
 
-import contextlib
 import errno
 import hashlib
 import json
 import os
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, combinations
+from itertools import combinations
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import numpy as np
-from rich.progress import Progress
 from safetensors import SafetensorError
 
 from restoration.datasets.decode import BadPhoto, decode, read_file
 from restoration.datasets.photos import PackedPhotos, PackedSet, PhotoSet, look_alikes, read_photos, write_photos
+from restoration.datasets.progress import with_progress
 from restoration.errors import UserError
 from restoration.files import NO_ROOM, alone_in, printable, replacing
 
@@ -29,7 +27,6 @@ FORMAT = "photographs 1"  # part of a set's identity in the records of runs
 DECODER = 2  # increase this when decoding or storing changes
 SHOWN = 20  # photographs in one message
 MIN_SIDE = 48  # pixels: a 31 x 31 patch, the margin of every degradation, and some room for random places
-GROUP_BYTES, GROUP_FILES = 2**20, 16
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -85,11 +82,8 @@ def pack(paths: Sequence[Path], cache: Path, *, title: str, skip_bad: bool = Fal
     Raises:
         UserError: files cannot be used; each is named with the reason.
     """
-    groups = list(_grouped(paths))
-    digests = list(chain.from_iterable(in_parallel(lambda group: [_digest(path) for path in group], groups)))
-    names = _short_names(paths)
-    key = _hash([FORMAT, skip_bad, names, digests])
-    return _opened_or_made(cache, key, lambda file: _decode_all(file, groups, names, title, skip_bad))
+    key = key_of(paths, skip_bad=skip_bad)
+    return _opened_or_made(cache, key, lambda file: _decode_all(file, paths, title, skip_bad))
 
 
 def key_of(paths: Sequence[Path], *, skip_bad: bool = False) -> str:
@@ -122,7 +116,7 @@ def pack_stored(
 
     def make(file: BinaryIO) -> None:
         stored = in_parallel(lambda index: store(photos.array(index)), range(len(photos)))
-        write_photos(file, _with_progress(stored, len(photos), title), photos.names)
+        write_photos(file, with_progress(stored, len(photos), f"packing {title}"), photos.names)
 
     return _opened_or_made(cache, _hash([FORMAT, photos.key, recipe]), make)
 
@@ -142,20 +136,6 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterat
 
 def _hash(facts: list) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-def _grouped(paths: Sequence[Path]) -> Iterator[list[Path]]:
-    """Paths in order, small files together: handing them to a thread one by one takes as long as reading them."""
-    group: list[Path] = []
-    size = 0
-    for path in paths:
-        group.append(path)
-        with contextlib.suppress(OSError):  # `decode` will name the error
-            size += os.stat(path).st_size
-        if size > GROUP_BYTES or len(group) == GROUP_FILES:
-            yield group
-            group, size = [], 0
-    yield group
 
 
 def _digest(path: Path) -> str:
@@ -197,8 +177,7 @@ def _opened_or_made(cache: Path, key: str, make: Callable[[BinaryIO], None]) -> 
     return read_photos(path, key)
 
 
-def _decode_all(file: BinaryIO, groups: Sequence[list[Path]], names: list[str], title: str, skip_bad: bool) -> None:
-    paths = list(chain.from_iterable(groups))
+def _decode_all(file: BinaryIO, paths: Sequence[Path], title: str, skip_bad: bool) -> None:
     bad: list[str] = []
     kept: list[str] = []
 
@@ -213,8 +192,8 @@ def _decode_all(file: BinaryIO, groups: Sequence[list[Path]], names: list[str], 
         return photo
 
     def good() -> Iterator[np.ndarray]:
-        decoded = chain.from_iterable(in_parallel(lambda group: [attempt(path) for path in group], groups))
-        for path, name, photo in zip(paths, names, _with_progress(decoded, len(paths), title), strict=True):
+        decoded = with_progress(in_parallel(attempt, paths), len(paths), f"packing {title}")
+        for path, name, photo in zip(paths, _short_names(paths), decoded, strict=True):
             if isinstance(photo, BadPhoto):
                 bad.append(f"  {printable(path)}: {photo}")
             else:
@@ -230,11 +209,3 @@ def _decode_all(file: BinaryIO, groups: Sequence[list[Path]], names: list[str], 
         )
     if bad:
         print(f"Left out {len(bad)} of {len(paths)} {title}:\n" + "\n".join(bad))
-
-
-def _with_progress(results: Iterable[Result], total: int, title: str) -> Iterator[Result]:
-    if not sys.stdout.isatty():
-        yield from results
-        return
-    with Progress(transient=True) as progress:
-        yield from progress.track(results, total=total, description=f"packing {title}")
