@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from restoration.errors import UserError
+from restoration.images import checked_image
 from restoration.networks.cnn import RestorationCNN
 from restoration.networks.inference import restore_image
 from restoration.tasks import JPEG, Demosaic, SuperResolution
@@ -60,36 +61,21 @@ def read_network(path: Path) -> RestorationCNN:
 
 
 def restore(image: Tensor, task: str, loss: str) -> Tensor:
-    """Restores one image, (3, H, W), or several, (N, 3, H, W) -> the same shape, clamped to [0, 1].
+    """Restores one image, (3, H, W), or several, (N, 3, H, W) -> the same shape and type, in [0, 1] or 8-bit levels.
 
-    Images of any size go through in tiles, with the result of the whole, in float32 on their own device.
+    Images of any size are computed in tiles, with the result of the whole, in float32 on their own device.
 
     Args:
-        image: the input of the task's network, see this module's docstring.
+        image: the input of the task's network, see this module's docstring; floating-point in [0, 1], or uint8.
 
     Raises:
         UserError: no network is shipped for this task and loss.
-        ValueError: not a floating-point tensor of these shapes in [0, 1].
+        ValueError: an image of another type, shape or range.
     """
-    network = load(task, loss)
-    _check(image)
+    network, checked = load(task, loss), checked_image("image", image)
     network.to(image.device).to(memory_format=torch.channels_last)
-    images = image.float() if image.ndim == 4 else image.float()[None]
-    restored = torch.stack([restore_image(network, one) for one in images]).clamp_(0, 1)
-    return restored.view(image.shape).to(image.dtype)
-
-
-def _check(image: Tensor) -> None:
-    if not isinstance(image, Tensor) or not image.is_floating_point():
-        kind = f"a tensor of {image.dtype}" if isinstance(image, Tensor) else f"a {type(image).__name__}"
-        raise ValueError(
-            f"image must be a floating-point tensor in [0, 1], got {kind}; "
-            "convert (H, W, 3) uint8 pixels by torch.from_numpy(pixels).permute(2, 0, 1) / 255"
-        )
-    if image.ndim not in (3, 4) or image.shape[-3] != 3 or 0 in image.shape:
-        raise ValueError(f"image must have the shape (3, H, W) or (N, 3, H, W), got {tuple(image.shape)}")
-    low, high = image.aminmax()
-    if not (low >= 0 and high <= 1):
-        raise ValueError(
-            f"image must have values from 0 to 1, got {low:g} to {high:g}; divide 8-bit values by 255, clamp others"
-        )
+    images = checked.view(-1, *image.shape[-3:])
+    restored = torch.stack([restore_image(network, one) for one in images]).view(image.shape).clamp_(0, 1)
+    if image.dtype == torch.uint8:
+        restored = restored.mul_(255).round_()
+    return restored.to(image.dtype)

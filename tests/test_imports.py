@@ -8,7 +8,7 @@ import pytest
 
 LIBRARY = Path(__file__).parents[1] / "restoration"
 LAYERS = (
-    {"errors", "files", "names"},
+    {"errors", "files", "images", "names"},
     {"datasets", "losses", "networks", "tasks"},
     {"pretrained", "restoring", "scoring", "sensor", "training"},
     {"study"},

@@ -16,7 +16,7 @@ PRELU_START = 0.25  # slope of a PReLU before training
 
 
 class RestorationCNN(nn.Module):
-    """(N, 3, H, W) degraded -> (N, 3, H, W) restored, both nominally in [0, 1].
+    """(N, 3, H, W) or (3, H, W) degraded -> restored, of the same shape, both nominally in [0, 1].
 
     Args:
         identity_start: start as the identity map. Each colour passes through one feature of each layer. The other
@@ -40,7 +40,8 @@ class RestorationCNN(nn.Module):
             self._start_as_identity()
 
     def forward(self, degraded: Tensor) -> Tensor:
-        output = self.layers(degraded)
+        # one image without the dimension N: PReLU would take its rows for channels
+        output = self.layers(degraded) if degraded.ndim == 4 else self.layers(degraded[None])[0]
         return degraded + output if self.residual else output
 
     @torch.no_grad()

@@ -11,6 +11,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from restoration.images import checked_image
 from restoration.names import ARTEFACTS, METRICS
 from restoration.scoring.artefacts import FUNCTIONS as ARTEFACT_FUNCTIONS
 from restoration.scoring.metrics import FUNCTIONS, Versions
@@ -41,8 +42,9 @@ def score(
     unknown = [name for name in names if name not in ALL_METRICS]
     if unknown:
         raise ValueError(f"unknown metric {unknown[0]!r}; known: {', '.join(ALL_METRICS)}")
-    images = _checked("restored", restored, *OVERSHOOT)
-    truth = _checked("target", target, 0, 1)
+    lowest, highest = OVERSHOOT
+    images = checked_image("restored", restored, lowest=lowest, highest=highest)
+    truth = checked_image("target", target)
     if images.shape[-3:] != truth.shape[-3:] or (truth.ndim == 4 and images.shape != truth.shape):
         raise ValueError(
             "target must have the shape of restored, or be one (3, H, W) photograph that all restored images share; "
@@ -82,26 +84,3 @@ def _value(metric: str, images: Versions) -> Tensor:
     if metric in ARTEFACT_FUNCTIONS:
         return ARTEFACT_FUNCTIONS[metric](images.restored, images.target)
     return FUNCTIONS[metric](images)
-
-
-def _checked(name: str, image: Tensor, lowest: float, highest: float) -> Tensor:
-    """The image in float32, or an error that says what to do."""
-    if not isinstance(image, Tensor) or not (image.is_floating_point() or image.dtype == torch.uint8):
-        received = f"a tensor of {image.dtype}" if isinstance(image, Tensor) else f"{type(image).__name__}"
-        raise ValueError(
-            f"{name} must be a floating-point tensor in [0, 1], or uint8, got {received}; "
-            "make one of (H, W, 3) uint8 pixels by torch.from_numpy(pixels).permute(2, 0, 1)"
-        )
-    if image.ndim not in (3, 4) or image.shape[-3] != 3 or 0 in image.shape:
-        raise ValueError(f"{name} must have the shape (3, H, W) or (N, 3, H, W), got {tuple(image.shape)}")
-    if image.dtype == torch.uint8:
-        return image.float() / 255
-    if not image.isfinite().all():
-        raise ValueError(f"{name} has values that are not finite")
-    low, high = (float(value) for value in image.detach().aminmax())
-    if low < lowest or high > highest:
-        raise ValueError(
-            f"{name} must have values from {lowest:g} to {highest:g}, got {low:g} to {high:g}; "
-            "divide 8-bit levels by 255, clamp other values"
-        )
-    return image.float()

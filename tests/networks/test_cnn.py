@@ -18,6 +18,7 @@ def test_residual():
     network = RestorationCNN(residual=True, identity_start=False)
     degraded = torch.rand(1, 3, 31, 31)
     assert torch.equal(network(degraded), degraded + network.layers(degraded))
+    assert torch.equal(network(degraded[0]), network(degraded)[0])
     assert not torch.allclose(network(degraded), degraded)
 
 
