@@ -7,10 +7,8 @@ not applied. A file whose values are ambiguous is refused.
 """
 
 import stat
-import struct
 import warnings
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -18,7 +16,7 @@ import imagecodecs
 import numpy as np
 import simplejpeg
 import tifffile
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
@@ -29,18 +27,17 @@ from restoration.datasets.scans import scans_missing
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp"}
 MAX_PIXELS = 2**28  # limits memory: a file of a few kilobytes can claim any size
-MAX_PROFILE = 2**24  # bytes
 ORIENTATION, PROFILE = 0x0112, 34675
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PNG_TEXT, PNG_TURNS = (b"tEXt", b"zTXt", b"iTXt"), (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
 SIZED_BY_THE_PAGE = {1, 5, 8, 32773, 32946}  # TIFF compressions: none, LZW, Deflate, PackBits, Deflate
-TIFF_COLOURS = {0: 1, 1: 1, 2: 3, 5: 4}  # channels of white-is-zero, grey, RGB and CMYK
-ALPHA = {1: "RGBa", 2: "RGBA"}  # TIFF's extra samples: premultiplied alpha, alpha
+TIFF_CHANNELS = {0: 1, 1: 1, 2: 3}  # white-is-zero, grey, RGB
+TIFF_BY_PILLOW = {*TIFF_CHANNELS, 3, 5, 6}  # also palette, CMYK, YCbCr
+PREMULTIPLIED, ALPHA = 1, 2  # TIFF's extra samples
 DARK = 2**14  # 16-bit files without larger values hold 10, 12 or 14 bits
 
 Decoded = tuple[np.ndarray, int, bytes | None]  # (H, W, 3) uint8 as stored, EXIF orientation, ICC profile
 
 warnings.filterwarnings("ignore", "(?s).*EXIF", module="PIL")  # a damaged EXIF block does not concern the pixels
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 2**26  # bytes; editors write more than Pillow's 2**20
 
 
 class BadPhoto(Exception):
@@ -68,7 +65,7 @@ def decode_with_profile(path: Path) -> tuple[np.ndarray, bytes | None]:
     except (BadPhoto, MemoryError):
         raise
     except OSError as error:
-        raise BadPhoto(error.strerror or str(error)) from error
+        raise BadPhoto(error.strerror or f"damaged file: {error}") from error
     except Exception as error:  # decoders of damaged files raise all kinds of errors
         raise BadPhoto(f"damaged or of an unknown kind: {type(error).__name__}: {error}".splitlines()[0]) from error
     return np.ascontiguousarray(upright(pixels, orientation)), profile
@@ -105,7 +102,7 @@ def check_compression(page: tifffile.TiffPage) -> None:
 def _reader(encoded: bytes) -> Callable[[bytes], Decoded]:
     if encoded.startswith(b"\xff\xd8\xff"):
         return _jpeg
-    if encoded.startswith(PNG_SIGNATURE):
+    if encoded.startswith(b"\x89PNG\r\n\x1a\n"):
         return _png
     if encoded.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return _tiff
@@ -132,52 +129,16 @@ def _jpeg(encoded: bytes) -> Decoded:
 
 
 def _png(encoded: bytes) -> Decoded:
-    """Decodes a PNG without its text and profile, since Pillow refuses large ones."""
-    kept, profile = [PNG_SIGNATURE], None
-    for kind, content, chunk in _png_chunks(encoded):
-        if kind == b"iCCP":
-            profile = _png_profile(content)
-        elif kind not in PNG_TEXT or content.startswith(PNG_TURNS):
-            kept.append(chunk)
-    cleaned = b"".join(kept)
-    with PngImageFile(BytesIO(cleaned)) as image:
+    with PngImageFile(BytesIO(encoded)) as image:
         _check_size(*image.size)
+        image.verify()  # the checksums, which Pillow does not compare when it decodes
+    with PngImageFile(BytesIO(encoded)) as image:
         if encoded[24] == 16:  # bits; Pillow would cut off the lower eight
-            deep = imagecodecs.png_decode(cleaned)
+            deep = imagecodecs.png_decode(encoded)
             pixels = _on_white(Image.fromarray(_eight_bit(deep, 16, colours=3 if deep.shape[-1] in (3, 4) else 1)))
         else:
             pixels = _on_white(image)
-        return pixels, _orientation(image), profile
-
-
-def _png_chunks(encoded: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Kind, content and whole chunk of each undamaged chunk of a PNG file.
-
-    Raises:
-        BadPhoto: a chunk that the picture needs is damaged, or the file is cut short.
-    """
-    start, kind = len(PNG_SIGNATURE), b""
-    while kind != b"IEND":
-        if start + 12 > len(encoded):
-            raise BadPhoto("truncated PNG file")
-        length, kind = struct.unpack(">I4s", encoded[start : start + 8])
-        end = start + 12 + length
-        content, checksum = encoded[start + 8 : end - 4], encoded[end - 4 : end]
-        if zlib.crc32(kind + content).to_bytes(4) == checksum:
-            yield kind, content, encoded[start:end]
-        elif not kind[0] & 0x20:  # a capital letter: the decoder needs this chunk
-            raise BadPhoto(f"truncated PNG file, or damaged in its {kind.decode(errors='replace')} chunk")
-        start = end
-
-
-def _png_profile(content: bytes) -> bytes | None:
-    """The profile of an iCCP chunk: a name, 0, 0, and compressed bytes; None where these are damaged or too many."""
-    unpacker = zlib.decompressobj()
-    try:
-        profile = unpacker.decompress(content[content.index(0) + 2 :], MAX_PROFILE)
-    except (ValueError, zlib.error):
-        return None
-    return profile if unpacker.eof else None
+        return pixels, _orientation(image), image.info.get("icc_profile")
 
 
 def _webp(encoded: bytes) -> Decoded:
@@ -201,45 +162,35 @@ def _tiff(encoded: bytes) -> Decoded:
             raise BadPhoto("the first picture of this TIFF is a thumbnail")
         if page.sampleformat not in (1, 4) or not isinstance(bits, int) or bits > 16:
             raise BadPhoto(f"TIFF of {page.dtype or bits} values; save it with 8 or 16 bits")
-        if bits >= 8 and kind in TIFF_COLOURS and (bits > 8 or page.compression in SIZED_BY_THE_PAGE):
-            pixels, orientation = _on_white(_tiff_image(page, bits)), page.tags.valueof(ORIENTATION, 1)
-        elif bits <= 8 and kind in (*TIFF_COLOURS, 3, 6) and not page.extrasamples:  # 3: palette, 6: YCbCr
+        profile, orientation = page.tags.valueof(PROFILE), page.tags.valueof(ORIENTATION, 1)
+        if kind in TIFF_CHANNELS and (bits > 8 or (bits == 8 and page.extrasamples)):
+            return _on_white(_tiff_image(page, bits)), orientation, profile
+        if kind in TIFF_BY_PILLOW and bits <= 8 and not page.extrasamples:
             try:
                 with TiffImageFile(BytesIO(encoded)) as image:
-                    pixels, orientation = _on_white(image), 1  # Pillow applies the orientation
-            except SyntaxError:
-                raise BadPhoto(f"{_described(page)}; save it as RGB, uncompressed") from None
-        else:
-            raise BadPhoto(f"{_described(page)}; save it as RGB, uncompressed")
-        return pixels, orientation, page.tags.valueof(PROFILE)
+                    return _on_white(image), 1, profile  # Pillow applies the orientation
+            except SyntaxError:  # a layout that Pillow does not know
+                pass
+        raise BadPhoto(f"{_described(page)}; save it as RGB, uncompressed")
 
 
 def _tiff_image(page: tifffile.TiffPage, bits: int) -> Image.Image:
-    """A TIFF of 8 to 16 bits a value -> 8 bits, RGB with its alpha channel, as stored."""
+    """A grey or RGB TIFF of 8 to 16 bits a value -> 8 bits, grey or RGB, with its alpha channel, as stored."""
     check_compression(page)
-    if page.axes not in ("YX", "YXS", "SYX") or page.samplesperpixel > 8:
+    if page.axes not in ("YX", "YXS", "SYX") or page.samplesperpixel > 8 or PREMULTIPLIED in page.extrasamples:
         raise BadPhoto(f"{_described(page)} and dimensions {page.shape}; save it as one RGB picture")
     pixels = page.asarray()
     if page.axes == "SYX":
         pixels = pixels.transpose(1, 2, 0)
     elif page.axes == "YX":
         pixels = pixels[..., None]
-    colours = TIFF_COLOURS[page.photometric]
-    levels = pixels if bits == 8 else _eight_bit(pixels, bits, colours=colours)
-    shown = np.ascontiguousarray(levels[..., :colours])
-    if page.photometric == 0:  # white is zero
-        shown = 255 - shown
-    if colours == 1:
-        shown = shown.repeat(3, axis=2)
-    elif colours == 4:
-        shown = np.array(Image.fromarray(shown, "CMYK").convert("RGB"))
-    alpha = page.extrasamples[0] if page.extrasamples else 0
-    if alpha not in ALPHA:
-        return Image.fromarray(shown)
-    if ALPHA[alpha] == "RGBa" and page.photometric not in (1, 2):
-        raise BadPhoto(f"{_described(page)} and premultiplied alpha; save it as RGB")
-    rgba = np.ascontiguousarray(np.concatenate([shown, levels[..., colours : colours + 1]], axis=2))
-    return Image.frombuffer(ALPHA[alpha], rgba.shape[1::-1], rgba, "raw", ALPHA[alpha], 0, 1)
+    channels = TIFF_CHANNELS[page.photometric]
+    levels = pixels if bits == 8 else _eight_bit(pixels, bits, colours=channels)
+    shown = 255 - levels[..., :channels] if page.photometric == 0 else levels[..., :channels]
+    shown = np.broadcast_to(shown, (*shown.shape[:2], 3))
+    if page.extrasamples and page.extrasamples[0] == ALPHA:
+        shown = np.concatenate([shown, levels[..., channels : channels + 1]], axis=2)
+    return Image.fromarray(np.ascontiguousarray(shown))
 
 
 def _described(page: tifffile.TiffPage) -> str:

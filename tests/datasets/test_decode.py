@@ -181,7 +181,7 @@ def pngs() -> Iterator[tuple[str, Case]]:
     yield "profile large", (png(PHOTO, extra=chunk(b"iCCP", printer)), PHOTO)
     yield "text large", (png(PHOTO, extra=chunk(b"zTXt", text)), PHOTO)
     yield "xmp large", (png(PHOTO, extra=chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + b"x" * 3_000_000)), PHOTO)
-    yield "text damaged", (png(PHOTO, extra=b"\0\0\0\4tEXtabcd\0\0\0\0"), PHOTO)
+    yield "text damaged", (png(PHOTO, extra=b"\0\0\0\4tEXtabcd\0\0\0\0"), "damaged .* checksum in b'tEXt'")
     yield "one row", (png(PHOTO[:1]), PHOTO[:1])
     yield "icon", (saved(IMAGE.crop((0, 0, 40, 40)), "PNG"), PHOTO[:40, :40])
     yield "palette", (saved(PALETTE, "PNG"), np.asarray(PALETTE.convert("RGB")))
@@ -191,8 +191,9 @@ def pngs() -> Iterator[tuple[str, Case]]:
     for orientation in (3, 6):
         yield f"orientation {orientation}", (turned(orientation, "PNG"), PHOTO)
     yield "12 bits in 16", (png(DEEP >> 4, bits=16), r"largest value .* is \d+ of 65535: it seems to hold fewer bits")
-    yield "cut", (whole[: len(whole) // 2], "truncated PNG file")
-    yield "hole", (with_hole(whole, 50), "damaged in its IDAT chunk")
+    yield "cut", (whole[: len(whole) // 2], "damaged file: [Tt]runcated")
+    yield "end missing", (whole[:-12], "damaged file: [Tt]runcated")
+    yield "hole", (with_hole(whole, 50), "damaged .* checksum in b'IDAT'")
     yield "huge", (png(PHOTO[:1], width=2**30), "claims 1073741824x1 pixels")
 
 
@@ -229,7 +230,7 @@ def tiffs() -> Iterator[tuple[str, Case]]:
     yield "zstd 16", (tiff(DEEP, compression="zstd"), "compression ZSTD")
     yield "jpeg 2000", (tiff(PHOTO, compression="jpeg2000"), "compression JPEG2000")
     yield "thumbnail", (tiff(PHOTO, subfiletype=1), "first picture of this TIFF is a thumbnail")
-    yield "cut", (tiff(PHOTO)[:-3000], "damaged")
+    yield "cut", (tiff(PHOTO)[:-3000], "damaged file: .*truncated")
     yield "cut 16", (tiff(DEEP)[:-3000], "damaged")
 
 
@@ -244,19 +245,18 @@ def tiff_channels() -> Iterator[tuple[str, Case]]:
     for photometric, (values, shown) in colours.items():
         for extra in (None, "unspecified", "unassalpha", "assocalpha"):
             stored, picture = values, on_white(shown, RAMP) if extra and extra != "unspecified" else shown
-            if extra == "assocalpha":
-                stored = np.round(values * (RAMP / 255)[..., None]).astype(np.uint8)
-                if photometric in ("miniswhite", "separated"):
-                    picture = "premultiplied alpha"
+            if extra == "assocalpha" or (extra and photometric == "separated"):
+                picture = "extra channels, .*save it as"
             if extra:
                 stored = np.dstack([stored, np.zeros_like(RAMP) if extra == "unspecified" else RAMP])
             for order in ("contig", "separate"):
                 pixels = stored.squeeze() if order == "contig" or stored.shape[2] == 1 else stored.transpose(2, 0, 1)
                 for depth in (8, 16):
+                    refused = photometric == "separated" and depth == 16
                     name = f"{photometric} {extra} {order} {depth}"
                     pixels = np.ascontiguousarray(pixels.astype(np.uint16) * 257 if depth == 16 else pixels)
                     options = {"extrasamples": [extra] if extra else None, "planarconfig": order if extra else None}
-                    yield name, (tiff(pixels, photometric, **options), picture)
+                    yield name, (tiff(pixels, photometric, **options), "16-bit SEPARATED" if refused else picture)
 
 
 def others() -> Iterator[tuple[str, Case]]:
