@@ -12,7 +12,7 @@ LAYERS = (
     {"datasets", "losses", "networks", "tasks"},
     {"pretrained", "restoring", "scoring", "sensor", "training"},
     {"study"},
-    {"__init__", "cli"},
+    {"__init__", "cli", "commands"},
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 

@@ -1,0 +1,129 @@
+"""The command `restoration`: its words and exit codes. What a command does stands in the library.
+
+Nothing heavy is imported before a command is known: help comes at once.
+"""
+
+import argparse
+import io
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from restoration import __version__
+from restoration.commands import SOME_FAILED
+from restoration.errors import UserError
+from restoration.names import METRICS
+
+WRONG_USAGE, INTERRUPTED = 2, 130
+EXIT_CODES = "Exit codes: 0 all right, 1 some files failed, 2 wrong usage."
+COMMANDS = "restoration.commands."  # a module a command, with one function `run`
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may lack the letters of a name
+    commands = parser()
+    asked = commands.parse_args(arguments)
+    if asked.command == "score" and asked.explain and (asked.metrics or asked.border):
+        commands.error("--explain has metrics and borders of its own: leave out --metrics and --border")
+    try:
+        code = import_module(COMMANDS + asked.command).run(asked)
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return WRONG_USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # as after `restoration losses | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SOME_FAILED
+    except Exception as error:
+        if os.environ.get("TRACEBACK"):
+            traceback.print_exception(error)
+        hint = "TRACEBACK=1 before the same command shows where"
+        print(f"error: {type(error).__name__}: {error}\n{hint}", file=sys.stderr)
+        return SOME_FAILED
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())
+
+
+def parser() -> argparse.ArgumentParser:
+    """The words of all commands."""
+    top = argparse.ArgumentParser(
+        prog="restoration",
+        description="Networks that restore photographs, trained with different losses; scores of restored photographs.",
+        epilog=EXIT_CODES,
+    )
+    top.add_argument("--version", action="version", version=f"restoration {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _score(commands)
+    _command(commands, "losses", "the losses of restoration.losses: meaning, unit and cost on this machine")
+    _command(commands, "pretrained", "the networks that are shipped: task, loss and what trained them")
+    return top
+
+
+def _command(
+    commands: "argparse._SubParsersAction", name: str, purpose: str, epilog: str = EXIT_CODES
+) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=purpose,
+        description=f"{purpose[0].upper()}{purpose[1:]}.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=epilog,
+    )
+
+
+def _score(commands: "argparse._SubParsersAction") -> None:
+    command = _command(
+        commands,
+        "score",
+        "how close restored photographs are to the true ones: PSNR, SSIM, MS-SSIM and others",
+        epilog=f"""examples:
+  restoration score restored.png truth.png
+  restoration score restored/ truth/ --csv > scores.csv
+  restoration score restored.png truth.png --explain
+
+Files of two folders are partners if they have the same name, up to the suffix. {EXIT_CODES}""",
+    )
+    command.add_argument("restored", type=Path, metavar="RESTORED", help="a file or a folder")
+    command.add_argument("truth", type=Path, metavar="TRUTH", help="the same photographs, undegraded")
+    command.add_argument(
+        "--metrics", type=_metrics, metavar="A,B", help=f"only these; known are {', '.join(METRICS)} and artefacts"
+    )
+    command.add_argument("--border", type=_pixels, default=0, metavar="PIXELS", help="leave out pixels at each edge")
+    command.add_argument(
+        "--explain", action="store_true", help="why other libraries give other values: which setting makes which gap"
+    )
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="one row a photograph (with --explain: a setting)")
+    form.add_argument("--json", action="store_true", help="the same with protocol and means")
+
+
+def _metrics(text: str) -> list[str]:
+    from restoration.names import ARTEFACTS
+
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in (*METRICS, *ARTEFACTS):
+            raise argparse.ArgumentTypeError(f"unknown metric {name!r}; known: {', '.join((*METRICS, *ARTEFACTS))}")
+    return names
+
+
+def _pixels(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pixels")
+    return int(text)
+
+
+if __name__ == "__main__":
+    run()
