@@ -16,7 +16,7 @@ from restoration.scoring.baselines import baselines_for
 from restoration.scoring.evaluate import Score, noise_of
 from restoration.scoring.protocol import Protocol
 from restoration.scoring.score import ALL_METRICS, score_versions
-from restoration.study.runs import Run, baseline_run, find_runs, read_own_scores, write_scores
+from restoration.study.runs import Run, baseline_run, find_runs, scores_by_test_set, write_scores
 from restoration.tasks import Task
 from scripts.cli import chosen_device, explained, plain_console
 from scripts.scores import score_runs, scoring, show_tables
@@ -81,7 +81,7 @@ def score_baselines(
     measured = scoring(task, tests, protocol)
     for name, baseline in baselines_for(task).items():
         folder = baseline_run(run, name, measured)
-        scores = {test_set: [] for test_set in tests} | read_own_scores(folder)
+        scores = {test_set: [] for test_set in tests} | scores_by_test_set(folder)
         for test_set, test in tests.items():
             scored = {score.image for score in scores[test_set]}
             for index, image in enumerate(test.names):

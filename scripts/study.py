@@ -26,9 +26,9 @@ from restoration.datasets.pack import pack_set
 from restoration.errors import UserError
 from restoration.files import write_text
 from restoration.names import METRICS, QUICK
+from restoration.study.curves import curve, read_curves
 from restoration.study.rendering import Cell, Table, markdown, show
 from restoration.study.runs import Run, read_provenance
-from restoration.study.scalars import curve, read_scalars
 from restoration.training.train import Interrupted
 from restoration.training.trial import try_parts
 from scripts.cli import explained, plain_console
@@ -216,5 +216,5 @@ def show_validation(runs: Sequence[Run], folder: Path, console: Console) -> None
 
 def validation_cells(run: Run) -> list[Cell]:
     """The last value of each validation metric."""
-    scalars = read_scalars(run)
-    return [Cell(METRICS[name].shown(curve(scalars, f"val/{name}")[1][-1])) for name in QUICK]
+    curves = read_curves(run)
+    return [Cell(METRICS[name].shown(curve(curves, f"val/{name}")[1][-1])) for name in QUICK]

@@ -18,7 +18,9 @@ from restoration.errors import UserError
 from restoration.files import alone_in, write_text
 from restoration.scoring.evaluate import Validation
 from restoration.scoring.protocol import Protocol
-from restoration.study.runs import Run, read_provenance, read_scoring, write_provenance
+from restoration.study.curves import write_curves
+from restoration.study.provenance import write_provenance
+from restoration.study.runs import Run, read_provenance, read_scoring
 from restoration.tasks import Task
 from restoration.training.checkpoint import load_checkpoint, save_weights
 from restoration.training.distributed import ALONE, World, joined
@@ -161,6 +163,7 @@ def _train(
         study=study_facts(config),
     )
     score_runs({run: model}, task, photos.test, protocol, device)
+    write_curves(run)
     save_weights(run.folder / "model.safetensors", model)
     write_text(run.folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from restoration.names import ARTEFACTS, METRICS, UNTRAINED, metric
-from restoration.study.records import CURVE, RUN, VARYING, Study
+from restoration.study.curves import CURVE
+from restoration.study.records import RUN, VARYING, Study
 from restoration.study.values import Condition
 
 MADE = {
@@ -39,6 +40,7 @@ def study_of(
 
     Args:
         scores: (photographs,) of one seed, or (photographs, seeds), by condition and column; photograph i is "0i.png".
+            Of columns without a training, the first seed counts.
         families: of losses; else each loss is its own family.
         alphas: α and the unit of L1 of losses.
         shares: of L1 in the gradient of losses, constant over the training.
@@ -47,6 +49,7 @@ def study_of(
     rows, runs = [], {}
     for (condition, column), values in scores.items():
         table = np.asarray(values, dtype=float).reshape(len(values), -1)
+        table = table[:, :1] if column in UNTRAINED else table
         for (image, seed), value in np.ndenumerate(table):
             key = (
                 ("", condition.task, column, -1)
@@ -78,7 +81,7 @@ def study_of(
         variant="quick",
         scores=frame.merge(facts[[*RUN, *VARYING]], how="left", on=RUN).assign(data="photos"),
         runs=facts,
-        curves=pd.DataFrame(curves, columns=CURVE),
+        read_curves=lambda: pd.DataFrame(curves, columns=CURVE),
         test_sets={
             name: {"title": name.title(), "images": int(count), **(test_sets or {}).get(name, {})}
             for name, count in frame.groupby("test_set")["image"].nunique().items()
@@ -87,8 +90,8 @@ def study_of(
 
 
 def around(mean: float, *, images: int = 12, spread: float = 0.01, seed: int = 0) -> np.ndarray:
-    """(images,) values whose mean is exactly `mean`."""
-    values = np.random.default_rng(seed).normal(0, spread, images)
+    """(images, 2) values of two trainings that score alike; their mean is exactly `mean`."""
+    values = np.random.default_rng(seed).normal(0, spread, (images, 1)).repeat(2, axis=1)
     return mean + values - values.mean()
 
 

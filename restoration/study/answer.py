@@ -95,9 +95,10 @@ def _mean(comparisons: Comparisons, place: Condition, loss: str) -> float:
 def banner(comparisons: Comparisons) -> str:
     """A warning where a study is too small to tell losses apart; else empty."""
     study = comparisons.study
-    images = int(study.scores.groupby("test_set")["image"].nunique()[photograph_sets(study)].min())
-    patches = int(study.runs.loc[study.runs["part"] == "main", "patches"].min()) if len(study.runs) else 0
+    images = min((study.test_sets[name]["images"] for name in photograph_sets(study)), default=0)
+    patches = min(study.runs["patches"], default=0)
     small = [f"{images} test photographs"] if images < FEWEST else []
+    small += [] if comparisons.has_repeats else ["one training of each loss (more: SEED=0,1,2)"]
     small += [f"{patches:,} patches a network"] if patches < FEW_PATCHES else []
     return f"This study shows that the tool works, not which loss wins: {' and '.join(small)}." if small else ""
 

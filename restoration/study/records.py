@@ -12,8 +12,8 @@ Files of a saved study:
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,15 @@ import pandas as pd
 
 from restoration.errors import UserError
 from restoration.files import write_csv, write_text
-from restoration.names import TERM_FAMILIES, UNTRAINED, ordered_parts, ordered_tasks
-from restoration.study.runs import Run, baselines_beside, find_runs, read_records
-from restoration.study.scalars import read_scalars
+from restoration.names import UNTRAINED, ordered_parts, ordered_tasks
+from restoration.study.curves import CURVE, read_curves
+from restoration.study.runs import Run, baselines_beside, find_runs, read_scores, read_table
 
 RUN = ["part", "task", "loss", "seed"]  # name a training within its study
 VARYING = ["alpha", "l1_scale", "sigma", "learning_rate", "model", "optimizer", "patches"]
 SCORE = ["part", "task", "test_set", "loss", "seed", "image", "metric", "value"]
-CURVE = [*RUN, "tag", "patches", "value"]
 NO_SEED = -1
 SAME = 1e-6  # relative difference up to which two values are the same
-DOMINANT = 0.9  # share of the gradient
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Study:
             for each task and test set, with part "" and seed -1: they belong to every part.
         runs: columns RUN, VARYING, title, family, batch, precision, hardware, seconds, commit, photographs,
             photographs_hash, protocol, degradation, test_sets, versions, config.
-        curves: columns CURVE; tags are val/<metric>, test/<test set>/<metric> and train/gradient_share/<term>.
+        read_curves: reads `curves`, when they are asked for: the events of many runs take seconds.
         test_sets: facts by name: title, images; of real raw files also noise, noise_a, noise_b.
         notes: lines of text about the study.
     """
@@ -54,13 +52,18 @@ class Study:
     variant: str
     scores: pd.DataFrame
     runs: pd.DataFrame
-    curves: pd.DataFrame
+    read_curves: Callable[[], pd.DataFrame]
     test_sets: dict[str, dict[str, Any]]
     notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         return f"{self.data}-{self.variant}"
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """Columns CURVE; tags are val/<metric>, test/<test set>/<metric> and train/gradient_share/<term>."""
+        return self.read_curves().sort_values(CURVE[:-1], ignore_index=True)
 
     @cached_property
     def parts(self) -> list[str]:
@@ -86,30 +89,36 @@ class Study:
         Raises:
             UserError: there is no such study, or more than one; or its trainings were scored in different ways.
         """
-        scored = [run for run in find_runs(root) if (run.folder / "per_image.csv").exists()]
-        runs = _chosen(root, scored, data, variant)
+        runs = _runs_of_one_study(root, data, variant)
         facts = pd.DataFrame([run.facts() for run in runs])
         _check_scored_alike(facts)
-        curves = pd.concat([read_scalars(run).assign(part=run.part) for run in runs], ignore_index=True)[CURVE]
-        facts["family"] = [_family(row, curves) for _, row in facts.iterrows()]
-        frames = [read_records(run.folder / "per_image.csv").assign(part=run.part) for run in runs]
-        frames += [rows for task in facts["task"].unique() for rows in _baselines(runs, task)]
+        tables = [read_scores(run).assign(part=run.part) for run in runs]
+        tables += [scores for task in facts["task"].unique() for scores in _baselines(runs, task)]
         raw_scores, raw_sets, notes = _raw(root / runs[0].data / f"raw-{runs[0].study}")
-        scores = _each_once(pd.concat([*frames, *raw_scores], ignore_index=True)[SCORE])
+        scores = _each_once(pd.concat([*tables, *raw_scores], ignore_index=True)[SCORE])
         images = scores.groupby("test_set")["image"].nunique()
         sets = {name: {"title": name, **raw_sets.get(name, {}), "images": int(images[name])} for name in images.index}
-        return _joined(runs[0].data, runs[0].study, scores, facts, curves, sets, notes)
+
+        def curves() -> pd.DataFrame:
+            return pd.concat(map(read_curves, runs), ignore_index=True)
+
+        return _sorted(cls(runs[0].data, runs[0].study, scores, facts, curves, sets, tuple(notes)))
 
     @classmethod
     def load(cls, folder: Path) -> "Study":
         """Reads the files that `save` wrote into `folder`."""
         if not (folder / "study.json").exists():
             raise UserError(f"{folder} holds no study: study.json is missing")
-        known = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+        facts = json.loads((folder / "study.json").read_text(encoding="utf-8"))
         lines = (folder / "runs.jsonl").read_text(encoding="utf-8").splitlines()
         runs = pd.DataFrame([json.loads(line) for line in lines])
-        scores, curves = (read_records(folder / f"{name}.csv.xz") for name in ("scores", "curves"))
-        return _joined(known["data"], known["variant"], scores, runs, curves, known["test_sets"], known["notes"])
+
+        def curves() -> pd.DataFrame:
+            return read_table(folder / "curves.csv.xz")
+
+        scores = read_table(folder / "scores.csv.xz")
+        names = facts["data"], facts["variant"]
+        return _sorted(cls(*names, scores, runs, curves, facts["test_sets"], tuple(facts["notes"])))
 
     def save(self, folder: Path) -> None:
         """Writes the study; the same study gives the same bytes."""
@@ -117,8 +126,8 @@ class Study:
         write_csv(folder / "curves.csv.xz", self.curves)
         rows = self.runs.astype(object).where(self.runs.notna(), None).to_dict("records")
         write_text(folder / "runs.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-        known = {"data": self.data, "variant": self.variant, "test_sets": self.test_sets, "notes": list(self.notes)}
-        write_text(folder / "study.json", json.dumps(known, indent=1, ensure_ascii=False) + "\n")
+        facts = {"data": self.data, "variant": self.variant, "test_sets": self.test_sets, "notes": list(self.notes)}
+        write_text(folder / "study.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
 
     def lost_from(self, folder: Path) -> list[str]:
         """Titles of trainings and raw scores that the study saved in `folder` has, but this study lacks."""
@@ -131,28 +140,20 @@ class Study:
         return words + (["the scores of raw files"] if "raw" in saved.parts and "raw" not in self.parts else [])
 
 
-def _joined(
-    data: str,
-    variant: str,
-    scores: pd.DataFrame,
-    runs: pd.DataFrame,
-    curves: pd.DataFrame,
-    test_sets: dict[str, dict[str, Any]],
-    notes: Sequence[str],
-) -> Study:
+def _sorted(study: Study) -> Study:
     """Sorts the tables and adds the varying settings to each score; raw files were restored by the main training."""
-    runs = runs.assign(**{name: runs[name].astype(float) for name in ("alpha", "l1_scale", "sigma", "learning_rate")})
-    runs = runs.sort_values(RUN, ignore_index=True)
-    scores = scores.sort_values(SCORE[:-1], ignore_index=True)
+    numbers = dict.fromkeys(["alpha", "l1_scale", "sigma", "learning_rate"], float)
+    runs = study.runs.astype(numbers).sort_values(RUN, ignore_index=True)
+    scores = study.scores.sort_values(SCORE[:-1], ignore_index=True)
     trained = scores[RUN].assign(part=scores["part"].replace("raw", "main"))
     varying = trained.merge(runs[[*RUN, *VARYING]], how="left", on=RUN)[VARYING]
-    table = pd.concat([scores.assign(data=data)[["data", *SCORE]], varying], axis=1)
-    curves = curves.sort_values(CURVE[:-1], ignore_index=True)
-    return Study(data, variant, table, runs, curves, test_sets, tuple(notes))
+    return replace(
+        study, runs=runs, scores=pd.concat([scores.assign(data=study.data)[["data", *SCORE]], varying], axis=1)
+    )
 
 
-def _chosen(root: Path, runs: Sequence[Run], data: str | None, variant: str | None) -> list[Run]:
-    """The runs of one study."""
+def _runs_of_one_study(root: Path, data: str | None, variant: str | None) -> list[Run]:
+    runs = [run for run in find_runs(root) if (run.folder / "per_image.csv").exists()]
     studies = sorted({(run.data, run.study) for run in runs})
     named = [names for names in studies if data in (None, names[0]) and variant in (None, names[1])]
     if len(named) != 1:
@@ -167,12 +168,11 @@ def _check_scored_alike(facts: pd.DataFrame) -> None:
     """Refuses a study whose trainings for one task were scored in different ways."""
     for task, rows in facts.groupby("task"):
         for name in ("protocol", "degradation", "test_sets"):
-            values = rows[name].map(lambda value: json.dumps(value, sort_keys=True))
-            if values.nunique() > 1:
-                first, other = values.iloc[0], next(value for value in values if value != values.iloc[0])
+            values = rows[name].map(lambda value: json.dumps(value, sort_keys=True)).unique()
+            if len(values) > 1:
                 raise UserError(
                     f"trainings for {task} differ in their {name}, so one table cannot hold both:\n"
-                    f"  {first}\n  {other}\n"
+                    f"  {values[0]}\n  {values[1]}\n"
                     "Score them alike (make eval), or train other settings under a name of their own: variant=NAME."
                 )
 
@@ -180,10 +180,10 @@ def _check_scored_alike(facts: pd.DataFrame) -> None:
 def _baselines(runs: Sequence[Run], task: str) -> list[pd.DataFrame]:
     """The scores of baselines that were scored in the same way as these runs, on complete test sets only."""
     first = next(run for run in runs if run.task == task)
-    images = read_records(first.folder / "per_image.csv").groupby("test_set")["image"].agg(set)
-    tables = [read_records(run.folder / "per_image.csv") for run in baselines_beside(first)]
-    frames = [rows.assign(part="") for table in tables for _, rows in table.groupby("test_set")]
-    return [rows for rows in frames if set(rows["image"]) == images.get(rows["test_set"].iloc[0])]
+    images = read_scores(first).groupby("test_set")["image"].agg(set)
+    tables = [scores for run in baselines_beside(first) for _, scores in read_scores(run).groupby("test_set")]
+    whole = [scores for scores in tables if set(scores["image"]) == images.get(scores["test_set"].iloc[0])]
+    return [scores.assign(part="") for scores in whole]
 
 
 def _raw(folder: Path) -> tuple[list[pd.DataFrame], dict[str, dict[str, Any]], list[str]]:
@@ -192,7 +192,7 @@ def _raw(folder: Path) -> tuple[list[pd.DataFrame], dict[str, dict[str, Any]], l
         return [], {}, []
     sets = json.loads((folder / "test_sets.json").read_text(encoding="utf-8"))
     notes = (folder / "notes.txt").read_text(encoding="utf-8").splitlines()
-    return [read_records(folder / "records.csv").assign(part="raw")], sets, notes
+    return [read_table(folder / "records.csv").assign(part="raw")], sets, notes
 
 
 def _each_once(scores: pd.DataFrame) -> pd.DataFrame:
@@ -215,16 +215,3 @@ def _each_once(scores: pd.DataFrame) -> pd.DataFrame:
             f"({row['test_set']}) in different runs; score them again (make eval)"
         )
     return scores.drop_duplicates(SCORE[:-1], ignore_index=True)
-
-
-def _family(facts: pd.Series, curves: pd.DataFrame) -> str:
-    """The family of a run's loss. With another seed, losses of one family change by about the same amount.
-
-    A mixture belongs to the family of the term that makes nine tenths of its gradient or more, averaged over the
-    training; other losses to the family that their configuration names.
-    """
-    of_run = curves[(curves[RUN] == facts[RUN]).all(axis=1) & curves["tag"].str.startswith("train/gradient_share/")]
-    shares = of_run.groupby("tag")["value"].mean()
-    dominant = [str(tag).rpartition("/")[2] for tag, share in shares.items() if share >= DOMINANT]
-    named = str(facts["family"])
-    return TERM_FAMILIES.get(dominant[0], named) if dominant else named

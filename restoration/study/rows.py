@@ -2,8 +2,7 @@
 
 A photograph counts in a row if every column has a finite value for it; the row says how many are left out. A column
 without any finite value shows a dash. A column is as good as the best column if both are equal, or not known to differ
-(`statistics`). The best column and those as good are highlighted, unless fewer than six photographs count: then nothing
-is known.
+(`statistics`). The best column and those as good are highlighted, unless no column is known to be worse.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ import numpy as np
 
 from restoration.names import metric
 from restoration.study.rendering import Cell
-from restoration.study.statistics import EQUAL, FEWEST, NOT_KNOWN, Comparison, Comparisons, Pair
+from restoration.study.statistics import EQUAL, NOT_KNOWN, Comparison, Comparisons, Pair
 from restoration.study.values import Condition
 
 HIGHLIGHT = "highlighted: the best value, and values that are equal to the best or not known to differ from the best"
@@ -52,7 +51,7 @@ class Row:
             smaller = f"± {facts.shown(self.deviations[column])}"
         elif beside is not None:
             smaller = f"{beside.shown}\n{beside.interval}".rstrip()
-        return Cell(facts.shown(self.means[column]), smaller, column in self.near_best and self.images >= FEWEST)
+        return Cell(facts.shown(self.means[column]), smaller, column in self.near_best < self.means.keys())
 
 
 def rows(comparisons: Comparisons, conditions: Iterable[Condition], columns: Sequence[str]) -> list[Row]:

@@ -1,4 +1,4 @@
-"""The files in the folder of a run: writing and reading.
+"""The folder of a run: its names, its scores, its settings.
 
 <runs>/<data>/<variant>/<task>/<loss>/seed<k>/
     checkpoint.pt       to resume
@@ -6,6 +6,7 @@
     scoring.json        how those values were measured: protocol, degradation, hash of every test set
     provenance.json     commit, versions, hardware, photographs, patches seen, time; part of the study and what varies
     events.out.*        TensorBoard
+    curves.csv          validation and test curves and shares of the gradient, from the events
     model.safetensors   the weights
     config.yaml         the resolved configuration, written last: a folder that has it is complete
 
@@ -13,19 +14,12 @@
 scores of a baseline, computed once for all runs with the same scoring.json.
 """
 
-import csv
 import glob
 import hashlib
 import json
-import os
-import platform
 import re
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from importlib.metadata import version
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,18 +27,14 @@ import pandas as pd
 import yaml
 
 from restoration.errors import UserError
-from restoration.files import write_text
+from restoration.files import write_csv, write_text
+from restoration.names import ordered_tasks
 
-if TYPE_CHECKING:  # reading records needs no PyTorch
-    import torch
-
-    from restoration.datasets.photos import PackedSet
+if TYPE_CHECKING:  # reading scores needs no PyTorch
     from restoration.scoring.evaluate import Score
-    from restoration.training.budget import Budget
 
-TASKS = ("demosaic", "sr", "jpeg")  # in the paper's order
 COLUMNS = ["data", "variant", "test_set", "task", "loss", "seed", "image", "metric", "value"]
-VERSIONS = ("torch", "numpy", "pillow", "piq")
+NUMBERS = {"seed": int, "patches": int, "value": float}  # columns of tables; all others are text
 
 
 @dataclass(frozen=True)
@@ -77,7 +67,7 @@ class Run:
         return (self.folder / "config.yaml").exists()
 
     def facts(self) -> dict[str, Any]:
-        """Settings of the training and of the scoring: a row of `Study.runs`, without the family."""
+        """Settings of the training and of the scoring: a row of `Study.runs`."""
         provenance, scoring = read_provenance(self), read_scoring(self)
         return {
             "part": self.part,
@@ -122,7 +112,8 @@ def find_runs(
     names = [glob.escape(name) if name else "*" for name in (data, variant, task, loss)]
     configs = root.glob("/".join([*names, "seed*", "config.yaml"]))
     runs = [run for config in configs if (run := run_of(config.parent))]
-    return sorted(runs, key=lambda run: (run.data, run.variant, task_order(run.task), run.loss, run.seed))
+    tasks = ordered_tasks(run.task for run in runs)
+    return sorted(runs, key=lambda run: (run.data, run.variant, tasks.index(run.task), run.loss, run.seed))
 
 
 def of_first_seed(runs: Iterable[Run]) -> list[Run]:
@@ -133,58 +124,36 @@ def of_first_seed(runs: Iterable[Run]) -> list[Run]:
     return list(firsts.values())
 
 
-def task_order(task: str) -> tuple[int, str]:
-    """A sort key: the paper's tasks in its order, then others by name."""
-    return (TASKS.index(task) if task in TASKS else len(TASKS), task)
-
-
 def write_scores(run: Run, scores: "Mapping[str, Iterable[Score]]", scoring: dict[str, Any]) -> None:
     """Writes the scores of each test set as the run's per_image.csv, and how they were measured as its scoring.json."""
-    text = StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(COLUMNS)
-    for test_set, records in scores.items():
-        for record in records:
-            rows.writerow(
-                [
-                    run.data,
-                    run.variant,
-                    test_set,
-                    run.task,
-                    record.loss,
-                    run.seed,
-                    record.image,
-                    record.metric,
-                    record.value,
-                ]
-            )
-    write_text(run.folder / "per_image.csv", text.getvalue())
+    rows = [
+        (run.data, run.variant, test_set, run.task, score.loss, run.seed, score.image, score.metric, score.value)
+        for test_set, of_set in scores.items()
+        for score in of_set
+    ]
+    write_csv(run.folder / "per_image.csv", pd.DataFrame(rows, columns=COLUMNS))
     write_text(run.folder / "scoring.json", json.dumps(scoring, indent=2) + "\n")
 
 
-def read_scores(runs: Iterable[Run]) -> pd.DataFrame:
-    """The per-image records of complete runs, one after the other."""
-    return pd.concat([read_records(run.folder / "per_image.csv") for run in runs], ignore_index=True)
+def read_scores(run: Run) -> pd.DataFrame:
+    """The scores that `write_scores` wrote for a run or a baseline."""
+    return read_table(run.folder / "per_image.csv")
 
 
-def read_records(path: Path) -> pd.DataFrame:
-    """A table of scores; names stay text, since a test set may be called NA and a data set 2024."""
-    numbers = {"seed": int, "patches": int, "value": float}
-    names = pd.read_csv(path, nrows=0).columns
-    kinds = {name: numbers.get(name, str) for name in names}
+def read_table(path: Path) -> pd.DataFrame:
+    """A table of scores or curves; names stay text, since a test set may be called NA and a data set 2024."""
+    kinds = {name: NUMBERS.get(name, str) for name in pd.read_csv(path, nrows=0).columns}
     return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={"value": ["", "nan"]})
 
 
-def read_own_scores(run: Run) -> "dict[str, list[Score]]":
-    """The scores that `write_scores` wrote for a run, with all digits; empty before the first writing."""
+def scores_by_test_set(run: Run) -> "dict[str, list[Score]]":
+    """The scores that `write_scores` wrote for a run; empty before the first writing."""
     from restoration.scoring.evaluate import Score
 
-    path = run.folder / "per_image.csv"
     scores: dict[str, list[Score]] = {}
-    if path.exists():
-        for row in csv.DictReader(StringIO(path.read_text())):
-            score = Score(row["loss"], row["image"], row["metric"], float(row["value"]))
-            scores.setdefault(row["test_set"], []).append(score)
+    if (run.folder / "per_image.csv").exists():
+        for test_set, *values in read_scores(run)[["test_set", "loss", "image", "metric", "value"]].to_numpy():
+            scores.setdefault(test_set, []).append(Score(*values))
     return scores
 
 
@@ -196,100 +165,14 @@ def baseline_run(like: Run, baseline: str, scoring: dict[str, Any]) -> Run:
 
 def baselines_beside(run: Run) -> list[Run]:
     """The baselines that were scored in the same way as this run, also if only on some photographs."""
-    tasks = baseline_run(run, "any", read_scoring(run)).folder.parents[1]
-    return [
-        baseline_run(run, path.parts[-3], read_scoring(run)) for path in sorted(tasks.glob("*/seed0/per_image.csv"))
-    ]
-
-
-def read_baselines(run: Run, scores: pd.DataFrame) -> list[pd.DataFrame]:
-    """The scores of these baselines, on the test sets whose photographs are all scored.
-
-    Args:
-        scores: the scores of the run.
-    """
-    wanted = scores.groupby("test_set")["image"].agg(set)
-    return [
-        records
-        for baseline in baselines_beside(run)
-        for test_set, records in read_scores([baseline]).groupby("test_set")
-        if test_set in wanted.index and wanted[test_set] == set(records["image"])
-    ]
+    scoring = read_scoring(run)
+    tasks = baseline_run(run, "any", scoring).folder.parents[1]
+    return [baseline_run(run, path.parts[-3], scoring) for path in sorted(tasks.glob("*/seed0/per_image.csv"))]
 
 
 def read_scoring(run: Run) -> dict[str, Any]:
     return json.loads((run.folder / "scoring.json").read_text())
 
 
-def write_provenance(
-    run: Run,
-    photos: "PackedSet",
-    budget: "Budget",
-    *,
-    seconds: float,
-    device: "torch.device",
-    bf16: bool,
-    processes: int,
-    study: Mapping[str, Any],
-) -> None:
-    """Writes the origin of the weights as the run's provenance.json.
-
-    Args:
-        study: names of study and part, title and family of the loss, and settings that vary within the study.
-    """
-    seen = budget.steps * budget.batch
-    facts = {
-        "study": {"study": run.study, "part": run.part, **study},
-        "finished": datetime.now().astimezone().isoformat(sep=" ", timespec="minutes"),
-        "commit": commit_of(Path(__file__).parents[2]),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in VERSIONS}},
-        "hardware": hardware(device),
-        "processes": processes,
-        "precision": "bf16" if bf16 else "fp32",
-        "photographs": {"train": len(photos.train), "val": len(photos.val)},
-        "training_photographs_hash": photos.train.key,
-        "patches_seen": seen,
-        "batch": budget.batch,
-        "seconds": round(seconds, 1),
-        "patches_per_second": round(seen / seconds, 1),
-    }
-    write_text(run.folder / "provenance.json", json.dumps(facts, indent=2) + "\n")
-
-
 def read_provenance(run: Run) -> dict[str, Any]:
     return json.loads((run.folder / "provenance.json").read_text())
-
-
-def hardware(device: "torch.device") -> str:
-    """The processor that computes, in words."""
-    if device.type == "cuda":
-        import torch
-
-        return torch.cuda.get_device_name(device)
-    names = [line.split(":")[1].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []
-
-
-def commit_of(root: Path) -> str:
-    """The commit of the repository at `root`, with "-dirty" after changes; "unknown" if `root` is no repository.
-
-    A repository around `root` is another project's. Untracked code and configuration count as changes, too.
-    """
-    try:
-        if Path(_git(root, "rev-parse", "--show-toplevel")).resolve() != root.resolve():
-            return "unknown"
-        lines = _git(root, "status", "--porcelain", "-z", "--untracked-files=all").split("\0")
-        changed = [line for line in lines if line and (not line.startswith("??") or line.endswith((".py", ".yaml")))]
-        return _git(root, "rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def _git(root: Path, *arguments: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    command = ["git", "-C", str(root), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.rstrip("\n")

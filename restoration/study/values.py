@@ -1,4 +1,4 @@
-"""The scores of a study by column of a table and by condition."""
+"""The scores of a study as arrays: one for each column of a table under each condition."""
 
 import re
 from typing import Any, NamedTuple
@@ -39,6 +39,11 @@ class Values(NamedTuple):
         """True for a photograph with finite values of all seeds, (photographs,)."""
         return np.asarray(np.isfinite(self.values).all(axis=1))
 
+    def of_seeds(self, seeds: np.ndarray) -> "Values":
+        """The scores of some seeds."""
+        kept = np.isin(self.seeds, seeds)
+        return self._replace(values=self.values[:, kept], seeds=self.seeds[kept])
+
     @property
     def tiled(self) -> bool:
         """True if the images are tiles of one raw photograph, not photographs."""
@@ -46,7 +51,7 @@ class Values(NamedTuple):
 
 
 def values_by_column(study: Study) -> dict[tuple[Condition, str], Values]:
-    """The scores of every column under every condition; untrained columns are under conditions of the part "".
+    """The scores of every column under every condition; the part of untrained columns is "".
 
     Raises:
         UserError: two trainings are not scored on the same photographs of a test set.
@@ -55,18 +60,18 @@ def values_by_column(study: Study) -> dict[tuple[Condition, str], Values]:
     rows = _averaged_tiles(study).sort_values([*keys, "seed", "image"], ignore_index=True)
     images = {key: np.unique(names) for key, names in rows.groupby(["task", "test_set"])["image"]}
     image, seed, value = (rows[name].to_numpy() for name in ("image", "seed", "value"))
-    columns: dict[tuple[Condition, str], Values] = {}
     groups: Any = rows.groupby(keys, sort=False).indices
+    columns = {}
     for (*names, loss), indices in groups.items():
         condition, seeds = Condition(*names), np.unique(seed[indices])
-        every = images[condition.task, condition.test_set]
-        if not np.array_equal(image[indices], np.tile(every, len(seeds))):
-            single = sorted(set(every) - set(image[indices])) or ["some of them twice, or with some seeds only"]
+        expected = images[condition.task, condition.test_set]
+        if not np.array_equal(image[indices], np.tile(expected, len(seeds))):
+            lacking = sorted({*expected} - {*image[indices]}) or ["some of them twice, or with some seeds only"]
             raise UserError(
                 f"{loss} ({condition.part or 'every part'}, {condition.task}, {condition.metric}) is not scored on all "
-                f"photographs of {condition.test_set}: {', '.join(single[:5])}; score everything again (make eval)"
+                f"photographs of {condition.test_set}: {', '.join(lacking[:5])}; score everything again (make eval)"
             )
-        columns[condition, loss] = Values(value[indices].reshape(len(seeds), -1).T, every, seeds)
+        columns[condition, loss] = Values(value[indices].reshape(len(seeds), -1).T, expected, seeds)
     return columns
 
 

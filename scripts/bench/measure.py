@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 
 from restoration.files import write_text
+from restoration.study.provenance import hardware
 from restoration.study.rendering import Cell, Table, markdown, show
-from restoration.study.runs import hardware
 from scripts.cli import plain_console
 
 LEAST_ROUNDS = 3

@@ -24,7 +24,15 @@ def files(folder: Path) -> dict[Path, bytes]:
 
 def test_run_folder(study):
     folder = study / "runs/tiny/quick/sr/mix/seed0"
-    names = {"config.yaml", "model.safetensors", "checkpoint.pt", "per_image.csv", "scoring.json", "provenance.json"}
+    names = {
+        "config.yaml",
+        "model.safetensors",
+        "checkpoint.pt",
+        "curves.csv",
+        "per_image.csv",
+        "scoring.json",
+        "provenance.json",
+    }
     assert names < {path.name for path in folder.iterdir()}
     rows = list(csv.DictReader((folder / "per_image.csv").read_text().splitlines()))
     assert {(row["test_set"], row["loss"]) for row in rows} == {("test", "mix"), ("test", "input")}

@@ -9,7 +9,7 @@ from restoration.names import INPUT
 from restoration.networks.cnn import RestorationCNN
 from restoration.scoring.protocol import Protocol
 from restoration.scoring.score import ALL_METRICS
-from restoration.study.runs import Run, baseline_run, read_own_scores, read_scores
+from restoration.study.runs import Run, baseline_run, read_scores, scores_by_test_set
 from restoration.tasks import Demosaic, SuperResolution
 from scripts import eval as script
 from scripts.scores import score_runs, scoring
@@ -25,10 +25,10 @@ def test_runs_scored_together(photo, tmp_path):
     runs = [Run(tmp_path, "data", "quick", "demosaic", *name) for name in (("l1", 0), ("mix", 1))]
     models = dict(zip(runs, (RestorationCNN(identity_start=False), torch.nn.Identity()), strict=True))
     score_runs(models, Demosaic(), tests, Protocol(), CPU)
-    together = [read_scores([run]) for run in runs]
+    together = [read_scores(run) for run in runs]
     for run, rows in zip(runs, together, strict=True):
         score_runs({run: models[run]}, Demosaic(), tests, Protocol(), CPU)
-        pandas.testing.assert_frame_equal(rows, read_scores([run]))
+        pandas.testing.assert_frame_equal(rows, read_scores(run))
         assert set(rows["loss"]) == {INPUT, run.loss}
         assert set(rows["seed"]) == {run.seed}
         assert len(rows) == 2 * 2 * len(ALL_METRICS)
@@ -62,9 +62,9 @@ def test_baselines_are_scored_once(photo, tmp_path, calls):
     assert calls == ["bicubic", "bicubic", "bm3d", "bm3d"]
 
     score_runs({runs[0]: torch.nn.Identity()}, task, tests, Protocol(), CPU)
-    expected = {(s.image, s.metric): s.value for s in read_own_scores(runs[0])["set"] if s.loss == INPUT}
+    expected = {(s.image, s.metric): s.value for s in scores_by_test_set(runs[0])["set"] if s.loss == INPUT}
     for name in ("bicubic", "bm3d"):
-        own = read_own_scores(baseline_run(runs[1], name, scoring(task, tests, Protocol())))["set"]
+        own = scores_by_test_set(baseline_run(runs[1], name, scoring(task, tests, Protocol())))["set"]
         assert {(s.image, s.metric): s.value for s in own} == pytest.approx(expected, nan_ok=True)
         assert {s.loss for s in own} == {name}
     list(script.score_baselines(runs[0], task, tests, Protocol(border=2), CPU))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from restoration.study.runs import commit_of
+from restoration.study.provenance import commit_of
 from scripts.cli import chosen_device
 from tests.scripts.conftest import call, places
 

@@ -32,7 +32,7 @@ MEANS = {"a": 29.0, "b": 29.95, "c": 30.0, "d": 29.92, "e": 29.0, "f": 29.96}
 
 def sweep_of(means: dict[str, float] = MEANS, *, images: int = 12, **facts):
     condition = Condition("alpha", "sr", "kodak24", "psnr")
-    scores = {(condition, loss): around(mean, images=images) for loss, mean in means.items()}
+    scores = {(condition, loss): around(mean, images=images)[:, 0] for loss, mean in means.items()}
     scores |= {(condition._replace(part="main"), "l2"): around(30.0, images=images)}
     return Comparisons(study_of(scores, alphas=ALPHAS, **facts))
 

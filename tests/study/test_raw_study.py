@@ -22,7 +22,7 @@ from restoration.study.observations import (
     with_reference,
 )
 from restoration.study.raw import CROP, crops, pictures, score_file, tile_scores, write_raw
-from restoration.study.runs import COLUMNS, read_records
+from restoration.study.runs import COLUMNS, read_table
 from restoration.tasks import Demosaic
 from restoration.tasks.demosaic import interpolated, mosaic_of
 from tests.test_raw import write_dng
@@ -247,7 +247,7 @@ def test_file_is_scored_and_saved(tmp_path):
         announce=told.append,
     )
     write_raw(tmp_path, [file], ["a note"])
-    assert read_records(tmp_path / "records.csv").equals(file.scores)
+    assert read_table(tmp_path / "records.csv").equals(file.scores)
     assert set(file.scores["loss"]) == {"input", "l1"}
     facts = json.loads((tmp_path / "test_sets.json").read_text())
     assert facts == file.test_sets

@@ -12,11 +12,28 @@ import pytest
 
 from restoration.errors import UserError
 from restoration.files import write_csv, write_text
+from restoration.study import records
+from restoration.study.curves import CURVE
 from restoration.study.records import RUN, SCORE, VARYING, Study
 from restoration.study.runs import Run, baseline_run
+from restoration.study.statistics import Comparisons
+from restoration.study.values import Condition
+from restoration.study.variances import SeedVariances
 
 COMMITTED = Path(__file__).parents[2] / "results/studies/photos-long/records"
+COLUMNS = ["test_set", "task", "loss", "seed", "image", "metric", "value"]
 SCORING = {"protocol": "RGB", "metrics": ["psnr"], "degradation": "JPEG(25)", "test sets": {"two": "hash"}}
+FACTS = {
+    "patches_seen": 1000,
+    "batch": 8,
+    "precision": "fp32",
+    "hardware": "CPU",
+    "seconds": 1.5,
+    "commit": "abc",
+    "photographs": {"train": 3, "val": 1},
+    "training_photographs_hash": "hash",
+    "versions": {"torch": "2"},
+}
 
 
 def leave_run(
@@ -29,30 +46,20 @@ def leave_run(
         for name, base in (("input", 20.0), (loss, 30.0 + shift))
         for i in range(2)
     ]
-    columns = ["test_set", "task", "loss", "seed", "image", "metric", "value"]
-    write_csv(run.folder / "per_image.csv", pd.DataFrame(rows, columns=columns))
-    tags = [("train/gradient_share/ms_ssim", 100, 0.95), ("train/gradient_share/l1", 100, 0.05)] if alpha else []
-    curves = [("jpeg", loss, seed, tag, patches, value) for tag, patches, value in [("val/psnr", 100, 29.0), *tags]]
-    write_csv(
-        run.folder / "scalars.csv", pd.DataFrame(curves, columns=["task", "loss", "seed", "tag", "patches", "value"])
-    )
+    write_csv(run.folder / "per_image.csv", pd.DataFrame(rows, columns=COLUMNS))
+    shares = [("train/gradient_share/ms_ssim", 100, 0.95), ("train/gradient_share/l1", 100, 0.05)] if alpha else []
+    curves = [(part, "jpeg", loss, seed, *point) for point in [("val/psnr", 100, 29.0), *shares]]
+    write_csv(run.folder / "curves.csv", pd.DataFrame(curves, columns=CURVE))
     about = {"study": "quick", "part": part, "title": loss.upper(), "family": "pixelwise", "learning_rate": 1e-3}
-    facts = {
-        "study": {**about, "alpha": alpha, "l1_scale": None, "sigma": None, "model": "cnn", "optimizer": "adam"},
-        "patches_seen": 1000,
-        "batch": 8,
-        "precision": "fp32",
-        "hardware": "CPU",
-        "seconds": 1.5,
-        "commit": "abc",
-        "photographs": {"train": 3, "val": 1},
-        "training_photographs_hash": "hash",
-        "versions": {"torch": "2"},
-    }
-    write_text(run.folder / "provenance.json", json.dumps(facts))
+    about |= {"alpha": alpha, "l1_scale": None, "sigma": None, "model": "cnn", "optimizer": "adam"}
+    write_text(run.folder / "provenance.json", json.dumps(FACTS | {"study": about}))
     write_text(run.folder / "scoring.json", json.dumps(SCORING))
     write_text(run.folder / "config.yaml", f"loss: {{_target_: {loss}}}\n")
     return run
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    write_text(path, path.read_text().replace(old, new))
 
 
 def test_collect_save_load(tmp_path):
@@ -73,88 +80,92 @@ def test_collect_save_load(tmp_path):
     inputs = loaded.scores[loaded.scores["loss"] == "input"]
     assert inputs[["part", "seed", "value"]].values.tolist() == [["", -1, 20.0], ["", -1, 21.0]]
     assert inputs[VARYING].isna().all(axis=None)
-    assert loaded.title("l1") == "L1"
 
 
-def test_titles_differ(tmp_path):
+def test_curves_are_read_late(tmp_path, monkeypatch):
+    """Tables of losses with one seed each need no curves; families of losses with several seeds do."""
+    monkeypatch.setattr(records, "read_curves", lambda run: pytest.fail("curves were read"))
+    leave_run(tmp_path, "l1")
+    leave_run(tmp_path, "l2")
+    condition = Condition("main", "jpeg", "two", "psnr")
+    assert Comparisons(Study.collect(tmp_path)).compare(condition, "l1", "l2")
+    leave_run(tmp_path, "l2", seed=1)
+    with pytest.raises(pytest.fail.Exception):
+        Comparisons(Study.collect(tmp_path))
+
+
+def test_titles(tmp_path):
     """Two losses with the same title are told apart by their names."""
+    leave_run(tmp_path, "l1")
     leave_run(tmp_path, "mix")
-    run = leave_run(tmp_path, "mix_half")
-    path = run.folder / "provenance.json"
-    write_text(path, path.read_text().replace("MIX_HALF", "MIX"))
-    study = Study.collect(tmp_path)
-    assert [study.title(loss) for loss in ("mix", "mix_half", "other")] == ["MIX (mix)", "MIX (mix_half)", "other"]
+    edit(leave_run(tmp_path, "mix_half").folder / "provenance.json", "MIX_HALF", "MIX")
+    titles = map(Study.collect(tmp_path).title, ("l1", "mix", "mix_half", "other"))
+    assert [*titles] == ["L1", "MIX (mix)", "MIX (mix_half)", "other"]
 
 
-def test_family_of_a_mixture(tmp_path):
-    """The term that makes nine tenths of the gradient decides, not the name of the loss."""
+def test_family(tmp_path):
+    """The term that makes nine tenths of the gradient decides, then the configuration, then the name."""
     leave_run(tmp_path, "mine", alpha=0.5)
     leave_run(tmp_path, "l1")
-    assert Study.collect(tmp_path).runs.set_index("loss")["family"].to_dict() == {
-        "mine": "structural",
-        "l1": "pixelwise",
-    }
+    variances, condition = SeedVariances(Study.collect(tmp_path), {}), Condition("main", "jpeg", "two", "psnr")
+    families = [variances.family(condition, loss) for loss in ("mine", "l1", "other")]
+    assert families == ["structural", "pixelwise", "other"]
 
 
 def test_baselines_need_whole_test_sets(tmp_path):
     run = leave_run(tmp_path, "l1")
     for name, images in (("bicubic", 2), ("menon", 1)):
         rows = [("two", "jpeg", name, 0, f"{i}.png", "psnr", 25.0) for i in range(images)]
-        write_csv(
-            baseline_run(run, name, SCORING).folder / "per_image.csv",
-            pd.DataFrame(rows, columns=["test_set", "task", "loss", "seed", "image", "metric", "value"]),
-        )
+        write_csv(baseline_run(run, name, SCORING).folder / "per_image.csv", pd.DataFrame(rows, columns=COLUMNS))
     scores = Study.collect(tmp_path).scores
     assert set(scores["loss"]) == {"input", "bicubic", "l1"}
-    assert scores.loc[scores["loss"] == "bicubic", "part"].unique().tolist() == [""]
+    assert set(scores.loc[scores["loss"] == "bicubic", "part"]) == {""}
 
 
-def test_different_scores_of_one_input(tmp_path):
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("per_image.csv", "20.0", "20.001", "input of jpeg has different values of psnr for 0.png"),
+        ("scoring.json", "RGB", "luma", "differ in their protocol"),
+        ("scoring.json", "25", "26", "differ in their degradation"),
+        ("scoring.json", "hash", "other", "differ in their test_sets"),
+    ],
+)
+def test_runs_scored_differently(tmp_path, file, old, new, message):
     leave_run(tmp_path, "l1")
-    run = leave_run(tmp_path, "l2")
-    table = pd.read_csv(run.folder / "per_image.csv")
-    write_csv(run.folder / "per_image.csv", table.assign(value=table["value"] + 1e-3))
-    with pytest.raises(UserError, match=r"input of jpeg has different values of psnr for 0.png"):
-        Study.collect(tmp_path)
-
-
-def test_runs_scored_differently(tmp_path):
-    leave_run(tmp_path, "l1")
-    run = leave_run(tmp_path, "l2")
-    write_text(run.folder / "scoring.json", json.dumps(SCORING | {"protocol": "luma"}))
-    with pytest.raises(UserError, match="differ in their protocol"):
+    edit(leave_run(tmp_path, "l2").folder / file, old, new)
+    with pytest.raises(UserError, match=message):
         Study.collect(tmp_path)
 
 
 def test_which_study(tmp_path):
     with pytest.raises(UserError, match="no study matches"):
         Study.collect(tmp_path)
-    leave_run(tmp_path, "l1")
-    (tmp_path / "photos/quick").rename(tmp_path / "photos/other")
-    leave_run(tmp_path, "l1")
-    provenance = tmp_path / "photos/other/jpeg/l1/seed0/provenance.json"
-    write_text(provenance, provenance.read_text().replace('"study": "quick"', '"study": "other"'))
+    edit(leave_run(tmp_path, "l1").folder / "provenance.json", '"study": "quick"', '"study": "other"')
+    assert Study.collect(tmp_path).name == "photos-other"
+    leave_run(tmp_path, "l2")
     with pytest.raises(UserError, match="more than one study matches"):
         Study.collect(tmp_path)
     assert Study.collect(tmp_path, variant="other").name == "photos-other"
 
 
-def test_lost_runs_are_named(tmp_path):
+def test_lost_runs(tmp_path):
     leave_run(tmp_path, "l1")
     study = Study.collect(tmp_path)
     study.save(tmp_path / "saved")
     assert study.lost_from(tmp_path / "saved") == []
-    fewer = replace(study, runs=study.runs[:0])
-    assert fewer.lost_from(tmp_path / "saved") == ["main: jpeg with l1, seed 0"]
+    assert replace(study, runs=study.runs[:0]).lost_from(tmp_path / "saved") == ["main: jpeg with l1, seed 0"]
 
 
-def test_committed_study_loads_without_torch():
+def test_load_of_committed_study():
+    """In less than 2 s on a quiet machine, without PyTorch and matplotlib."""
     code = (
-        "import sys; from pathlib import Path; from restoration.study.records import Study;"
-        f"s = Study.load(Path({str(COMMITTED)!r})); print(len(s.runs), {{'torch', 'matplotlib'}} & set(sys.modules))"
+        "import sys, time; from pathlib import Path; from restoration.study.records import Study;"
+        f"start = time.process_time(); study = Study.load(Path({str(COMMITTED)!r}));"
+        "print(len(study.runs), time.process_time() - start < 2, {'torch', 'matplotlib'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "164 set()\n"
+    assert done.stdout == "164 True set()\n"
 
 
 def test_committed_study_is_whole():

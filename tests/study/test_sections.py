@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from restoration import names
-from restoration.study.records import CURVE, Study
+from restoration.study.curves import CURVE
+from restoration.study.records import Study
 from restoration.study.report import Figure, Fold, Picture, Section, introduction, photographs, sections, write_texts
 from restoration.study.report.charts import switch_place, training_figure
 from restoration.study.report.sections import FILES
@@ -41,7 +43,7 @@ def test_parts_that_are_missing(study):
         study.variant,
         study.scores[study.scores["part"].isin(["main", ""])],
         study.runs[study.runs["part"] == "main"],
-        study.curves[study.curves["part"] == "main"],
+        study.read_curves,
         {name: facts for name, facts in study.test_sets.items() if "noise" not in facts},
     )
     titles = {section.title for section in sections(main)}
@@ -59,7 +61,7 @@ def test_curves_without_finite_values(study):
         for patches in (0, 100)
     ]
     curves = pd.DataFrame(rows, columns=CURVE)
-    tracked = Study(study.data, study.variant, study.scores, study.runs, curves, study.test_sets)
+    tracked = replace(study, read_curves=lambda: curves)
     svg = training_figure(tracked)
     assert svg is not None
     assert "PSNR" in svg
@@ -70,9 +72,12 @@ def test_switch_place(study):
     """Where all switching losses give way at one place; runs without a switch do not count."""
     configs = [{"loss": {"at": 0.5}}, {"loss": {}}, {"loss": {"at": 0.5}}]
     runs = study.runs.iloc[:3].assign(part="switching", patches=1000, config=configs)
-    switching = Study(study.data, study.variant, study.scores, runs, study.curves, study.test_sets)
+    switching = replace(study, runs=runs)
     assert switch_place(switching) == 500
-    assert switch_place(Study(study.data, study.variant, study.scores, runs[:0], study.curves, study.test_sets)) is None
+    assert (
+        switch_place(Study(study.data, study.variant, study.scores, runs[:0], study.read_curves, study.test_sets))
+        is None
+    )
 
 
 def test_files_of_an_earlier_study_are_removed(tmp_path, made):

@@ -11,9 +11,6 @@ from restoration.study.intervals import mean_intervals
 from restoration.study.statistics import (
     BETTER,
     EQUAL,
-    FAMILY,
-    LARGEST,
-    NO_REPEATS,
     NOT_KNOWN,
     WORSE,
     Comparison,
@@ -21,6 +18,7 @@ from restoration.study.statistics import (
     verdict,
 )
 from restoration.study.values import Condition
+from restoration.study.variances import FAMILY, LARGEST, NO_REPEATS
 from tests.studies import around, study_of
 
 PSNR = Condition("main", "jpeg", "kodak24", "psnr")
@@ -66,10 +64,9 @@ def test_untrained_column_meets_every_seed():
 
 
 def test_incomparable():
-    scores = {(PSNR, "a"): around(30), (PSNR, "b"): around(30)}
-    study = study_of(scores)
+    study = study_of({(PSNR, "a"): around(30), (PSNR, "b"): around(30)})
     assert Comparisons(study).compare(PSNR, "a", "c") is None
-    later = study.scores.assign(seed=study.scores["seed"].mask(study.scores["loss"] == "b", 1))
+    later = study.scores.assign(seed=study.scores["seed"] + 2 * (study.scores["loss"] == "b"))
     assert Comparisons(replace(study, scores=later)).compare(PSNR, "a", "b") is None
 
 
@@ -150,13 +147,15 @@ def test_largest_family_stands_in():
     comparison = compared(scores, "c", "input")
     assert half_width(comparison) == pytest.approx(T[0] * 2**0.5, rel=0.01)
     assert comparison.seed_variance == LARGEST
-    assert comparison.basis == "10 photographs, 1 seed, seed variance of another family"
+    assert comparison.basis == "10 photographs, 1 seed, seed variance of another family or test set"
 
 
 def test_no_repeats():
-    comparison = compared({"a": around(30.5), "b": around(30, seed=1)})
-    assert comparison.seed_variance == NO_REPEATS
+    """With one training of each loss, no verdict on a trained loss is known."""
+    comparison = compared({"a": around(35)[:, 0], "b": around(30, seed=1)[:, 0]})
+    assert (comparison.seed_variance, comparison.verdict) == (NO_REPEATS, NOT_KNOWN)
     assert comparison.basis == "12 photographs, 1 seed, seed variance not known"
+    assert compared({"bm3d": around(35), "input": around(30), "a": around(30)[:, 0]}, "bm3d", "input").verdict == BETTER
 
 
 # The verdict

@@ -1,4 +1,4 @@
-"""Curves are read alike from events and from the file that is written of them."""
+"""Curves are read alike from events and from curves.csv."""
 
 import time
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
+from restoration.study.curves import CURVE, curve, read_curves, write_curves
 from restoration.study.runs import Run
-from restoration.study.scalars import COLUMNS, curve, read_scalars
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """A training of 1000 patches that was stopped after 700 and resumed from a checkpoint at 500."""
-    run = Run(tmp_path, "photos", "10", "sr", "mix", 2)
+    run = Run(tmp_path, "photos", "10", "sr", "mix", 2, part="seeds")
     for begin, end, purge in ((0, 700, 1), (500, 1000, 501)):
         time.sleep(1.01 if begin else 0)  # files of events are read in the order of their names, which tell the second
         with SummaryWriter(str(run.folder), purge_step=purge) as board:
@@ -28,27 +28,28 @@ def run(tmp_path: Path) -> Run:
     return run
 
 
-def test_events_become_rows_and_shares_means_of_tenths(run):
-    scalars = read_scalars(run)
-    assert list(scalars) == COLUMNS
-    assert set(scalars["tag"]) == {"val/psnr", "test/kodak24/l2", "train/gradient_share/l1"}  # and no train/loss
-    assert scalars.iloc[0][:5].tolist() == ["photos", "10", "sr", "mix", 2]
-    assert curve(scalars, "val/psnr") == ([0, 500, 1000], [30.1, 30.6, 31])
-    patches, shares = curve(scalars, "train/gradient_share/l1")
+def test_events(run):
+    """Of each tenth of the training there are two values, 50 and 100 of the first; those purged are forgotten."""
+    curves = read_curves(run)
+    assert list(curves) == CURVE
+    assert set(curves["tag"]) == {"val/psnr", "test/kodak24/l2", "train/gradient_share/l1"}
+    assert curves.iloc[0][:4].tolist() == ["seeds", "sr", "mix", 2]
+    assert curve(curves, "val/psnr") == ([0, 500, 1000], [30.1, 30.6, 31])
+    patches, shares = curve(curves, "train/gradient_share/l1")
     assert patches == list(range(100, 1001, 100))
-    # of each tenth two values, 50 and 100 of the first; what was logged after the checkpoint is forgotten
     assert shares == pytest.approx([0.175, 0.275, 0.375, 0.475, 0.575, 0.575, 0.675, 0.775, 0.875, 0.975])
 
 
-def test_the_file_says_what_the_events_said_and_outlives_them(run):
-    before = read_scalars(run)
-    before.to_csv(run.folder / "scalars.csv", index=False)
+def test_file(run):
+    """The file holds the same values, and is read in place of the events."""
+    before = read_curves(run)
+    write_curves(run)
     for events in run.folder.glob("events.*"):
         events.unlink()
-    assert read_scalars(run).equals(before)
+    assert read_curves(run).equals(before)
 
 
-def test_without_events_there_are_no_scalars(tmp_path):
-    run = Run(tmp_path, "photos", "cpu", "sr", "mix", 0)
-    assert read_scalars(run).empty
-    assert list(read_scalars(run)) == COLUMNS
+def test_without_events(tmp_path):
+    curves = read_curves(Run(tmp_path, "photos", "cpu", "sr", "mix", 0))
+    assert curves.empty
+    assert list(curves) == CURVE
