@@ -35,11 +35,12 @@ def run_of(config: DictConfig, data: str) -> Run:
 def study_facts(config: DictConfig) -> dict[str, Any]:
     """Title and family of the loss, and what varies between the runs of a study."""
     loss, names = config.loss, config.names
-    about = loss.get("about", {})
+    about = loss.get("about") or {}
+    values = {name: loss.get(name) for name in ("alpha", "l1_scale", "sigma")}
     return {
         "title": about.get("title", names.loss),
         "family": about.get("family", names.loss),
-        **{name: loss.get(name) for name in ("alpha", "l1_scale", "sigma")},
+        **{name: value if isinstance(value, int | float) else None for name, value in values.items()},
         "learning_rate": config.budget.learning_rate,
         "model": names.model,
         "optimizer": names.optimizer,

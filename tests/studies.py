@@ -81,7 +81,7 @@ def study_of(
         variant="quick",
         scores=frame.merge(facts[[*RUN, *VARYING]], how="left", on=RUN).assign(data="photos"),
         runs=facts,
-        read_curves=lambda: pd.DataFrame(curves, columns=CURVE),
+        read_curves=lambda: pd.DataFrame(curves, columns=CURVE).astype({"tag": str, "value": float}),
         test_sets={
             name: {"title": name.title(), "images": int(count), **(test_sets or {}).get(name, {})}
             for name, count in frame.groupby("test_set")["image"].nunique().items()
@@ -124,11 +124,11 @@ def whole_study(*, images: int = 8, tests: Sequence[str] = ("fivek40", "kodak24"
                         seeds = 3 if part == "seeds" else 1
                         rng = np.random.default_rng([*f"{part}{column}".encode(), number, len(task)])
                         noise = rng.normal(0, 0.02, (images, seeds))
-                        scores[Condition(part, task, test, name), column] = _score(name, GAINS.get(column, 0.7) + noise)
+                        scores[Condition(part, task, test, name), column] = score(name, GAINS.get(column, 0.7) + noise)
     return study_of(scores, alphas=ALPHAS, families=dict.fromkeys(GAINS, "any"), shares=dict.fromkeys(ALPHAS, 0.25))
 
 
-def _score(name: str, gain: np.ndarray) -> np.ndarray:
+def score(name: str, gain: np.ndarray) -> np.ndarray:
     """The score of a metric where the squared error is `gain` dB below 0.001 or a like share of 1."""
     if metric(name).absolute:
         return 30 + gain
