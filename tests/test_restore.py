@@ -1,6 +1,7 @@
 """Shipped networks and a user's own files: what is written is what was trained; nothing of the user's is touched."""
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -32,7 +33,7 @@ from restoration.study.runs import Run
 from restoration.study.shipping import ship
 from restoration.tasks import JPEG, Demosaic, SuperResolution
 from scripts import restore as script
-from tests.photographs import POSTSCRIPT, PROPHOTO, fake_ghostscript
+from tests.photographs import PROPHOTO
 from tests.test_raw import D70, needs_raw, scene, write_dng
 
 ROOT = Path(__file__).parents[1]
@@ -96,6 +97,8 @@ def levels(image: torch.Tensor) -> np.ndarray:
 
 
 def test_load(shelf):
+    """The weights as shipped, in half precision; no random numbers are drawn."""
+    before = torch.get_rng_state()
     for task, network in shelf.networks.items():
         loaded = restoration.load(task, "mix")
         assert not loaded.training
@@ -104,19 +107,17 @@ def test_load(shelf):
         assert {weight.dtype for weight in stored.values()} == {torch.float16}
         for name, weight in network.state_dict().items():
             assert torch.equal(loaded.state_dict()[name], weight.half().float())
-    assert not torch.equal(*(restoration.load(task, "mix").state_dict()["layers.0.weight"] for task in ("sr", "jpeg")))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_origin_of_shipped_weights(shelf):
+def test_shipped_files(shelf, tmp_path, photo):
+    """They say where they come from, and their bytes are stable, though safetensors shuffles the metadata."""
     with safe_open(shelf.folder / "sr-mix.safetensors", framework="pt") as file:
         origin = file.metadata()
     facts = {"task": "sr", "loss": "mix", "data": "tiny", "seed": "3", "patches_seen": "48", "commit": "abc"}
     assert {**facts, "degradation": repr(SuperResolution())}.items() <= origin.items()
     assert "MIT" in origin["licence"]
-
-
-def test_shipped_bytes_are_stable(shelf, tmp_path, photo):
-    for number in range(3):  # safetensors by itself shuffles the metadata at every call
+    for number in range(3):
         again = tmp_path / str(number)
         ship(finished_run(tmp_path, "sr"), shelf.networks["sr"], TASKS["sr"], again, photo=as_image(photo))
         assert (again / "sr-mix.safetensors").read_bytes() == (shelf.folder / "sr-mix.safetensors").read_bytes()
@@ -130,10 +131,9 @@ def test_rounding_of_shipped_weights(tmp_path, photo):
     with torch.no_grad():
         red.layers[-1].weight[0] = 0
         red.layers[-1].bias[0] = 0.59015  # level 150.49 of 255; the nearest of half precision, 1209 / 2048, is 150.53
-    found = ship(run, red, JPEG(), tmp_path, photo=image)
-    assert found.levels == 1
-    assert found.share == pytest.approx(1 / 3)
-    assert str(found) == "at most 1 of 255 levels, in 33.33 % of a picture's values"
+    rounding = ship(run, red, JPEG(), tmp_path, photo=image)
+    assert (rounding.levels, rounding.share) == (1, pytest.approx(1 / 3))
+    assert str(rounding) == "at most 1 of 255 levels, in 33.33 % of a picture's values"
 
 
 def test_what_cannot_be_shipped(tmp_path, photo):
@@ -166,12 +166,6 @@ def test_unknown_networks(shelf, tmp_path, monkeypatch):
     monkeypatch.setattr(shipped, "FOLDER", tmp_path / "absent")
     with pytest.raises(UserError, match="shipped are\n  none"):
         restoration.load("sr", "mix")
-
-
-def test_load_draws_no_random_numbers(shelf):
-    before = torch.get_rng_state()
-    restoration.load("sr", "mix")
-    assert torch.equal(torch.get_rng_state(), before)
 
 
 @torch.inference_mode()
@@ -211,13 +205,6 @@ def test_refused_images(shelf, image, message):
         restoration.restore(image, "sr", "mix")
 
 
-def test_import_without_pytorch():
-    code = "import sys, restoration; assert 'torch' not in sys.modules; assert restoration.load.__name__ == 'load'"
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-    with pytest.raises(AttributeError, match="no attribute 'train_it'"):
-        restoration.train_it()
-
-
 def test_enlarged_small_photograph(photo):
     """A reduced photograph, enlarged by a user, is the training's input, also where a side is odd."""
     task = SuperResolution()
@@ -228,7 +215,7 @@ def test_enlarged_small_photograph(photo):
     assert torch.allclose(enlarged[:, :97], task.degrade(image, torch.Generator()), atol=1e-6)
 
 
-def test_restore_a_jpeg_file(shelf, tmp_path, monkeypatch, capsys):
+def test_restore_a_jpeg_file(shelf, tmp_path, capsys):
     path = tmp_path / "rocket.jpg"
     Image.fromarray(skimage.data.rocket()[:120, :300]).save(path, quality=25)
     before = path.read_bytes()
@@ -257,13 +244,6 @@ def test_odd_names(shelf, tmp_path, monkeypatch, capsys, name):
     printed = capsys.readouterr().out
     assert printable(target) in printed
     printed.encode()
-
-
-def test_names_that_are_too_long(shelf, tmp_path, monkeypatch, capsys):
-    Image.fromarray(skimage.data.rocket()[:60, :80]).save(tmp_path / f"{'x' * 250}.jpg")
-    with pytest.raises(SystemExit, match="1 of 1 files were not restored"):
-        run_script("--task", "jpeg", tmp_path / f"{'x' * 250}.jpg")
-    assert "File name too long; rename the file" in capsys.readouterr().err
 
 
 def test_home(shelf, tmp_path, monkeypatch):
@@ -333,36 +313,46 @@ def test_folders(shelf, tmp_path, monkeypatch, given):
         run_script("--task", "demosaic", given or ".")
 
 
-def test_postscript_starts_no_ghostscript(shelf, tmp_path, monkeypatch, capsys):
-    """Under the suffix of any photograph, and for LibRaw."""
-    for name in ("a.jpg", "a.png", "a.tif", "a.webp", "a.bmp"):
-        (tmp_path / name).write_bytes(POSTSCRIPT)
-    fake_ghostscript(tmp_path, monkeypatch)
-    with pytest.raises(SystemExit, match="5 of 5 files were not restored"):
-        run_script("--task", "jpeg", *sorted(tmp_path.glob("a.*")))
-    with pytest.raises(UserError, match="LibRaw cannot read"):
-        read_input(tmp_path / "a.tif", Demosaic())
-    assert capsys.readouterr().err.count("not a JPEG, PNG, TIFF, WebP or BMP image") == 5
-    assert not (tmp_path / "started").exists()
-
-
-def test_own_network(tmp_path, photo, monkeypatch, capsys):
-    run, network = finished_run(tmp_path, "sr"), made_network(7)
-    task = "{_target_: restoration.tasks.SuperResolution, scale: 3}"
-    write_text(run.folder / "config.yaml", f"task: {task}\nmodel: {{_target_: restoration.networks.RestorationCNN}}\n")
-    save_file(network.state_dict(), run.folder / "model.safetensors")
+@pytest.fixture
+def trained(tmp_path, photo) -> Run:
+    """A run of super-resolution by 3, and small.png beside its folder."""
+    run = finished_run(tmp_path, "sr")
+    write_config(run, "restoration.networks.RestorationCNN")
+    save_file(made_network(7).state_dict(), run.folder / "model.safetensors")
     Image.fromarray(photo).save(tmp_path / "small.png")
-    run_script("--network", str(run.folder), str(tmp_path / "small.png"))
+    return run
+
+
+def write_config(run: Run, model: str, **options: str) -> None:
+    config = {
+        "task": {"_target_": "restoration.tasks.SuperResolution", "scale": 3},
+        "model": {"_target_": model, **options},
+    }
+    write_text(run.folder / "config.yaml", json.dumps(config))
+
+
+def test_own_network(tmp_path, trained, photo):
+    run_script("--network", trained.folder, tmp_path / "small.png")
     with torch.inference_mode():
-        expected = network(SuperResolution(scale=3).enlarged(as_image(photo))[None])[0]
+        expected = made_network(7)(SuperResolution(scale=3).enlarged(as_image(photo))[None])[0]
     assert np.abs(saved(tmp_path / "small-sr-mix.png").astype(int) - levels(expected)).max() <= 1
-    for target in ("os.mkdir", "restoration.files.write_text", "torch.nn.modules.module.torch.load"):
-        text = f"task: {task}\nmodel: {{_target_: {target}, path: {tmp_path / 'harm'}}}\n"
-        write_text(run.folder / "config.yaml", text)
-        with pytest.raises(SystemExit, match=f"calls {target}, which is no network"):
-            run_script("--network", run.folder, tmp_path / "small.png")
+
+
+@pytest.mark.parametrize("target", ["os.mkdir", "restoration.files.write_text", "torch.nn.modules.module.torch.load"])
+def test_foreign_code(tmp_path, trained, target):
+    """The configuration of a run from elsewhere may only name networks and tasks."""
+    write_config(trained, target, path=str(tmp_path / "harm"))
+    with pytest.raises(SystemExit, match=f"calls {target}, which is no network"):
+        run_script("--network", trained.folder, tmp_path / "small.png")
     assert not (tmp_path / "harm").exists()
-    moved = run.folder.rename(tmp_path / "moved")
+
+
+def test_networks_that_cannot_be_used(tmp_path, trained):
+    for content in (b"no weights", save({"weight": torch.zeros(3)})):
+        (trained.folder / "model.safetensors").write_bytes(content)
+        with pytest.raises(SystemExit, match="is damaged, or holds the weights of another network"):
+            run_script("--network", trained.folder, tmp_path / "small.png")
+    moved = trained.folder.rename(tmp_path / "moved")
     answers = {tmp_path: "not the folder of a trained network", moved: "does not end like a run's folder"}
     for folder, answer in answers.items():
         with pytest.raises(SystemExit, match=answer):
@@ -375,9 +365,9 @@ def test_restore_a_raw_file(shelf, tmp_path):
     restore_file(path, Demosaic(), restoration.load("demosaic", "mix"), tmp_path / "a.png", device=CPU)
     sensor = read_sensor(path)
     expected = displayed(restoration.restore(network_input(sensor), "demosaic", "mix"), sensor)
-    found = saved(tmp_path / "a.png")
-    assert found.shape == (90, 70, 3)  # upright
-    assert np.abs(found.astype(int) - levels(expected)).max() <= 1  # clamped before the camera's matrix, or by it
+    restored = saved(tmp_path / "a.png")
+    assert restored.shape == (90, 70, 3)  # upright
+    assert np.abs(restored.astype(int) - levels(expected)).max() <= 1  # clamped before the camera's matrix, or by it
 
 
 @needs_raw
@@ -393,23 +383,32 @@ def test_colours_of_a_real_raw_file(shelf, tmp_path):
     assert np.abs(ours.mean(dim=(1, 2)).numpy() * 255 - theirs[400:1200, 600:1600].mean(axis=(0, 1))).max() < 2
 
 
-def test_nothing_is_overwritten(shelf, tmp_path, photo, monkeypatch, capsys):
-    for name in ("a.jpg", "b.jpg"):
+def test_nothing_is_overwritten(shelf, tmp_path, photo, capsys):
+    """Each file that is not restored is named with the reason; the others are done."""
+    long = f"{'x' * 250}.jpg"
+    for name in ("a.jpg", "b.jpg", long):
         Image.fromarray(photo).save(tmp_path / name)
     (tmp_path / "text.jpg").write_text("these are not pixels")
     (tmp_path / "a-jpeg-mix.png").write_text("mine")
     (tmp_path / "raw.dng").write_text("nor these")
-    names = ["a.jpg", "text.jpg", "absent.jpg", "raw.dng", "b.jpg"]
-    with pytest.raises(SystemExit, match="4 of 5 files were not restored"):
-        run_script("--task", "jpeg", *(str(tmp_path / name) for name in names))
+    reasons = {
+        "a.jpg": "not overwritten",
+        "text.jpg": "not a JPEG",
+        "absent.jpg": "does not exist",
+        "raw.dng": "TASK=demosaic takes raw files",
+        long: "File name too long; rename the file",
+    }
+    with pytest.raises(SystemExit, match="5 of 6 files were not restored"):
+        run_script("--task", "jpeg", *(str(tmp_path / name) for name in (*reasons, "b.jpg")))
     errors = capsys.readouterr().err.splitlines()
-    assert len(errors) == 4
-    for error, part in zip(errors, ("not overwritten", "not a JPEG", "does not exist", "takes raw files"), strict=True):
-        assert part in error
+    for error, reason in zip(errors, reasons.values(), strict=True):
+        assert reason in error
     assert (tmp_path / "a-jpeg-mix.png").read_text() == "mine"
     assert saved(tmp_path / "b-jpeg-mix.png").shape == (97, 82, 3)
-    created = {path.name for path in tmp_path.iterdir()} - set(names)
+    created = {path.name for path in tmp_path.iterdir()} - {*reasons, "b.jpg"}
     assert created == {"a-jpeg-mix.png", "b-jpeg-mix.png"}
+    with pytest.raises(UserError, match="TASK=jpeg or TASK=sr take this one"):
+        read_input(tmp_path / "b.jpg", Demosaic())
 
 
 def test_a_target_that_appears_meanwhile(shelf, tmp_path, photo):
@@ -437,30 +436,10 @@ def test_a_target_that_appears_meanwhile(shelf, tmp_path, photo):
         (["--network", "runs/sr/mix/seed0", "--loss", "l1", "photo.jpg"], "leave out TASK and LOSS beside NETWORK"),
     ],
 )
-def test_wrong_arguments(arguments, answer, monkeypatch, capsys):
+def test_wrong_arguments(arguments, answer, capsys):
     with pytest.raises(SystemExit, match="2"):
         run_script(*arguments)
     assert answer in capsys.readouterr().err
-
-
-def test_damaged_weights(tmp_path, photo, monkeypatch):
-    run = finished_run(tmp_path, "sr")
-    task = "{_target_: restoration.tasks.SuperResolution}"
-    write_text(run.folder / "config.yaml", f"task: {task}\nmodel: {{_target_: restoration.networks.RestorationCNN}}\n")
-    Image.fromarray(photo).save(tmp_path / "small.png")
-    for content in (b"no weights", save({"weight": torch.zeros(3)})):
-        (run.folder / "model.safetensors").write_bytes(content)
-        with pytest.raises(SystemExit, match="is damaged, or holds the weights of another network"):
-            run_script("--network", run.folder, tmp_path / "small.png")
-
-
-def test_files_of_another_task(tmp_path, photo):
-    Image.fromarray(photo).save(tmp_path / "a.jpg")
-    with pytest.raises(UserError, match="TASK=jpeg or TASK=sr take this one"):
-        read_input(tmp_path / "a.jpg", Demosaic())
-    write_dng(tmp_path / "a.dng", scene(64, 64))
-    with pytest.raises(UserError, match="TASK=demosaic takes raw files"):
-        read_input(tmp_path / "a.dng", SuperResolution())
 
 
 def test_colour_profiles(shelf, tmp_path, photo):

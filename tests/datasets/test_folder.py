@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from restoration.datasets.folder import folder, photographs_in
 from restoration.datasets.pack import pack_set
@@ -198,9 +197,3 @@ def test_what_cannot_serve(photo_folder, train, test):
         folder(train, None)
     with pytest.raises(UserError, match="one photograph"):
         folder(test, train)
-
-
-def test_one_pixel_photographs_are_too_small(photo_folder, test):
-    Image.new("RGB", (1, 1)).save(photo_folder / "train" / "0.png")
-    with pytest.raises(UserError, match=r"0\.png: 1x1 pixels; photographs have at least 48x48"):
-        pack_set(folder(str(photo_folder / "train"), test), photo_folder / "cache")
