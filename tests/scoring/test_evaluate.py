@@ -30,30 +30,24 @@ def values(models, task, photos, metrics=QUICK) -> dict[tuple[str, str, str], fl
 
 
 def test_scores_of_a_task(photo, network):
-    """The input and every network, with the values of `score`; other networks in the same call change nothing."""
-    photos = packed(photo, np.ascontiguousarray(photo[::-1]))
-    together = values({"net": network, "same": torch.nn.Identity()}, Demosaic(), photos, ALL_METRICS)
-    assert len(together) == 3 * 2 * len(ALL_METRICS)
-    degraded, target = degraded_photo(Demosaic(), photos, 1, CPU)
-    expected = score(restore_image(network, degraded), target)
-    for metric in ALL_METRICS:
-        assert together["net", "1.png", metric] == pytest.approx(float(expected[metric]), rel=1e-12, nan_ok=True)
-        assert together["same", "1.png", metric] == pytest.approx(together[INPUT, "1.png", metric], nan_ok=True)
-    alone = values({"net": network}, Demosaic(), photos)
-    assert alone == {key: pytest.approx(together[key], rel=1e-12, nan_ok=True) for key in alone}
-    assert alone[INPUT, "0.png", "psnr"] != alone[INPUT, "1.png", "psnr"]
+    """The values of `score`, of the input and of each network; each photograph is degraded once, for all networks."""
 
-
-def test_photographs_are_degraded_once(photo, network):
-    class Counting(JPEG):
+    class Counting(Demosaic):
         calls = 0
 
         def degrade(self, image, generator):
             Counting.calls += 1
             return super().degrade(image, generator)
 
-    values({"net": network, "same": torch.nn.Identity(), "again": network}, Counting(), packed(photo, photo))
+    photos = packed(photo, np.ascontiguousarray(photo[::-1]))
+    together = values({"net": network, "same": torch.nn.Identity()}, Counting(), photos, ALL_METRICS)
     assert Counting.calls == 2
+    assert len(together) == 3 * 2 * len(ALL_METRICS)
+    degraded, target = degraded_photo(Demosaic(), photos, 1, CPU)
+    for loss, image in {INPUT: degraded, "same": degraded, "net": restore_image(network, degraded)}.items():
+        for metric, value in score(image.clamp(-1, 2), target).items():
+            assert together[loss, "1.png", metric] == pytest.approx(float(value), rel=1e-12, nan_ok=True)
+    assert together[INPUT, "0.png", "psnr"] != together[INPUT, "1.png", "psnr"]
 
 
 def test_networks_in_training_mode(photo):
@@ -61,26 +55,25 @@ def test_networks_in_training_mode(photo):
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 3, 3, padding=1), torch.nn.BatchNorm2d(3), torch.nn.Dropout(0.2))
     photos = packed(photo)
     validation = Validation(JPEG(), photos, protocol=Protocol(), device=CPU)
+
+    def scored() -> list[float]:
+        crop = next(validation.crops(network)).mean().item()
+        return [*values({"net": network}, JPEG(), photos).values(), *validation.scores(network).values(), crop]
+
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    first, again = values({"net": network}, JPEG(), photos), values({"net": network}, JPEG(), photos)
-    assert first == pytest.approx(again, nan_ok=True, abs=0)
+    in_training_mode = scored()
     assert all(module.training for module in network.modules())
-    validated, crops = validation.scores(network), list(validation.crops(network))
-    network.eval()
-    assert first == pytest.approx(values({"net": network}, JPEG(), photos), nan_ok=True, abs=0)
-    assert validated == pytest.approx(validation.scores(network), nan_ok=True, abs=0)
-    assert torch.equal(crops[0], next(validation.crops(network)))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    network.eval()
+    assert in_training_mode == pytest.approx(scored(), nan_ok=True, abs=0)
 
 
 def test_validation(photo, network):
     photos = packed(photo, np.ascontiguousarray(photo[::-1]))
     validation = Validation(Demosaic(), photos, protocol=Protocol(), device=CPU)
-    psnr = [value for (loss, _, metric), value in values({"net": network}, Demosaic(), photos).items()
-            if (loss, metric) == ("net", "psnr")]  # fmt: skip
-    scores = validation.scores(network)
+    scores, per_photo = validation.scores(network), values({"net": network}, Demosaic(), photos)
     assert list(scores) == list(QUICK)
-    assert scores["psnr"] == pytest.approx(np.mean(psnr))
+    assert scores["psnr"] == pytest.approx(np.mean([per_photo["net", f"{index}.png", "psnr"] for index in (0, 1)]))
     assert math.isnan(scores["ms_ssim"])  # the photographs are too small
     for crop in validation.crops(network, side=40):
         assert crop.shape == (3, 40, 120)

@@ -2,13 +2,11 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-import restoration
 from restoration.names import ARTEFACTS, METRICS
 from restoration.networks.cnn import RestorationCNN
 from restoration.networks.inference import restore_image
@@ -23,61 +21,42 @@ def random_images(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def test_each_image_has_its_own_target():
+def test_pairs_and_one_image():
+    """Each image has its own target; one image gives tensors without dimensions; equal images are perfect."""
     restored, target = random_images(3, 3, 40, 50), random_images(3, 3, 40, 50, seed=1)
+    restored[2] = target[2]
     values = score(restored, target, metrics=QUICK)
+    alone = [score(*pair, metrics=QUICK) for pair in zip(restored, target, strict=True)]
     assert list(values) == list(QUICK)
-    for index in range(3):
-        alone = score(restored[index], target[index], metrics=QUICK)
-        assert {name: value.shape for name, value in alone.items()} == dict.fromkeys(QUICK, ())
-        for name in QUICK:
-            assert values[name].shape == (3,)
-            assert values[name][index] == alone[name]
-    assert score(target, target, metrics=["psnr"])["psnr"].tolist() == [math.inf] * 3
+    for name in QUICK:
+        assert torch.equal(values[name], torch.stack([one[name] for one in alone]))
+        assert alone[0][name].shape == ()
+    assert values["psnr"][2] == math.inf
 
 
-def test_versions_of_one_photograph():
-    versions, target = random_images(2, 3, 161, 165), random_images(3, 161, 165, seed=1)
+@pytest.mark.parametrize("at_once", [2 * 161 * 165, 8_000_000])
+def test_versions_of_one_photograph(monkeypatch, at_once):
+    """A version's values depend neither on the other versions nor on the groups that fit into memory."""
+    monkeypatch.setattr(score_module, "AT_ONCE", at_once)
+    versions, target = random_images(3, 3, 161, 165), random_images(3, 161, 165, seed=1)
     shared, repeated = score(versions, target), score(versions, target.expand_as(versions))
     assert list(shared) == list(ALL_METRICS)
     for name in ALL_METRICS:
         assert shared[name].tolist() == pytest.approx(repeated[name].tolist(), rel=1e-12, nan_ok=True), name
 
 
-def test_public_name():
-    assert restoration.score is score
-
-
-@pytest.mark.parametrize("at_once", [1, 2 * 40 * 50])
-def test_groups_of_versions(monkeypatch, at_once):
-    versions, target = random_images(3, 3, 40, 50), random_images(3, 40, 50, seed=1)
-    expected = score_versions(versions, target)
-    monkeypatch.setattr(score_module, "AT_ONCE", at_once)
-    torch.testing.assert_close(score_versions(iter(versions), target), expected, rtol=1e-12, atol=0, equal_nan=True)
-
-
 def test_types():
-    """uint8 levels, float64, channels-last memory and half precision of 8-bit levels are the same image."""
+    """uint8 levels, float64, other memory orders, half precision of 8-bit levels and gradients: the same image."""
     levels = (random_images(3, 40, 50) * 255).byte()
     target = random_images(3, 40, 50, seed=1)
-    expected = score(levels.float() / 255, target)
-    for restored in (levels, levels / 255.0, levels.double() / 255, (levels.float() / 255).half()):
-        values = score(restored, target.permute(1, 2, 0).contiguous().permute(2, 0, 1))
-        assert {name: float(value) for name, value in values.items()} == pytest.approx(
-            {name: float(value) for name, value in expected.items()}, rel=1e-9, nan_ok=True
-        )
+    before = target.clone()
+    expected = torch.stack([*score(levels.float() / 255, target).values()])
+    for restored in (levels, levels.double() / 255, (levels / 255.0).half(), (levels / 255.0).requires_grad_()):
+        values = torch.stack([*score(restored, target.permute(1, 2, 0).contiguous().permute(2, 0, 1)).values()])
+        assert not values.requires_grad
+        torch.testing.assert_close(values, expected, rtol=1e-9, atol=0, equal_nan=True)
+    assert torch.equal(target, before)
     assert score(levels, (target * 255).round().byte())["psnr"] == score(levels / 255.0, target)["psnr"]
-
-
-def test_inputs_stay_as_they_are():
-    restored = (random_images(2, 3, 40, 50) * 1.2).requires_grad_()
-    target = random_images(2, 3, 40, 50, seed=1)
-    before = restored.detach().clone(), target.clone()
-    values = score(restored, target, metrics=QUICK)
-    assert torch.equal(restored.detach(), before[0])
-    assert torch.equal(target, before[1])
-    assert not values["psnr"].requires_grad
-    values["psnr"] += 1  # an ordinary tensor
 
 
 GOOD = random_images(2, 3, 20, 30)
@@ -88,22 +67,17 @@ GOOD = random_images(2, 3, 20, 30)
     [
         (GOOD * 255, GOOD, r"restored must have values from -1 to 2, got .* to 25\d.*divide 8-bit levels by 255"),
         (GOOD, GOOD * 255, r"target must have values from 0 to 1, got .*divide 8-bit levels by 255"),
-        (GOOD, GOOD - 0.5, "target must have values from 0 to 1, got -0.49"),
         (GOOD - 2, GOOD, "restored must have values from -1 to 2, got -1.9"),
         (GOOD.log() * torch.nan, GOOD, "restored has values that are not finite"),
         (GOOD, GOOD / 0, "target has values that are not finite"),
         ((GOOD * 255).int(), GOOD, "restored must be a floating-point tensor.* or uint8, got a tensor of torch.int32"),
-        (GOOD > 0.5, GOOD, "got a tensor of torch.bool"),
         (GOOD.numpy(), GOOD, r"got ndarray; .*torch.from_numpy\(pixels\)"),
-        (GOOD, None, "target must be a floating-point tensor .*got NoneType"),
         (GOOD[0, 0], GOOD[0, 0], r"restored must have the shape \(3, H, W\) or \(N, 3, H, W\), got \(20, 30\)"),
-        (GOOD[:, :1], GOOD[:, :1], r"must have the shape .*got \(2, 1, 20, 30\)"),
         (GOOD.permute(0, 2, 3, 1), GOOD, r"must have the shape .*got \(2, 20, 30, 3\)"),
         (GOOD[None], GOOD[None], r"must have the shape .*got \(1, 2, 3, 20, 30\)"),
         (GOOD[:0], GOOD[:0], r"must have the shape .*got \(0, 3, 20, 30\)"),
         (GOOD, GOOD[..., :-1], r"got restored \(2, 3, 20, 30\) and target \(2, 3, 20, 29\)"),
         (GOOD, GOOD[:1], r"got restored \(2, 3, 20, 30\) and target \(1, 3, 20, 30\)"),
-        (GOOD[0], GOOD[:1], r"got restored \(3, 20, 30\) and target \(1, 3, 20, 30\)"),
         (GOOD[..., :10], GOOD[..., :10], "SSIM needs 11x11 pixels or more, got 20x10"),
     ],
 )
@@ -138,32 +112,24 @@ def test_protocol():
 
 @pytest.mark.parametrize("size", [(11, 11), (12, 40), (31, 33), (160, 170), (161, 161)])
 @pytest.mark.parametrize("content", ["black", "white", "random"])
-def test_every_size_and_content_has_a_value(size, content):
+def test_sizes_and_contents(size, content):
     """Nothing crashes; equal images are perfect; a value is not a number exactly where this is documented."""
     target = {"black": torch.zeros, "white": torch.ones, "random": random_images}[content](3, *size)
     noisy = (target + 0.1 * torch.randn(target.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
-    perfect = {name: float(value) for name, value in score(target, target).items()}
-    degraded = {name: float(value) for name, value in score(noisy, target).items()}
-    assert perfect["psnr"] == perfect["psnr_y"] == math.inf
+    perfect, degraded = ({name: float(value) for name, value in score(image, target).items()}
+                         for image in (target, noisy))  # fmt: skip
     undefined = {"edge_residual"}  # no edge with flat surroundings
-    if min(size) < 161:
-        undefined |= {"ms_ssim", "iw_ssim"}
-    if content != "random":
-        undefined |= {"iw_ssim"}
-    else:
-        undefined |= {"flat_residual", "block_step"}
-    if min(size) < 32:
-        undefined |= {"grating"}
-    for values in (perfect, degraded):
-        assert {name for name, value in values.items() if math.isnan(value)} == undefined
-    ones = {name for name in METRICS if name not in ("l1", "l2", "gmsd", "psnr", "psnr_y")} - undefined
-    assert {name: perfect[name] for name in ones} == pytest.approx(dict.fromkeys(ones, 1), abs=1e-12)
-    assert all(perfect[name] == 0 for name in {"l1", "l2", "gmsd", *ARTEFACTS} - undefined)
-    assert all(math.isfinite(degraded[name]) for name in set(METRICS) - undefined)
+    undefined |= {"flat_residual", "block_step"} if content == "random" else {"iw_ssim"}
+    undefined |= {"ms_ssim", "iw_ssim"} if min(size) < 161 else set()
+    undefined |= {"grating"} if min(size) < 32 else set()
+    best = dict.fromkeys(METRICS, 1) | dict.fromkeys(["psnr", "psnr_y"], math.inf)
+    best |= dict.fromkeys(["l1", "l2", "gmsd", *ARTEFACTS], 0) | dict.fromkeys(undefined, math.nan)
+    assert perfect == pytest.approx(best, abs=1e-12, nan_ok=True)
+    assert {name for name, value in degraded.items() if not math.isfinite(value)} == undefined
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_networks_that_return_no_numbers_are_scored(value):
+def test_output_without_numbers(value):
     """`score` refuses such images; tables count them as values that are not finite."""
     target = random_images(3, 170, 180)
     values = score_versions([target, torch.full_like(target, value)], target)
@@ -172,7 +138,7 @@ def test_networks_that_return_no_numbers_are_scored(value):
     assert math.isnan(values[0, 1]) == math.isnan(value)  # infinite values are clamped
 
 
-def test_scores_of_a_gpu_without_one():
+def test_fake_gpu():
     """No tensor of the CPU and no wait for the GPU between restoring and the values of all metrics."""
     with FakeTensorMode(), torch.device("cuda"):
         network = RestorationCNN()
@@ -184,9 +150,8 @@ def test_scores_of_a_gpu_without_one():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_scores_of_a_gpu():
+def test_gpu():
     restored, target = random_images(3, 170, 181), random_images(3, 170, 181, seed=1)
-    there, here = score(restored.cuda(), target.cuda()), score(restored, target)
+    on_gpu, on_cpu = score(restored.cuda(), target.cuda()), score(restored, target)
     for name in ALL_METRICS:
-        assert float(there[name]) == pytest.approx(float(here[name]), rel=1e-5, abs=1e-6, nan_ok=True), name
-    assert np.isfinite(float(here["psnr"]))
+        assert float(on_gpu[name]) == pytest.approx(float(on_cpu[name]), rel=1e-5, abs=1e-6, nan_ok=True), name
