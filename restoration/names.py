@@ -14,6 +14,8 @@ QUICK = (
     "ssim",
     "ms_ssim",
 )  # metrics of the validation; the other metrics take several times as long
+CURVES = ("psnr", "ms_ssim", "ssim", "l1", "l2")  # the same metrics, in the order of TensorBoard's charts
+GRADIENT_SHARE = "7 share of the gradient"  # followed by the name of a term of the loss
 DECIDING = ("psnr", "ms_ssim")  # the metrics that decide a claim
 SQUARED, AMPLITUDE = 0.023, 0.012  # 0.1 dB as a share of a squared error, and of an amplitude
 
@@ -46,6 +48,10 @@ class Metric:
     def shown(self, value: float) -> str:
         """A value as a table shows it; "–" for a missing one."""
         return "–" if value != value else self._formatted(value, self.digits, "")
+
+    def named(self, value: float) -> str:
+        """A value with its title and unit, as in "PSNR 31.53 dB"."""
+        return f"{self.title} {self.shown(value)} {self.unit}".rstrip()
 
     def shown_difference(self, value: float, *, sign: bool = False) -> str:
         """A difference with a true minus; one that would round to 0 keeps its first significant digit.
@@ -156,6 +162,11 @@ def metric(name: str) -> Metric:
     if name not in known:
         raise KeyError(f"unknown metric {name!r}; known: {', '.join(known)}")
     return known[name]
+
+
+def curve_tag(metric: str, photographs: str = "validation") -> str:
+    """The tag of a metric's curve in TensorBoard, which sorts charts by their tags."""
+    return f"{CURVES.index(metric) + 1} {METRICS[metric].label}/{photographs}"
 
 
 def is_measured(artefact: str, task: str) -> bool:

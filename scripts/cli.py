@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 
+import rich
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import get_object
@@ -32,6 +33,7 @@ def clear_errors() -> Iterator[None]:
     except MENDABLE as error:
         sys.exit(f"error: {explained(error)}")
     except KeyboardInterrupt:
+        print("stopped; what was finished is kept, and the same command goes on from there.", file=sys.stderr)
         sys.exit(130)
     except PeerProcessFailed:
         end_at_once(1)
@@ -43,7 +45,13 @@ def clear_errors() -> Iterator[None]:
 
 def plain_console(*, quiet: bool = False) -> Console:
     """The terminal, to which texts go as they are: names of files may have brackets."""
-    return Console(quiet=quiet, markup=False, highlight=False)
+    rich.reconfigure(quiet=quiet, markup=False, highlight=False)
+    return rich.get_console()
+
+
+def say_next(*commands: str) -> None:
+    """Ends a command with the commands that a user may type after it."""
+    rich.get_console().print(f"next: {' or '.join(commands)}", soft_wrap=True)
 
 
 def end_at_once(status: int) -> None:

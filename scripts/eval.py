@@ -8,17 +8,17 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
-from rich.progress import Progress
 
 from restoration.datasets.photos import PackedPhotos
 from restoration.errors import UserError
+from restoration.progress import Bar
 from restoration.scoring.baselines import baselines_for
 from restoration.scoring.evaluate import Score, noise_of
 from restoration.scoring.protocol import Protocol
 from restoration.scoring.score import ALL_METRICS, score_versions
 from restoration.study.runs import Run, baseline_run, find_runs, scores_by_test_set, write_scores
 from restoration.tasks import Task
-from scripts.cli import chosen_device, explained, plain_console
+from scripts.cli import chosen_device, explained, plain_console, say_next
 from scripts.scores import score_runs, scoring, show_tables
 from scripts.trained import config_of, task_of, tests_of, trained_network
 
@@ -37,6 +37,7 @@ def main(config: DictConfig) -> None:
         except (UserError, InstantiationException) as error:  # the other groups do not depend on this one
             failures |= dict.fromkeys(group, explained(error))
     show_tables(runs, config, console)
+    say_next("make report", "make figure")
     if failures:
         raise UserError(
             f"{len(failures)} of {len(runs)} runs were not scored, or only in part; the tables hold the others:\n"
@@ -64,10 +65,10 @@ def score_group(
     if not config.baselines:
         return
     total = len(baselines_for(task)) * sum(len(test) for test in tests.values())
-    with Progress(console=console, transient=True) as progress:
-        bar = progress.add_task("baselines", total=total)
+    with Bar("baselines", total, "photographs") as bar:
         for title in score_baselines(runs[0], task, tests, protocol, device):
-            progress.update(bar, advance=1, description=title)
+            bar.title = title
+            bar.advance()
 
 
 def score_baselines(

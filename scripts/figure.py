@@ -13,6 +13,7 @@ from restoration.names import ordered_tasks, task_title
 from restoration.study.report.crops import TRUTH, save_crops
 from restoration.study.report.drawing import hardest_crops
 from restoration.study.runs import Run, find_runs
+from scripts.cli import say_next
 from scripts.trained import named_data, networks_of, packed_tests, task_of, tests_of
 
 
@@ -25,6 +26,7 @@ def main(config: DictConfig) -> None:
         runs = [run for run in asked if (run.data, run.variant) == (data, variant)]
         draw(runs, Path(config.packs), path, drawn_on=config.drawn_on)
         print(f"written to {path}")
+    say_next("make report")
 
 
 def draw(runs: Sequence[Run], packs: Path, path: Path, *, drawn_on: str | None = None) -> None:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from restoration.datasets.pack import pack_set
 from restoration.study.report.data_page import facts_table, write_page
-from scripts.cli import plain_console
+from scripts.cli import plain_console, say_next
 
 
 def main(config: DictConfig) -> None:
@@ -25,3 +25,4 @@ def main(config: DictConfig) -> None:
     folder = Path(config.pages) / photos.name
     write_page(f"data set {photos.name}", parts, rows, folder)
     console.print(f"to look at: {folder}/index.html and contact_sheet.png", soft_wrap=True)
+    say_next("make train TASK=sr LOSS=mix, with the same DATA=")

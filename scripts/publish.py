@@ -16,7 +16,7 @@ from restoration.study.records import Study
 from restoration.study.report import sections, write_texts
 from restoration.study.runs import find_runs, of_first_seed
 from restoration.study.shipping import half_weights, ship
-from scripts.cli import plain_console
+from scripts.cli import plain_console, say_next
 from scripts.figure import draw
 from scripts.trained import named_data, packed_tests, task_of, trained_network
 
@@ -44,3 +44,4 @@ def main(config: DictConfig) -> None:
     for run, network, task in networks:
         rounding = ship(run, network, task, Path(config.weights), photo=photo)
         console.print(f"{run.task} with {run.loss}: half precision changes {rounding}", soft_wrap=True)
+    say_next(f"make report STUDY={folder}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.progress import Progress
+from rich.text import Text
 
 from restoration.errors import UserError
 from restoration.names import BASELINES, INPUT, input_title, ordered_columns
@@ -21,7 +21,7 @@ from restoration.study.records import Study
 from restoration.study.report.crops import save_crops
 from restoration.study.runs import Run, find_runs, read_provenance
 from restoration.tasks import Demosaic
-from scripts.cli import chosen_device, plain_console
+from scripts.cli import chosen_device, plain_console, say_next
 from scripts.trained import config_of, trained_network
 
 
@@ -39,7 +39,8 @@ def main(config: DictConfig) -> None:
         save_file_crops(file, study, folder / f"{path.name}.png")
     patches = ", ".join(f"{count:,}" for count in sorted({read_provenance(run)["patches_seen"] for run in runs}))
     write_raw(folder, list(files.values()), [f"networks: {study.data}, {study.variant}, {patches} patches seen"])
-    console.print(f"written to {folder}: scores and crops; tables of them: make report")
+    console.print(f"written to {folder}: scores and crops", soft_wrap=True)
+    say_next("make report")
 
 
 def scored(path: Path, runs: Sequence[Run], folder: Path, config: DictConfig, console: Console) -> RawFile | None:
@@ -47,8 +48,7 @@ def scored(path: Path, runs: Sequence[Run], folder: Path, config: DictConfig, co
     device = chosen_device(config.device)
     networks = {(run.loss, run.seed): trained_network(run, device) for run in runs}
     try:
-        with Progress(console=console, transient=True) as progress:
-            bar = progress.add_task(path.name, total=None)
+        with console.status(Text(path.name)) as status:
             return score_file(
                 path,
                 networks,
@@ -57,7 +57,7 @@ def scored(path: Path, runs: Sequence[Run], folder: Path, config: DictConfig, co
                 denoise=bm3d_once(folder / "bm3d") if config.baselines else None,
                 device=device,
                 names={"data": runs[0].data, "variant": runs[0].variant},
-                announce=lambda doing: progress.update(bar, description=f"{path.name}, {doing}"),
+                announce=lambda doing: status.update(Text(f"{path.name}, {doing}")),
             )
     except UserError as error:
         console.print(f"left out: {error}")

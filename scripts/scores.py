@@ -13,6 +13,7 @@ from rich.console import Console
 from restoration.datasets.photos import PackedPhotos
 from restoration.files import write_text
 from restoration.names import INPUT
+from restoration.progress import tracked
 from restoration.scoring.evaluate import evaluate
 from restoration.scoring.protocol import Protocol
 from restoration.scoring.score import ALL_METRICS
@@ -33,9 +34,12 @@ def score_runs(
 ) -> None:
     """Scores networks and the degraded input that they share on every test set; each run gets both records."""
     by_name = {str(run.folder): model for run, model in models.items()}
+    evaluations = {
+        name: evaluate(by_name, task, test, protocol=protocol, device=device) for name, test in tests.items()
+    }
     scores = {
-        name: list(chain.from_iterable(evaluate(by_name, task, test, protocol=protocol, device=device)))
-        for name, test in tests.items()
+        name: list(chain.from_iterable(tracked(scored, f"scoring {name}", len(tests[name]))))
+        for name, scored in evaluations.items()
     }
     for run in models:
         names = {INPUT: INPUT, str(run.folder): run.loss}

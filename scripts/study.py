@@ -8,6 +8,8 @@ queue again, and with its submitit launcher stops waiting at the first job that 
 """
 
 import json
+import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -25,13 +27,14 @@ from rich.console import Console
 from restoration.datasets.pack import pack_set
 from restoration.errors import UserError
 from restoration.files import write_text
-from restoration.names import METRICS, QUICK
+from restoration.names import DECIDING, METRICS, QUICK
+from restoration.progress import Bar, duration
 from restoration.study.curves import curve, read_curves
 from restoration.study.rendering import Cell, Table, markdown, show
-from restoration.study.runs import Run, read_provenance
+from restoration.study.runs import Run, read_provenance, read_scores
 from restoration.training.train import Interrupted
 from restoration.training.trial import try_parts
-from scripts.cli import explained, plain_console
+from scripts.cli import explained, plain_console, say_next
 from scripts.identity import run_of
 from scripts.make import quoted
 from scripts.scores import show_tables
@@ -63,6 +66,7 @@ def main(config: DictConfig) -> None:
         show_validation(complete, Path(config.tables), console)
     else:
         show_tables(complete, config, console)
+    say_next(f"make report DATA={photo_set.name} VARIANT={config.study}")
     if failures:
         raise UserError(
             f"{len(failures)} of {len(runs)} runs failed or are missing:\n"
@@ -135,16 +139,29 @@ def tried(runs: Mapping[Run, DictConfig], console: Console) -> dict[Run, str]:
 def train_here(runs: Mapping[Run, DictConfig], console: Console) -> dict[Run, str]:
     """Trains one run after the other; the failed ones and why."""
     failures = {}
-    for number, (run, config) in enumerate(runs.items(), start=1):
-        console.rule(f"{number} of {len(runs)}")
-        try:
-            train_and_score(config, console)
-        except Interrupted:
-            raise
-        except Exception as error:  # of whatever kind: the other runs do not depend on it
-            failures[run] = explained(error)
-            console.print(f"failed: {failures[run]}", soft_wrap=True)
+    with Bar("study", sum(config.budget.patches for config in runs.values()), "patches") as bar:
+        for number, (run, config) in enumerate(runs.items(), start=1):
+            bar.title = f"run {number} of {len(runs)}"
+            start, patches = time.perf_counter(), bar.done
+            try:
+                train_and_score(config, console, brief=True)
+                outcome = test_scores(run)
+            except Interrupted:
+                raise
+            except Exception as error:  # of whatever kind: the other runs do not depend on it
+                outcome = failures[run] = explained(error)
+            bar.advance(config.budget.patches - (bar.done - patches))  # of a failed run
+            took = duration(time.perf_counter() - start)
+            bar.say(f"{number}/{len(runs)} {run.part}: {run.task}, {run.loss}, seed {run.seed}: {outcome} ({took})")
     return failures
+
+
+def test_scores(run: Run) -> str:
+    """The mean scores of a run on its first test set, in words."""
+    scores = read_scores(run).replace(math.inf, math.nan)
+    scores = scores[(scores["loss"] == run.loss) & (scores["test_set"] == scores["test_set"].iloc[0])]
+    means = scores.groupby("metric")["value"].mean()
+    return "test " + ", ".join(METRICS[name].named(means[name]) for name in DECIDING)
 
 
 @dataclass(frozen=True)

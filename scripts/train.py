@@ -29,7 +29,7 @@ from restoration.training.memory import check_memory
 from restoration.training.patches import PatchSampler
 from restoration.training.train import train
 from restoration.training.trial import try_parts
-from scripts.cli import chosen_bf16, chosen_device, chosen_seed, end_at_once, plain_console
+from scripts.cli import chosen_bf16, chosen_device, chosen_seed, end_at_once, plain_console, say_next
 from scripts.identity import identity_of, refuse_other_degradation, remember_data, run_of, study_facts
 from scripts.scores import score_runs, scoring, show_tables
 from scripts.trained import built_loss, trained_network
@@ -40,14 +40,19 @@ def main(config: DictConfig) -> None:
         console = plain_console(quiet=not world.first)
         run = train_and_score(config, console, world)
         if world.first:
+            console.print("\ntest scores, of photographs that the training never uses:")
             show_tables([run], config, console)
-            console.print(f"curves: make tensorboard   weights: {run.folder}/model.safetensors", soft_wrap=True)
+            console.print(f"the network: {run.folder}/model.safetensors", soft_wrap=True)
+            say_next(f"make tensorboard TASK={run.task}", "make report")
     if world.size > 1:
         end_at_once(0)
 
 
-def train_and_score(config: DictConfig, console: Console, world: World = ALONE) -> Run:
+def train_and_score(config: DictConfig, console: Console, world: World = ALONE, *, brief: bool = False) -> Run:
     """Trains the network of a configuration, or continues, and leaves a complete run folder.
+
+    Args:
+        brief: the caller says which run begins.
 
     Raises:
         UserError: another process works on this run, its folder holds another training, or a part is wrong.
@@ -58,7 +63,7 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE) 
         photo_set = instantiate(config.data)
     run = run_of(config, photo_set.name)
     with alone_in(run.folder, wait=False) if world.first else nullcontext():
-        if world.from_first(lambda: is_complete(run, config, photo_set, device, console)):
+        if world.from_first(lambda: is_complete(run, config, photo_set, device, console, brief=brief)):
             return run
         with world.in_turn():
             if world.first and config.trial:
@@ -88,7 +93,9 @@ def memory_needed(config: DictConfig, photos: PackedSet) -> dict[str, int]:
     return needed | {name: 2 * 4 * part.pixels.nbytes for name, part in scored.items()}
 
 
-def is_complete(run: Run, config: DictConfig, photo_set: PhotoSet, device: torch.device, console: Console) -> bool:
+def is_complete(
+    run: Run, config: DictConfig, photo_set: PhotoSet, device: torch.device, console: Console, *, brief: bool
+) -> bool:
     """Says what is left to do for a run; scores a complete run again if its scores were measured otherwise.
 
     Raises:
@@ -101,7 +108,8 @@ def is_complete(run: Run, config: DictConfig, photo_set: PhotoSet, device: torch
         refuse_other_degradation(run, repr(task))
         if run.is_complete():
             raise UserError(f"{run.folder} is complete, but lacks the checkpoint that tells what it is; move it away")
-        console.print(f"{title}: trains in {run.folder}", soft_wrap=True)
+        if not brief:
+            console.print(f"{title}: trains in {run.folder}", soft_wrap=True)
         return False
     key = key_of(photo_set.train, skip_bad=photo_set.skip_bad)
     state = load_checkpoint(checkpoint, identity_of(config, key))

@@ -8,7 +8,7 @@ import pytest
 
 LIBRARY = Path(__file__).parents[1] / "restoration"
 LAYERS = (
-    {"errors", "files", "images", "names"},
+    {"errors", "files", "images", "names", "progress"},
     {"datasets", "losses", "networks", "tasks"},
     {"pretrained", "restoring", "scoring", "sensor", "training"},
     {"study"},

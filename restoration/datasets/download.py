@@ -11,9 +11,9 @@ from typing import TypeVar
 import requests
 
 from restoration.datasets.decode import BadPhoto
-from restoration.datasets.progress import with_progress
 from restoration.errors import UserError
 from restoration.files import NO_ROOM, replacing
+from restoration.progress import tracked
 
 CHUNK = 2**18
 MAX_BYTES = 2**30  # limit for one file
@@ -68,7 +68,7 @@ class Downloads:
         with ThreadPoolExecutor(self.jobs) as pool:
             futures = {pool.submit(work, item): item for item in items}
             try:
-                for future in with_progress(as_completed(futures), len(items), title):
+                for future in tracked(as_completed(futures), title, len(items), "files"):
                     try:
                         future.result()
                         done += 1

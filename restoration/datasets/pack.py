@@ -19,9 +19,9 @@ from safetensors import SafetensorError
 
 from restoration.datasets.decode import BadPhoto, decode, read_file
 from restoration.datasets.photos import PackedPhotos, PackedSet, PhotoSet, look_alikes, read_photos, write_photos
-from restoration.datasets.progress import with_progress
 from restoration.errors import UserError
 from restoration.files import NO_ROOM, alone_in, printable, replacing
+from restoration.progress import tracked
 
 FORMAT = "photographs 1"  # part of a set's identity in the records of runs
 DECODER = 2  # increase this when decoding or storing changes
@@ -116,7 +116,7 @@ def pack_stored(
 
     def make(file: BinaryIO) -> None:
         stored = in_parallel(lambda index: store(photos.array(index)), range(len(photos)))
-        write_photos(file, with_progress(stored, len(photos), f"packing {title}"), photos.names)
+        write_photos(file, tracked(stored, f"packing {title.removesuffix(' photographs')}", len(photos)), photos.names)
 
     return _opened_or_made(cache, _hash([FORMAT, photos.key, recipe]), make)
 
@@ -192,7 +192,8 @@ def _decode_all(file: BinaryIO, paths: Sequence[Path], title: str, skip_bad: boo
         return photo
 
     def good() -> Iterator[np.ndarray]:
-        decoded = with_progress(in_parallel(attempt, paths), len(paths), f"packing {title}")
+        bar = f"packing {title.removesuffix(' photographs')}"
+        decoded = tracked(in_parallel(attempt, paths), bar, len(paths))
         for path, name, photo in zip(paths, _short_names(paths), decoded, strict=True):
             if isinstance(photo, BadPhoto):
                 bad.append(f"  {printable(path)}: {photo}")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from restoration.datasets.photos import PackedPhotos
 from restoration.names import INPUT, QUICK
 from restoration.networks.inference import restore_image
+from restoration.progress import tracked
 from restoration.scoring.protocol import Protocol
 from restoration.scoring.score import ALL_METRICS, score_versions
 from restoration.tasks import Task
@@ -76,7 +77,7 @@ class Validation:
         """Means of the quick metrics over the photographs whose value is finite; not a number if no value is finite."""
         values = [
             score_versions([restore_image(model, degraded)], target, metrics=QUICK, protocol=self.protocol)[:, 0]
-            for degraded, target in self.pairs
+            for degraded, target in tracked(self.pairs, "validating", len(self.pairs))
         ]
         return {metric: _finite_mean(row) for metric, row in zip(QUICK, torch.stack(values).T.tolist(), strict=True)}
 

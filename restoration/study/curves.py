@@ -10,6 +10,7 @@ Values have seven significant digits, as many as the events.
 import pandas as pd
 
 from restoration.files import write_csv
+from restoration.names import CURVES, GRADIENT_SHARE, METRICS, curve_tag
 from restoration.study.runs import Run, read_table
 
 CURVE = ["part", "task", "loss", "seed", "tag", "patches", "value"]
@@ -51,6 +52,21 @@ def _events(run: Run) -> pd.DataFrame:
     rows = []
     if run.folder.exists():
         board = EventAccumulator(str(run.folder), {"scalars": 0, "images": 1}).Reload()
-        rows = [(tag, each.step, each.value) for tag in board.Tags()["scalars"] for each in board.Scalars(tag)]
+        for title in board.Tags()["scalars"]:
+            tag, times = _stored(title)
+            rows += [(tag, each.step, each.value / times) for each in board.Scalars(title)]
     frame = pd.DataFrame(rows, columns=["tag", "patches", "value"])
     return frame.astype({"tag": str, "patches": int, "value": float}).drop_duplicates(["tag", "patches"], keep="last")
+
+
+def _stored(title: str) -> tuple[str, float]:
+    """The tag of a curve by its title in TensorBoard, and the factor between shown and stored values.
+
+    Runs before November 2026 have tags and values in their events as they are stored.
+    """
+    chart, _, name = title.partition("/")
+    for metric in CURVES:
+        if chart == curve_tag(metric).partition("/")[0]:
+            tag = f"val/{metric}" if name == "validation" else f"test/{name.removeprefix('test ')}/{metric}"
+            return tag, METRICS[metric].shown_times
+    return (SHARE + name if chart == GRADIENT_SHARE else title), 1.0

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table as ConsoleTable
 from rich.text import Text
 
@@ -99,7 +100,7 @@ def show(table: Table, console: Console) -> None:
         console.print(_grid(table, start, end))
         start = end
     for note in table.notes:
-        console.print(f"  {note}", highlight=False, soft_wrap=True, markup=False)
+        console.print(Padding(Text(note), (0, 0, 0, 2)))
 
 
 def _grid(table: Table, start: int, end: int) -> ConsoleTable:

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from restoration.errors import UserError
 from restoration.files import replacing
+from restoration.losses.combine import terms_of
 from restoration.training.distributed import World
-from restoration.training.progress import terms_of
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,27 @@
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import torch
+from rich import get_console
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
 
 from restoration.losses.combine import set_progress
+from restoration.names import DECIDING, METRICS
+from restoration.progress import Bar
 from restoration.scoring.evaluate import Validation
+from restoration.training.board import Board
 from restoration.training.budget import Budget
 from restoration.training.checkpoint import Resumable, resume, save_checkpoint
 from restoration.training.distributed import ALONE, World
 from restoration.training.failures import Batch, check_finite, named_step
 from restoration.training.patches import PatchSampler
-from restoration.training.progress import ProgressLine, log_loss, log_tests, log_validation
 
+VALIDATION = "validation"
 Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # degraded, target -> restored, loss
 
 
@@ -79,9 +82,9 @@ def train(
     last_checkpoint = time.perf_counter()
     started = last_checkpoint - run.seconds
     with (
-        SummaryWriter(str(folder), purge_step=run.step * budget.batch + 1) if world.first else nullcontext() as board,
-        _signals(alone=world.size == 1) as received,
-        ProgressLine(budget.steps, budget.batch, run.step, shown=world.first) as line,
+        Board(folder, run.step * budget.batch) if world.first else nullcontext() as board,
+        _signals(world) as received,
+        Bar("training", budget.steps * budget.batch, "patches", done=run.step * budget.batch, shown=world.first) as bar,
         torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False),
     ):
         model.train()
@@ -89,21 +92,20 @@ def train(
             # validate
             if run.step in validation_steps:
                 if board:
-                    line.validated(run.step, log_validation(board, validation, model, run.step * budget.batch))
-                    log_tests(board, tracked, model, run.step * budget.batch)
+                    _validate(model, {VALIDATION: validation, **tracked}, board, bar, run.step * budget.batch)
                 world.meet()  # scoring may take longer than the timeout of a gradient
 
             # checkpoint
             run.seconds = time.perf_counter() - started
             if due or stop or run.step == budget.steps:
                 if board:
-                    board.flush()
+                    board.writer.flush()
                 save_checkpoint(run, folder / "checkpoint.pt", identity, world)
                 last_checkpoint = time.perf_counter()
+            if stop or (run.step == budget.steps and world.size == 1 and received):
+                raise Interrupted(stop or received[0])
             if run.step == budget.steps:
                 return run.seconds
-            if stop:
-                raise Interrupted(stop)
 
             # learning rate, and the progress of a loss that follows the training
             for group in optimizer.param_groups:
@@ -135,10 +137,21 @@ def train(
             unlogged.append(mean_loss)
             if run.step % log_steps == 0:
                 if board:
-                    mean_loss = torch.stack(unlogged).mean()
-                    log_loss(board, loss, batch.restored, batch.target, mean_loss, run.step * budget.batch)
+                    rate, mean_loss = optimizer.param_groups[0]["lr"], torch.stack(unlogged).mean()
+                    board.step(loss, batch.restored, batch.target, mean_loss, rate, run.step * budget.batch)
                 unlogged.clear()
-            line.advance(run.step)
+            bar.advance(budget.batch)
+
+
+def _validate(model: nn.Module, sets: Mapping[str, Validation], board: Board, bar: Bar, patches: int) -> None:
+    """Scores the validation photographs, first of `sets`, and the tracked test sets; prints the former."""
+    for name, photographs in sets.items():
+        scores = photographs.scores(model)
+        board.scores(name if name == VALIDATION else f"test {name}", scores, patches)
+        if name == VALIDATION:
+            board.crops(photographs, model, patches)
+            shown = [METRICS[key].named(scores[key]) for key in DECIDING if key in scores]
+            bar.say(f"validation after {patches:,} patches: {', '.join(shown)}")
 
 
 def _objective(model: nn.Module, loss: nn.Module, *, bf16: bool, compiled: bool) -> Objective:
@@ -168,19 +181,22 @@ def _gradients(model: nn.Module) -> list[Tensor]:
 
 
 @contextmanager
-def _signals(*, alone: bool) -> Iterator[list[int]]:
+def _signals(world: World) -> Iterator[list[int]]:
     """Collects the numbers of SIGINT and SIGTERM.
 
-    Args:
-        alone: this is the only process: a second signal ends it at once. With several processes every signal is
-            collected, because both the cluster and torchrun send them.
+    In one process alone, a second signal ends it at once. With several processes every signal is collected, because
+    both the cluster and torchrun send them.
     """
     received: list[int] = []
 
     def note(number: int, frame: object) -> None:
         received.append(number)
-        if alone:
+        if world.size == 1:
             signal.signal(number, previous[number])
+        if world.first and len(received) == 1:
+            again = "; again: without a checkpoint" if world.size == 1 else ""
+            with suppress(RuntimeError):  # the signal came while something else was printed
+                get_console().print(f"stopping after this step{again}")
 
     previous = {int(number): signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

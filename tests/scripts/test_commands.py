@@ -107,7 +107,7 @@ class Process:
 def test_interrupted(tiny, tmp_path):
     options = [*tiny, "task=jpeg", "loss=ms_ssim", "budget.patches=480", "budget.validations=12"]
     interrupted = Process(options)
-    errors = interrupted.end(signal.SIGINT, after=" 80 patches")
+    errors = interrupted.end(signal.SIGINT, after="after 80 patches")
     assert interrupted.process.returncode == 130
     assert "the same command goes on from there" in errors
     assert "Traceback" not in errors

@@ -11,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor, nn
 
 from restoration.losses import L1Loss
+from restoration.names import curve_tag
 from restoration.scoring.evaluate import Validation
 from restoration.scoring.protocol import Protocol
 from restoration.tasks import Demosaic
@@ -22,6 +23,7 @@ from tests.conftest import crop, packed
 
 BUDGET = Budget(patches=48, batch=4, learning_rate=1e-3, validations=3)
 LONG = Budget(patches=800, batch=8, learning_rate=1e-2, validations=1)  # gains 0.9 dB
+PSNR, LOSS = curve_tag("psnr"), "8 loss, each in its own unit/loss"  # tags
 CPU = torch.device("cpu")
 
 

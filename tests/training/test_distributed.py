@@ -15,7 +15,7 @@ from torch import distributed as dist
 from restoration.errors import UserError
 from restoration.training.distributed import ALONE, TIMEOUT, PeerProcessFailed, World
 from restoration.training.train import Interrupted
-from tests.training.runs import LONG, StopAfter, run, scalars
+from tests.training.runs import LONG, PSNR, StopAfter, run, scalars
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,7 +48,7 @@ def test_two_processes_train_as_one(tmp_path):
 
     # two processes learn as much as one
     run(tmp_path / "one", budget=LONG, validated=True)
-    one, two = (scalars(tmp_path / name, "val/psnr") for name in ("one", "long"))
+    one, two = (scalars(tmp_path / name, PSNR) for name in ("one", "long"))
     assert one[0] == two[0]
     assert two[LONG.patches] == pytest.approx(one[LONG.patches], abs=0.2)
     assert one[LONG.patches] > one[0] + 0.7
@@ -137,7 +137,7 @@ def test_torchrun_and_sigterm(photo_folder, tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
     cut = subprocess.Popen(command, env=environment, **options)
-    while "128 patches" not in cut.stdout.readline():
+    while "after 128 patches" not in cut.stdout.readline():
         assert cut.poll() is None, cut.stderr.read()
     cut.send_signal(signal.SIGTERM)
     _, errors = cut.communicate(timeout=60)
@@ -149,5 +149,5 @@ def test_torchrun_and_sigterm(photo_folder, tmp_path):
     resumed = subprocess.run(command, env=environment, timeout=120, **options)
     assert resumed.returncode == 0, resumed.stderr
     assert resumed.stdout.count("jpeg with l1, seed 0: continues after ") == 1
-    assert resumed.stdout.count(" 640 patches  1000 L2") == 1
+    assert resumed.stdout.count("validation after 640 patches: PSNR") == 1
     assert list((tmp_path / "runs").rglob("model.safetensors"))

@@ -21,7 +21,7 @@ from restoration.training.patches import AT_ONCE, PATCH, PatchSampler
 from restoration.training.train import train
 from tests.conftest import packed
 from tests.tasks.test_tasks import stored_photos
-from tests.training.runs import NoValidation, scalars
+from tests.training.runs import LOSS, NoValidation, scalars
 
 STEPS = 50
 BUDGET = Budget(patches=2 * STEPS, batch=2, learning_rate=1e-3, validations=1)
@@ -145,7 +145,7 @@ def our_curve(task: Task, loss: nn.Module, photos: PackedPhotos, dtype: torch.dt
         bf16=False,
         log_steps=1,
     )
-    curve = np.array(list(scalars(folder, "train/loss").values()))
+    curve = np.array(list(scalars(folder, LOSS).values()))
     assert len(curve) == STEPS
     return curve
 

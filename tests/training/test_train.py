@@ -11,18 +11,19 @@ from torch import nn
 
 from restoration.errors import UserError
 from restoration.losses import L1Loss, L2Loss, MixLoss, Switch
+from restoration.names import GRADIENT_SHARE, curve_tag
 from restoration.scoring.evaluate import Validation
 from restoration.scoring.protocol import Protocol
 from restoration.tasks import Demosaic
 from restoration.training.budget import Budget
 from restoration.training.train import Interrupted
 from tests.conftest import crop, packed
-from tests.training.runs import BUDGET, CPU, LONG, StopAfter, Tiny, events, run, sampler, scalars
+from tests.training.runs import BUDGET, CPU, LONG, LOSS, PSNR, StopAfter, Tiny, events, run, sampler, scalars
 
 
 def test_learns(tmp_path, device):
     run(tmp_path, budget=LONG, validated=True, device=device)
-    psnr = scalars(tmp_path, "val/psnr")
+    psnr = scalars(tmp_path, PSNR)
     assert psnr[LONG.patches] > psnr[0] + 0.7
 
 
@@ -38,8 +39,8 @@ def test_resume_after_signals(tmp_path, device):
             trained("cut", StopAfter(calls))
         time.sleep(1.01)  # TensorBoard sorts the files of one process by the second in which they were made
     assert torch.equal(trained("cut", L1Loss()), whole)
-    assert scalars(tmp_path / "cut", "val/psnr") == scalars(tmp_path / "whole", "val/psnr")
-    assert scalars(tmp_path / "cut", "train/loss").keys() == scalars(tmp_path / "whole", "train/loss").keys()
+    assert scalars(tmp_path / "cut", PSNR) == scalars(tmp_path / "whole", PSNR)
+    assert scalars(tmp_path / "cut", LOSS).keys() == scalars(tmp_path / "whole", LOSS).keys()
 
 
 def test_finished_run_is_not_trained_again(tmp_path):
@@ -168,19 +169,23 @@ def test_only_training_steps_run_in_training_mode(tmp_path):
     assert {call for call in model.calls if call[0]} == {(True, True, True)}
     assert {call for call in model.calls if not call[0]} == {(False, False, False)}
     assert torch.equal(trained, run(tmp_path / "plain", model=Watched()))
-    curve = scalars(tmp_path / "validated", "test/kodak24/psnr")
+    curve = scalars(tmp_path / "validated", curve_tag("psnr", "test kodak24"))
     assert list(curve) == [0, 16, 32, 48]  # patches seen
-    assert curve == scalars(tmp_path / "validated", "val/psnr")
+    assert curve == scalars(tmp_path / "validated", PSNR)
 
 
 def test_curves(tmp_path):
     run(tmp_path, loss=MixLoss(), validated=True)
     tags = events(tmp_path).Tags()
-    terms = {f"train/{kind}/{name}" for kind in ("term", "gradient_share") for name in ("ms_ssim", "l1")}
-    validation = {f"val/{metric}" for metric in ("psnr", "ssim", "ms_ssim", "l1", "l2")}
-    assert set(tags["scalars"]) == {"train/loss", *terms, *validation}
+    assert sorted(tags["scalars"]) == [
+        *("1 PSNR (dB)/validation", "2 MS-SSIM/validation", "3 SSIM/validation"),
+        *("4 1000 L1/validation", "5 1000 L2/validation", "6 training/learning rate", "6 training/patches per second"),
+        *("7 share of the gradient/l1", "7 share of the gradient/ms_ssim"),
+        *("8 loss, each in its own unit/loss", "8 loss, each in its own unit/term l1"),
+        "8 loss, each in its own unit/term ms_ssim",
+    ]
     assert len(tags["images"]) == 1
-    structure, l1 = (scalars(tmp_path, f"train/gradient_share/{name}") for name in ("ms_ssim", "l1"))
+    structure, l1 = (scalars(tmp_path, f"{GRADIENT_SHARE}/{name}") for name in ("ms_ssim", "l1"))
     assert list(l1) == [16, 32, 48]
     assert all(structure[patches] + l1[patches] == pytest.approx(1) for patches in l1)
 
@@ -202,9 +207,9 @@ def test_terms_without_gradient(tmp_path):
     loss = Constants()
     run(tmp_path, loss=loss)
     assert loss.logged == 0
-    assert set(scalars(tmp_path, "train/gradient_share/l1").values()) == {1}
-    assert set(scalars(tmp_path, "train/gradient_share/number").values()) == {0}
-    assert set(scalars(tmp_path, "train/term/number").values()) == {0.5}
+    assert set(scalars(tmp_path, f"{GRADIENT_SHARE}/l1").values()) == {1}
+    assert set(scalars(tmp_path, f"{GRADIENT_SHARE}/number").values()) == {0}
+    assert set(scalars(tmp_path, "8 loss, each in its own unit/term number").values()) == {0.5}
 
 
 def test_budget_needs_whole_batches():
