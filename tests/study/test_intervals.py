@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from restoration.study.intervals import mean_intervals
+from restoration.study.intervals import expansion, mean_intervals
+
+
+def widened(values: np.ndarray) -> np.ndarray:
+    """Values whose plain bootstrap gives the expanded interval."""
+    return values.mean() + expansion(len(values)) * (values - values.mean())
 
 
 def interval(values: np.ndarray, error: float = 0.0, freedom: float = 1.0) -> np.ndarray:
@@ -21,7 +26,7 @@ def test_equals_enumeration(draw, error, freedom):
     resamples = np.array(list(combinations_with_replacement(range(8), 8)))
     counts = (resamples[:, :, None] == np.arange(8)).sum(axis=1)
     share = stats.multinomial.pmf(counts, 8, np.full(8, 1 / 8))
-    means = counts @ values / 8
+    means = counts @ widened(values) / 8
 
     low, high = interval(values, error, freedom)
     for bound, share_below in ((low, 0.025), (high, 0.975)):
@@ -33,7 +38,7 @@ def test_equals_bootstrap():
     """One photograph far off; within five Monte Carlo errors of the resampling."""
     rng = np.random.default_rng(7)
     values = np.append(rng.normal(0, 0.05, 23), 1.0)
-    means = rng.multinomial(24, np.full(24, 1 / 24), size=200_000) @ values / 24
+    means = rng.multinomial(24, np.full(24, 1 / 24), size=200_000) @ widened(values) / 24
     expected = np.quantile(means, [0.025, 0.975])
     assert interval(values) == pytest.approx(expected, abs=0.008 * np.ptp(expected))
 
@@ -43,6 +48,13 @@ def test_student_alone(freedom):
     """Photographs that all agree leave the distribution of the trainings."""
     expected = 3 + 0.2 * stats.t.ppf([0.025, 0.975], freedom)
     assert interval(np.full(12, 3.0), 0.2, freedom) == pytest.approx(expected, abs=0.004 * np.ptp(expected))
+
+
+def test_normal_differences():
+    """The interval over photographs is that of Student's t test where differences are normal."""
+    values = stats.norm.ppf((np.arange(40) + 0.5) / 40)
+    expected = stats.ttest_1samp(values, 0).confidence_interval()
+    assert interval(values) == pytest.approx(tuple(expected), rel=0.01)
 
 
 def test_no_spread():
@@ -65,7 +77,7 @@ def test_chunks():
         assert interval(values[cell], error[cell], freedom[cell]) == pytest.approx(together[:, cell])
 
 
-@pytest.mark.parametrize("count", [24, 40])
+@pytest.mark.parametrize("count", [6, 12, 40])
 def test_coverage(count):
     """Intervals hold the truth in about 95 % of studies in which photographs and trainings are drawn."""
     rng = np.random.default_rng(3)
