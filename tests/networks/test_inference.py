@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from restoration.errors import UserError
 from restoration.networks.cnn import RestorationCNN
-from restoration.networks.inference import evaluating, restore_image
+from restoration.networks.inference import restore_image
 
 
 class BatchNormalised(nn.Sequential):
@@ -36,27 +36,17 @@ class Counting(nn.Module):
         return self.weight * self.kept * image
 
 
-class Broken(nn.Module):
-    def forward(self, image: Tensor) -> Tensor:
-        raise RuntimeError("broken")
-
-
 @pytest.fixture
 def image() -> Tensor:
     return torch.rand(3, 50, 70, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("tile", [17, 50, 512])
-def test_tiles_equal_the_whole(image, tile, device):
-    torch.manual_seed(0)
-    network, image = RestorationCNN(identity_start=False).to(device), image.to(device)
-    whole = network(image[None])[0]
-    assert torch.allclose(restore_image(network, image, tile=tile), whole, atol=1e-6)
-
-
-def test_networks_without_radius_get_the_whole_image(image):
-    network = nn.Conv2d(3, 3, 41, padding=20)
-    assert torch.allclose(restore_image(network, image, tile=32), network(image[None])[0], atol=1e-6)
+@pytest.mark.parametrize("network", [RestorationCNN(identity_start=False), nn.Conv2d(3, 3, 41, padding=20)])
+def test_tiles_equal_the_whole(image, network, tile, device):
+    """Networks without `receptive_radius` get the whole image."""
+    network, image = network.to(device), image.to(device)
+    assert torch.allclose(restore_image(network, image, tile=tile), network(image[None])[0], atol=1e-6)
 
 
 def test_receptive_radius():
@@ -68,12 +58,12 @@ def test_receptive_radius():
     assert (rows.min(), rows.max()) == (20 - network.receptive_radius, 20 + network.receptive_radius)
 
 
-def test_eval_mode_and_afterwards_the_same_network(image, device):
+def test_eval_mode(image, device):
+    """Eval mode inside; afterwards the modes and buffers of before."""
     network, image = BatchNormalised().to(device), image.to(device)
     modes = [module.training for module in network.modules()]
     before = {name: value.clone() for name, value in network.state_dict().items()}
     restored = restore_image(network, image)
-    assert torch.equal(restored, restore_image(network, image))  # Dropout is off
     expected = network[3]((network[0](image[None]) - 0.3) / (1 + 1e-5) ** 0.5)[0]
     assert torch.allclose(restored, expected, atol=1e-6)
     assert [module.training for module in network.modules()] == modes == [True, True, True, True, False]
@@ -91,13 +81,10 @@ def test_buffers_and_kept_tensors(image, device):
 
 
 def test_mode_after_an_error():
-    network = Broken()
-    with pytest.raises(RuntimeError, match="broken"):
+    network = nn.Conv2d(1, 3, 3)
+    with pytest.raises(RuntimeError, match="channels"):
         restore_image(network, torch.rand(3, 8, 8))
     assert network.training
-    with evaluating(network):
-        assert not network.training
-        assert not torch.is_grad_enabled()
 
 
 @pytest.mark.parametrize(
@@ -112,6 +99,6 @@ def test_mode_after_an_error():
     ],
     ids=["one channel", "four channels", "smaller", "larger", "without batch", "tuple"],
 )
-def test_other_outputs_are_refused(image, network, message):
+def test_refused_outputs(image, network, message):
     with pytest.raises(UserError, match=message):
         restore_image(network, image)
