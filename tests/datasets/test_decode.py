@@ -14,7 +14,7 @@ import skimage.data
 import tifffile
 from PIL import Image, ImageCms
 
-from restoration.datasets.decode import BadPhoto, decode, decode_with_profile, upright
+from restoration.datasets.decode import BadPhoto, decode, decode_with_profile
 from tests.photographs import POSTSCRIPT, fake_ghostscript
 
 PHOTO = skimage.data.chelsea()[60:124, 100:180].copy()
@@ -319,23 +319,6 @@ def test_16_bits_are_rounded(tmp_path):
     for content in (png(deep, bits=16), tiff(deep)):
         (tmp_path / "a").write_bytes(content)
         assert np.array_equal(decode(tmp_path / "a"), np.round(deep / 257))
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientations(orientation):
-    """The eight orientations of EXIF, each with the pixels as they must be shown."""
-    stored = np.arange(6).reshape(2, 3, 1)
-    rows = {
-        1: [[0, 1, 2], [3, 4, 5]],
-        2: [[2, 1, 0], [5, 4, 3]],
-        3: [[5, 4, 3], [2, 1, 0]],
-        4: [[3, 4, 5], [0, 1, 2]],
-        5: [[0, 3], [1, 4], [2, 5]],
-        6: [[3, 0], [4, 1], [5, 2]],
-        7: [[5, 2], [4, 1], [3, 0]],
-        8: [[2, 5], [1, 4], [0, 3]],
-    }
-    assert upright(stored, orientation)[..., 0].tolist() == rows[orientation]
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG", "WEBP"])

@@ -95,22 +95,17 @@ def left_over(folder: Path) -> list[Path]:
     return [path for path in folder.rglob(".*") if path.name != ".lock"]
 
 
-def test_committed_split():
-    """The committed lists are those of `split_order`."""
+def test_split():
+    """The committed lists are those of `split_order`; each other photograph may replace one of one role."""
     names = [row["name"] for row in index()]
     assert len(set(names)) == 5000
     order = split_order(names)
     assert (lines("test"), lines("val"), lines("train")) == (order[:40], order[40:48], order[48:748])
     assert {row["license"] for row in index()} == {"Adobe", "AdobeMIT"}
-
-
-def test_stand_ins():
-    """Every photograph outside the lists replaces photographs of one role."""
     orders = photograph_orders(LISTS)
-    assert [len(names) for names in orders.values()] == [700 + 4152, 8 + 50, 40 + 50]
+    assert [len(role) for role in orders.values()] == [700 + 4152, 8 + 50, 40 + 50]
     assert len(set().union(*orders.values())) == 5000
-    for role, names in orders.items():
-        assert names[: len(lines(role))] == lines(role)
+    assert all(orders[role][: len(lines(role))] == lines(role) for role in orders)
 
 
 def test_fetched_once(home, few, capsys):
