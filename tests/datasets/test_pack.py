@@ -122,7 +122,7 @@ def no_room(*_: object) -> None:
 
 
 def test_killed_while_packing(tmp_path):
-    """The next process completes the work; 165 MB of pixels are packed with less memory."""
+    """The next process completes the work; 165 MB of pixels are packed with less than half of that."""
     rng = np.random.default_rng(0)
     tile = rng.integers(0, 256, (60, 80, 3), dtype=np.uint8).repeat(16, axis=0).repeat(16, axis=1)
     for number in range(45):
