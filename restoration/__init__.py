@@ -7,12 +7,13 @@ if TYPE_CHECKING:
     from restoration import losses as losses
     from restoration.pretrained import load as load
     from restoration.pretrained import restore as restore
+    from restoration.pretrained import shipped as shipped
     from restoration.scoring.score import score as score
 
-__all__ = ["__version__", "load", "losses", "restore", "score"]
+__all__ = ["__version__", "load", "losses", "restore", "score", "shipped"]
 __version__ = "0.1.0"
 
-PLACES = {"load": "pretrained", "restore": "pretrained", "score": "scoring.score"}
+PLACES = {"load": "pretrained", "restore": "pretrained", "shipped": "pretrained", "score": "scoring.score"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,6 @@
 """Imports point one way: a package imports from its own layer and from those below."""
 
 import ast
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -54,10 +53,3 @@ def test_losses_and_metrics_share_no_code():
             queue += IMPORTS[package]
     assert "datasets" in reached
     assert "losses" not in reached
-
-
-def test_packages_of_the_wheel():
-    """pyproject.toml names every package; the shipped networks come from another folder."""
-    listed = tomllib.loads((LIBRARY.parent / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    folders = {path.parent.relative_to(LIBRARY.parent) for path in LIBRARY.rglob("*.py")}
-    assert {".".join(folder.parts) for folder in folders} == set(listed) - {"restoration.weights"}

@@ -1,12 +1,9 @@
 """Shipped networks and a user's own files: what is written is what was trained; nothing of the user's is touched."""
 
-import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -451,35 +448,6 @@ def test_colour_profiles(shelf, tmp_path, photo):
         expected = PROPHOTO if name == "rgb" else None
         with Image.open(tmp_path / f"{name}.png") as image:
             assert image.info.get("icc_profile") == expected
-
-
-@pytest.mark.skipif(not importlib.util.find_spec("setuptools"), reason="building a wheel offline needs setuptools")
-def test_wheel(tmp_path):
-    source = tmp_path / "source"
-    for name in ("restoration", "results/weights"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source / name)
-    options = ["--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check"]
-    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, "-w", tmp_path, source], check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    names = set(zipfile.ZipFile(wheel).namelist())
-    assert {f"restoration/weights/{path.name}" for path in (ROOT / "results" / "weights").iterdir()} < names
-    kept = {path for path in (ROOT / "restoration").rglob("*") if path.suffix in (".py", ".js", ".css", ".html")}
-    assert {str(path.relative_to(ROOT)) for path in kept} < names
-
-    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
-    code = "from restoration import pretrained; print(pretrained.FOLDER, len(pretrained.shipped()))"
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path / "installed")},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    shipped_here = len(list((ROOT / "results" / "weights").glob("*.safetensors")))
-    assert result.stdout.split() == [str(tmp_path / "installed" / "restoration" / "weights"), str(shipped_here)]
 
 
 def test_networks_in_the_repository(photo):
