@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,7 @@ def run(
     *,
     model: nn.Module | None = None,
     loss: nn.Module | None = None,
+    optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
     budget: Budget = BUDGET,
     validated: bool = False,
     device: torch.device = CPU,
@@ -85,7 +87,7 @@ def run(
     train(
         model,
         (loss or L1Loss()).to(device),
-        torch.optim.Adam(model.parameters()),
+        optimizer(model.parameters()),
         sampler(world.share(budget.batch), device),
         Validation(Demosaic(), packed(crop()), protocol=Protocol(), device=device) if validated else NoValidation(),
         budget,

@@ -6,6 +6,7 @@ for. The device is "meta", because PyTorch computes gradients on fake CUDA tenso
 
 import pytest
 import torch
+from pytorch_optimizer import SOAP
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from restoration.losses import Clamped, L1Loss, L2Loss, MixLoss, MSSSIML2Loss, MSSSIMLoss, SSIMLoss, Switch
@@ -16,7 +17,6 @@ from restoration.tasks import JPEG, Demosaic, SuperResolution
 from restoration.training import checkpoint
 from restoration.training import train as module
 from restoration.training.budget import Budget
-from restoration.training.muon import Muon
 from restoration.training.patches import PatchSampler
 from restoration.training.train import train
 from tests.conftest import crop, packed
@@ -63,7 +63,7 @@ def test_training_waits_only_to_look(photos, fake, looks, tmp_path, task, loss):
     model, loss = network(), loss.to(DEVICE)
     sampler = PatchSampler(task, photos, photos, 4, torch.Generator())
     budget = Budget(patches=24, batch=4, learning_rate=1e-3, validations=1)
-    optimizer = Muon(model.parameters())
+    optimizer = SOAP(model.parameters(), precondition_frequency=2)
     options = {"folder": tmp_path, "identity": {}, "bf16": False, "check_steps": 3}
     train(model, loss, optimizer, sampler, NoValidation(), budget, **options)
     assert looks == [3, 3, 0]

@@ -3,9 +3,11 @@
 import math
 import signal
 import time
+from functools import partial
 
 import pytest
 import torch
+from pytorch_optimizer import SOAP
 from safetensors.torch import load_file
 from torch import nn
 
@@ -16,6 +18,7 @@ from restoration.scoring.evaluate import Validation
 from restoration.scoring.protocol import Protocol
 from restoration.tasks import Demosaic
 from restoration.training.budget import Budget
+from restoration.training.muon import Muon
 from restoration.training.train import Interrupted
 from tests.conftest import crop, packed
 from tests.training.runs import BUDGET, CPU, LONG, LOSS, PSNR, StopAfter, Tiny, events, run, sampler, scalars
@@ -27,11 +30,13 @@ def test_learns(tmp_path, device):
     assert psnr[LONG.patches] > psnr[0] + 0.7
 
 
-def test_resume_after_signals(tmp_path, device):
+@pytest.mark.parametrize("optimizer", [torch.optim.Adam, Muon, partial(SOAP, precondition_frequency=2)])
+def test_resume_after_signals(tmp_path, device, optimizer):
     """Twice, after steps within a round of batches that were drawn together; Dropout draws from the global numbers."""
 
     def trained(name: str, loss: nn.Module) -> torch.Tensor:
-        return run(tmp_path / name, model=Tiny(nn.Dropout(0.1)), loss=loss, validated=True, device=device)
+        model = Tiny(nn.Dropout(0.1))
+        return run(tmp_path / name, model=model, loss=loss, optimizer=optimizer, validated=True, device=device)
 
     whole = trained("whole", L1Loss())
     for calls in (3, 4):
