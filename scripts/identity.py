@@ -41,7 +41,7 @@ def study_facts(config: DictConfig) -> dict[str, Any]:
         "title": about.get("title", names.loss),
         "family": about.get("family", names.loss),
         **{name: value if isinstance(value, int | float) else None for name, value in values.items()},
-        "learning_rate": config.budget.learning_rate,
+        "learning_rate": config.budget.learning_rate * config.budget.loss_factor,
         "model": names.model,
         "optimizer": names.optimizer,
     }

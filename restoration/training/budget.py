@@ -1,4 +1,4 @@
-"""The budget: how long to train. It means the same for every loss."""
+"""The budget: how long to train. It is the same for every loss, but for the factor of the learning rate."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ class Budget:
     Attributes:
         patches: all patches of the training.
         batch: patches per step.
-        learning_rate: the highest one.
+        learning_rate: the highest one, of a loss that needs no other.
+        loss_factor: the loss's own factor of all learning rates.
         warm_up: share of the steps in which the learning rate rises to the highest one.
         decay: how the learning rate falls to zero after that, "linear" or "cosine".
         validations: how often the validation photographs are scored, evenly spaced, after the score at the start.
@@ -20,6 +21,7 @@ class Budget:
     patches: int
     batch: int
     learning_rate: float
+    loss_factor: float = 1.0
     warm_up: float = 0.05
     decay: str = "linear"
     validations: int = 10
@@ -41,11 +43,12 @@ class Budget:
 
     def learning_rate_at(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
+        highest = self.learning_rate * self.loss_factor
         warm = max(1, round(self.warm_up * self.steps))
         if step < warm:
-            return self.learning_rate * (step + 1) / warm
+            return highest * (step + 1) / warm
         left = (self.steps - step) / (self.steps - warm)
-        return self.learning_rate * (left if self.decay == "linear" else (1 - math.cos(math.pi * left)) / 2)
+        return highest * (left if self.decay == "linear" else (1 - math.cos(math.pi * left)) / 2)
 
     def validation_steps(self) -> set[int]:
         """The steps before which the network is scored, with the first and the one after the last."""
