@@ -17,7 +17,7 @@ from scripts.make import nearest
 CONFIGS = Path(__file__).parents[1] / "configs"
 MANY = 12  # names in one message
 
-OmegaConf.register_new_resolver("third", lambda number: max(1, number // 3), replace=True)
+OmegaConf.register_new_resolver("share", lambda number, parts, least=1: max(least, number // parts), replace=True)
 
 
 def composed(name: str, values: Sequence[str]) -> DictConfig:

@@ -25,11 +25,13 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from restoration.datasets.pack import pack_set
+from restoration.datasets.photos import PackedSet
 from restoration.errors import UserError
 from restoration.files import write_text
 from restoration.names import DECIDING, METRICS, QUICK
 from restoration.progress import Bar, duration
 from restoration.study.curves import curve, read_curves
+from restoration.study.rates import PART as RATES
 from restoration.study.rendering import Cell, Table, markdown, show
 from restoration.study.runs import Run, read_provenance, read_scores
 from restoration.training.train import Interrupted
@@ -37,6 +39,7 @@ from restoration.training.trial import try_parts
 from scripts.cli import explained, plain_console, say_next
 from scripts.identity import run_of
 from scripts.make import quoted
+from scripts.rates import chosen_factors, rate_key, search_grids
 from scripts.scores import show_tables
 from scripts.train import is_done, train_and_score, training_sampler
 from scripts.trained import built_loss
@@ -48,19 +51,19 @@ def main(config: DictConfig) -> None:
     console = plain_console()
     photo_set = instantiate(config.data)
     photos = pack_set(photo_set, Path(config.packs))  # names bad photographs before the first run
-    typed = HydraConfig.get().overrides
-    runs = composed_runs(config, [*typed.hydra, *typed.task], photo_set.name)
-    missing = {run: each for run, each in runs.items() if not is_done(run, each, photos)}
-    console.print(f"{len(runs) - len(missing)} of {len(runs)} runs are complete")
-    wrong = tried(missing, console)
-    missing = {run: each for run, each in missing.items() if run not in wrong}
-    if config.launcher is None:
-        failures = train_here(missing, console)
-    else:
-        for each in {run.task: each for run, each in missing.items()}.values():
-            training_sampler(each, photos, torch.device("cpu"))  # packs the degraded photographs once for all jobs
-        failures = train_as_jobs(missing, config.launcher, console)
-    failures |= wrong
+    overrides = HydraConfig.get().overrides
+    typed = [*overrides.hydra, *overrides.task]
+    parts: Any = OmegaConf.to_container(config.parts, resolve=True)
+    runs = composed_runs(config.study, parts, typed, photo_set.name)
+    wrong = tried({run: each for run, each in runs.items() if not run.is_complete()}, console)
+    right = {run: each for run, each in runs.items() if run not in wrong}
+    if config.rates is not None:
+        searches = composed_runs(config.study, {RATES: search_grids(right, config.rates)}, typed, photo_set.name)
+        train_missing(searches, photos, config.launcher, console)  # too high a rate may fail
+        factors = chosen_factors(searches, console)
+        for each in right.values():
+            each.budget.loss_factor = factors.get(rate_key(each), each.budget.loss_factor)
+    failures = wrong | train_missing(right, photos, config.launcher, console)
     complete = [run for run in runs if run.is_complete()]
     if config.compared_on == "validation":
         show_validation(complete, Path(config.tables), console)
@@ -75,11 +78,26 @@ def main(config: DictConfig) -> None:
         )
 
 
-def composed_runs(config: DictConfig, typed: Sequence[str], data: str) -> dict[Run, DictConfig]:
-    """The runs of all parts of an experiment and their resolved configurations, in order.
+def train_missing(
+    runs: Mapping[Run, DictConfig], photos: PackedSet, launcher: DictConfig | None, console: Console
+) -> dict[Run, str]:
+    """Trains the runs that are not complete; the failed ones and why."""
+    missing = {run: each for run, each in runs.items() if not is_done(run, each, photos)}
+    if runs:
+        console.print(f"{len(runs) - len(missing)} of {len(runs)} runs are complete")
+    if launcher is None:
+        return train_here(missing, console)
+    for each in {run.task: each for run, each in missing.items()}.values():
+        training_sampler(each, photos, torch.device("cpu"))  # packs the degraded photographs once for all jobs
+    return train_as_jobs(missing, launcher, console)
+
+
+def composed_runs(study: str, parts: Mapping[str, Any], typed: Sequence[str], data: str) -> dict[Run, DictConfig]:
+    """The runs of parts of an experiment and their resolved configurations, in order.
 
     Args:
-        config: of the study.
+        study: its name.
+        parts: the grids of each part.
         typed: the overrides of the study; those of a part come after them.
         data: name of the data set.
 
@@ -87,10 +105,9 @@ def composed_runs(config: DictConfig, typed: Sequence[str], data: str) -> dict[R
         UserError: a run cannot be composed, or two runs have the same names.
     """
     names = set(hydra.compose("train"))
-    parts: Any = OmegaConf.to_container(config.parts, resolve=True)
     runs: dict[Run, DictConfig] = {}
     for part, grids in parts.items():
-        place = {"part": part, "study": config.study, "variant": f"{config.study}-{part}"} if part != MAIN else {}
+        place = {"part": part, "study": study, "variant": f"{study}-{part}"} if part != MAIN else {}
         shared = [*typed, *(f"{name}={quoted(str(value))}" for name, value in place.items())]
         for values in points(grids):
             try:

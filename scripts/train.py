@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from restoration.datasets.pack import key_of, pack_set, pack_stored
-from restoration.datasets.photos import PackedSet, PhotoSet
+from restoration.datasets.photos import PackedPhotos, PackedSet, PhotoSet
 from restoration.errors import UserError
 from restoration.files import alone_in, write_text
 from restoration.scoring.evaluate import Validation
@@ -120,7 +120,7 @@ def is_complete(
         )
         return False
     finished = f"{title}: complete, trained on {read_provenance(run)['finished']}, not trained again ({run.folder})"
-    tests = pack_set(photo_set, Path(config.packs)).test
+    tests = scored_tests(config, pack_set(photo_set, Path(config.packs)))
     remember_data(run, config.data)
     if read_scoring(run) == scoring(task, tests, protocol):
         console.print(finished, soft_wrap=True)
@@ -170,7 +170,7 @@ def _train(
         processes=world.size,
         study=study_facts(config),
     )
-    score_runs({run: model}, task, photos.test, protocol, device)
+    score_runs({run: model}, task, scored_tests(config, photos), protocol, device)
     write_curves(run)
     save_weights(run.folder / "model.safetensors", model)
     write_text(run.folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
@@ -185,7 +185,14 @@ def is_done(run: Run, config: DictConfig, photos: PackedSet) -> bool:
         load_checkpoint(checkpoint, identity_of(config, photos.train.key))
     except UserError:
         return False
-    return read_scoring(run) == scoring(instantiate(config.task), photos.test, instantiate(config.protocol))
+    return read_scoring(run) == scoring(
+        instantiate(config.task), scored_tests(config, photos), instantiate(config.protocol)
+    )
+
+
+def scored_tests(config: DictConfig, photos: PackedSet) -> dict[str, PackedPhotos]:
+    """The test sets that the trained network is scored on."""
+    return dict(photos.test) if config.scored else {}
 
 
 def training_sampler(config: DictConfig, photos: PackedSet, device: torch.device, world: World = ALONE) -> PatchSampler:

@@ -10,6 +10,8 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from restoration.errors import UserError
+from restoration.study.rates import rates_tables
+from restoration.study.records import Study
 from restoration.study.runs import Run
 from scripts.configuration import composed
 from scripts.study import composed_runs
@@ -21,7 +23,7 @@ def plan(*typed: str, parts: str | None = None) -> dict[Run, DictConfig]:
     config = composed("study", typed)
     if parts is not None:
         config.parts = OmegaConf.create(parts)
-    return composed_runs(config, typed, "photos")
+    return composed_runs(config.study, OmegaConf.to_container(config.parts, resolve=True), typed, "photos")  # pyright: ignore
 
 
 def names(run: Run) -> tuple[str, str, str, int]:
@@ -130,6 +132,7 @@ def options(tiny, tmp_path) -> list[str]:
         "tasks=[sr]",
         "checkpoint_seconds=0",
         "budget.validations=1",
+        "rates=null",
     ]
 
 
@@ -154,6 +157,28 @@ def test_validation_in_place_of_test(options, tmp_path):
     table = (tmp_path / "tables/tiny/mine/sr-validation.md").read_text()
     assert "| main: l1, seed 0 |" in table
     assert "| fast: l1, seed 0 |" in table
+
+
+def test_rates(tiny, tmp_path):
+    """A loss takes the best of the rates that are tried; a loss whose file names a rate takes that."""
+    (tmp_path / "configs/loss").mkdir(parents=True)
+    (tmp_path / "configs/loss/mine.yaml").write_text("_target_: torch.nn.L1Loss\n")
+    (tmp_path / "configs/loss/known.yaml").write_text("_target_: torch.nn.L1Loss\nabout: {rate: {sr: 0.5}}\n")
+    words = [f"hydra.searchpath=[file://{tmp_path}/configs]", *tiny, "tasks=[sr]", "losses=[mine,known]"]
+    words += ["rates.factors=[1e-6,0.25,1e6]", "rates.patches=40", "budget.validations=1"]
+    printed = call("study", *words)
+    assert "learning rate of mine in sr: the budget's x 0.25 (1e-06: " in printed
+    folder = tmp_path / "runs/tiny"
+    trained = {
+        path.parents[1].name: OmegaConf.load(path).budget.loss_factor
+        for path in (folder / "quick").rglob("config.yaml")
+    }
+    assert trained == {"mine": 0.25, "known": 0.5}
+    assert not list((folder / "quick-rates").rglob("known*"))
+    again = call("study", *words)
+    assert "2 of 2 runs are complete" in again
+    table = rates_tables(Study.collect(tmp_path / "runs"))[0]
+    assert [cell.best for cell in table.rows[0][1]][:2] == [False, True]
 
 
 def test_jobs(options, study, tmp_path):
