@@ -7,9 +7,9 @@ import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from restoration.study.curves import curve, read_curves
 from restoration.study.rates import best_rate
 from restoration.study.runs import Run
-from restoration.study.scalars import curve, read_scalars
 
 
 def rate_key(config: DictConfig) -> tuple[str, str]:
@@ -40,7 +40,7 @@ def chosen_factors(runs: Mapping[Run, DictConfig], console: Console) -> dict[tup
     for run, config in runs.items():
         if run.is_complete():
             tried = psnr.setdefault(rate_key(config), {})
-            tried[config.budget.loss_factor] = curve(read_scalars(run), "val/psnr")[1][-1]
+            tried[config.budget.loss_factor] = curve(read_curves(run), "val/psnr")[1][-1]
     factors = {key: best_rate(pd.Series(tried)) for key, tried in psnr.items()}
     for (task, loss), factor in factors.items():
         tried = ", ".join(f"{each:g}: {value:.2f} dB" for each, value in sorted(psnr[task, loss].items()))

@@ -32,7 +32,7 @@ from restoration.training.trial import try_parts
 from scripts.cli import chosen_bf16, chosen_device, chosen_seed, end_at_once, plain_console, say_next
 from scripts.identity import identity_of, refuse_other_degradation, remember_data, run_of, study_facts
 from scripts.scores import score_runs, scoring, show_tables
-from scripts.trained import built_loss, trained_network
+from scripts.trained import built_loss, built_optimizer, trained_network
 
 
 def main(config: DictConfig) -> None:
@@ -146,7 +146,7 @@ def _train(
     seconds = train(
         model,
         built_loss(config).to(device),
-        instantiate(config.optimizer)(model.parameters()),
+        built_optimizer(config, model),
         sampler,
         Validation(task, photos.val, protocol=protocol, device=device),
         budget,

@@ -29,6 +29,11 @@ def built_loss(config: DictConfig) -> torch.nn.Module:
     return instantiate({key: value for key, value in config.loss.items() if key != "about"})
 
 
+def built_optimizer(config: DictConfig, model: torch.nn.Module) -> torch.optim.Optimizer:
+    """The optimizer of a configuration, with plain lists: a checkpoint holds no others."""
+    return instantiate(config.optimizer, _convert_="all")(model.parameters())
+
+
 def task_of(run: Run) -> Task:
     return instantiate(config_of(run).task)
 

@@ -25,7 +25,7 @@ from restoration.errors import UserError
 from restoration.files import write_csv, write_text
 from restoration.names import UNTRAINED, ordered_parts, ordered_tasks
 from restoration.study.curves import CURVE, read_curves
-from restoration.study.runs import Run, baselines_beside, find_runs, read_scores, read_table
+from restoration.study.runs import Run, baselines_beside, find_runs, read_scores, read_scoring, read_table
 
 RUN = ["part", "task", "loss", "seed"]  # name a training within its study
 VARYING = ["alpha", "l1_scale", "sigma", "learning_rate", "model", "optimizer", "patches"]
@@ -91,9 +91,10 @@ class Study:
         """
         runs = _runs_of_one_study(root, data, variant)
         facts = pd.DataFrame([run.facts() for run in runs])
-        _check_scored_alike(facts)
+        tested = facts[facts["test_sets"].map(bool)]  # short trainings that search a rate are only validated
+        _check_scored_alike(tested)
         tables = [read_scores(run).assign(part=run.part) for run in runs]
-        tables += [scores for task in facts["task"].unique() for scores in _baselines(runs, task)]
+        tables += [scores for task in tested["task"].unique() for scores in _baselines(runs, task)]
         raw_scores, raw_sets, notes = _raw(root / runs[0].data / f"raw-{runs[0].study}")
         scores = _each_once(pd.concat([*tables, *raw_scores], ignore_index=True)[SCORE])
         images = scores.groupby("test_set")["image"].nunique()
@@ -179,7 +180,7 @@ def _check_scored_alike(facts: pd.DataFrame) -> None:
 
 def _baselines(runs: Sequence[Run], task: str) -> list[pd.DataFrame]:
     """The scores of baselines that were scored in the same way as these runs, on complete test sets only."""
-    first = next(run for run in runs if run.task == task)
+    first = next(run for run in runs if run.task == task and read_scoring(run)["test sets"])
     images = read_scores(first).groupby("test_set")["image"].agg(set)
     tables = [scores for run in baselines_beside(first) for _, scores in read_scores(run).groupby("test_set")]
     whole = [scores for scores in tables if set(scores["image"]) == images.get(scores["test_set"].iloc[0])]

@@ -24,7 +24,7 @@ from restoration.training.train import train
 from scripts.bench.measure import Measured, in_turn, timed
 from scripts.cli import chosen_bf16
 from scripts.train import training_sampler
-from scripts.trained import built_loss
+from scripts.trained import built_loss, built_optimizer
 
 LIBRARIES = ()
 SIDE = 2048  # of the matrices whose product is the machine's ceiling
@@ -70,8 +70,9 @@ def step(config: DictConfig, device: torch.device, batch: int, *, bf16: bool, wa
     model = instantiate(config.model).to(device, memory_format=torch.channels_last)
     loss = built_loss(config).to(device)
     degraded, target = torch.rand(2, batch, 3, PATCH, PATCH, device=device)
-    optimizer = instantiate(config.optimizer)(model.parameters(), lr=0.0)
+    optimizer = built_optimizer(config, model)
     for group in optimizer.param_groups:
+        group["lr"] = 0.0
         if way == GRAPH and "capturable" in group:  # Adam counts its steps on the GPU then
             group["capturable"] = True
 
@@ -146,7 +147,7 @@ def loop_seconds(config: DictConfig, photos: PackedSet, device: torch.device, bf
     validation = Validation(sampler.task, photos.val, protocol=instantiate(config.protocol), device=device)
     patches = (2 * config.steps + 1) * sampler.batch
     budget = Budget(patches=patches, batch=sampler.batch, learning_rate=1e-3, validations=1)
-    parts = (model, built_loss(config).to(device), instantiate(config.optimizer)(model.parameters()))
+    parts = (model, built_loss(config).to(device), built_optimizer(config, model))
     with TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
         train(*parts, sampler, validation, budget, folder=Path(folder), identity={}, bf16=bf16)
     (_, first), (_, last) = pairwise(asked[:: config.steps])

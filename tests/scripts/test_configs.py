@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from restoration.datasets.photos import PhotoSet
 from restoration.errors import UserError
 from restoration.training.budget import Budget
 from scripts.configuration import composed
-from scripts.trained import built_loss
+from scripts.trained import built_loss, built_optimizer
 
 ROOT = Path(__file__).parents[2]
 GROUPS = {
@@ -43,7 +44,9 @@ def test_budgets(budget):
 def test_models_and_optimizers(model, optimizer):
     config = composed("train", [f"model={model}", f"optimizer={optimizer}"])
     network = instantiate(config.model)
-    assert isinstance(instantiate(config.optimizer)(network.parameters()), torch.optim.Optimizer)
+    saved = BytesIO()
+    torch.save(built_optimizer(config, network).state_dict(), saved)
+    assert torch.load(BytesIO(saved.getvalue()), weights_only=True)["param_groups"]
     assert network(torch.rand(1, 3, 31, 31)).shape == (1, 3, 31, 31)
 
 
