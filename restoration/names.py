@@ -114,6 +114,7 @@ TASKS = {
     "jpeg": "JPEG deblocking",
 }  # in the paper's order
 INPUT_TITLES = {"demosaic": "Noisy", "sr": "Bilinear", "jpeg": "JPEG"}
+RATES = "rates"  # the part of a study with the short trainings that search learning rates
 PARTS = {
     "main": "Main training",
     "seeds": "Several seeds",
@@ -124,6 +125,7 @@ PARTS = {
     "dense": "Losses at every pixel of a patch",
     "residual": "A network that predicts the residual",
     "raw": "Real raw photographs",
+    RATES: "Search of learning rates",
 }
 BASELINES = {
     "bicubic": "Bicubic",

@@ -38,7 +38,7 @@ def study_facts(config: DictConfig) -> dict[str, Any]:
     about = loss.get("about") or {}
     values = {name: loss.get(name) for name in ("alpha", "l1_scale", "sigma")}
     return {
-        "title": about.get("title", names.loss),
+        "title": about.get("title", names.file),
         "family": about.get("family", names.loss),
         **{name: value if isinstance(value, int | float) else None for name, value in values.items()},
         "learning_rate": config.budget.learning_rate * config.budget.loss_factor,

@@ -28,10 +28,9 @@ from restoration.datasets.pack import pack_set
 from restoration.datasets.photos import PackedSet
 from restoration.errors import UserError
 from restoration.files import write_text
-from restoration.names import DECIDING, METRICS, QUICK
+from restoration.names import DECIDING, METRICS, QUICK, RATES
 from restoration.progress import Bar, duration
 from restoration.study.curves import curve, read_curves
-from restoration.study.rates import PART as RATES
 from restoration.study.rendering import Cell, Table, markdown, show
 from restoration.study.runs import Run, read_provenance, read_scores
 from restoration.training.train import Interrupted

@@ -5,11 +5,10 @@ One rate for all losses would be no fair study: a rate that suits L1 may be too 
 
 import pandas as pd
 
-from restoration.names import METRICS, task_title
+from restoration.names import METRICS, RATES, task_title
 from restoration.study.records import Study
 from restoration.study.rendering import Cell, Table
 
-PART = "rates"  # of a study
 TIE = 0.02  # dB
 
 
@@ -20,8 +19,8 @@ def best_rate(psnr: pd.Series) -> float:
 
 def tried_rates(study: Study, metric: str) -> pd.DataFrame:
     """Validation scores at the end of the short trainings: a row for each task and loss, a column for each rate."""
-    runs = study.runs[study.runs["part"] == PART]
-    curves = study.curves[(study.curves["part"] == PART) & (study.curves["tag"] == f"val/{metric}")]
+    runs = study.runs[study.runs["part"] == RATES]
+    curves = study.curves[(study.curves["part"] == RATES) & (study.curves["tag"] == f"val/{metric}")]
     last = curves.sort_values("patches").groupby(["task", "loss", "seed"], as_index=False)["value"].last()
     rows = runs.merge(last, on=["task", "loss", "seed"])
     return rows.pivot_table(index=["task", "title"], columns="learning_rate", values="value", sort=False).sort_index(
@@ -31,7 +30,8 @@ def tried_rates(study: Study, metric: str) -> pd.DataFrame:
 
 def rates_tables(study: Study) -> list[Table]:
     """A table for each task: PSNR and MS-SSIM by learning rate, the chosen rate highlighted."""
-    psnr, ms_ssim = (tried_rates(study, metric) for metric in ("psnr", "ms_ssim"))
+    psnr = tried_rates(study, "psnr")
+    ms_ssim = tried_rates(study, "ms_ssim").reindex_like(psnr)
     tables = []
     for task in psnr.index.unique("task"):
         rows = [(str(loss), _cells(psnr.loc[(task, loss)], ms_ssim.loc[(task, loss)])) for loss in psnr.loc[task].index]

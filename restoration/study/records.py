@@ -23,7 +23,7 @@ import pandas as pd
 
 from restoration.errors import UserError
 from restoration.files import write_csv, write_text
-from restoration.names import UNTRAINED, ordered_parts, ordered_tasks
+from restoration.names import RATES, UNTRAINED, ordered_parts, ordered_tasks
 from restoration.study.curves import CURVE, read_curves
 from restoration.study.runs import Run, baselines_beside, find_runs, read_scores, read_scoring, read_table
 
@@ -76,11 +76,12 @@ class Study:
 
     def title(self, loss: str) -> str:
         """The title of a trained loss in tables; its name is added if several losses have the same title."""
-        titles = self.runs.loc[self.runs["loss"] == loss, "title"]
+        runs = self.runs[self.runs["part"] != RATES]
+        titles = runs.loc[runs["loss"] == loss, "title"]
         if titles.empty:
             return loss
         title = str(titles.iloc[0])
-        return title if set(self.runs.loc[self.runs["title"] == title, "loss"]) == {loss} else f"{title} ({loss})"
+        return title if set(runs.loc[runs["title"] == title, "loss"]) == {loss} else f"{title} ({loss})"
 
     @classmethod
     def collect(cls, root: Path, *, data: str | None = None, variant: str | None = None) -> "Study":
