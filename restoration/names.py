@@ -26,7 +26,7 @@ class Metric:
 
     Attributes:
         unit: shown behind the title and behind differences; may be empty.
-        digits: decimals of a shown value; None: three significant digits.
+        digits: decimals of a shown value.
         shown_times: factor between the stored and the shown value.
         margin: the largest difference that counts as equal: a share of the remaining error, or, where `absolute`, a
             value in the metric's unit.
@@ -35,7 +35,7 @@ class Metric:
     title: str
     unit: str = ""
     higher_is_better: bool
-    digits: int | None = 4
+    digits: int = 4
     shown_times: float = 1.0
     margin: float = SQUARED
     absolute: bool = False
@@ -45,24 +45,28 @@ class Metric:
         """Title and unit, as in "PSNR (dB)"."""
         return f"{self.title} ({self.unit})" if self.unit else self.title
 
+    @property
+    def heading(self) -> str:
+        """The label with an arrow towards the better values, as in "PSNR (dB) ↑"."""
+        return f"{self.label} {'↑' if self.higher_is_better else '↓'}"
+
     def shown(self, value: float) -> str:
-        """A value as a table shows it; "–" for a missing one."""
-        return "–" if value != value else self._formatted(value, self.digits, "")
+        """A value as a table shows it, always with the same decimals; "–" for a missing one."""
+        if value != value:
+            return "–"
+        return f"{round(value * self.shown_times, self.digits) + 0.0:.{self.digits}f}".replace("-", "−")
 
     def named(self, value: float) -> str:
         """A value with its title and unit, as in "PSNR 31.53 dB"."""
         return f"{self.title} {self.shown(value)} {self.unit}".rstrip()
 
     def shown_difference(self, value: float, *, sign: bool = False) -> str:
-        """A difference with a true minus; one that would round to 0 keeps its first significant digit.
+        """A difference with a true minus. One that rounds to 0 keeps its minus: −0.00 is below 0.
 
         Args:
             sign: mark positive differences with +.
         """
-        scaled, digits = value * self.shown_times, self.digits
-        if digits is not None and 0 < abs(scaled) < 0.5 * 10**-digits:
-            digits = min(-int(f"{scaled:.0e}".partition("e")[2]), 2 * digits)
-        return self._formatted(value, digits, "+" if sign else "")
+        return f"{value * self.shown_times:{'+' if sign else ''}.{self.digits}f}".replace("-", "−")
 
     def margin_at(self, reference: float) -> float:
         """The largest difference that counts as equal, in the metric's own unit, beside a mean value of `reference`."""
@@ -70,16 +74,9 @@ class Metric:
             return self.margin
         return self.margin * abs(1 - reference if self.higher_is_better else reference)
 
-    def _formatted(self, value: float, digits: int | None, sign: str) -> str:
-        scaled = value * self.shown_times
-        text = (
-            format(scaled, f"{sign}.3g") if digits is None else format(round(scaled, digits) + 0.0, f"{sign}.{digits}f")
-        )
-        return text.replace("-", "−")
-
 
 def _artefact(title: str) -> Metric:
-    return Metric(title=title, unit="levels", higher_is_better=False, digits=None, margin=AMPLITUDE)
+    return Metric(title=title, unit="levels", higher_is_better=False, digits=3, margin=AMPLITUDE)
 
 
 METRICS = {
@@ -94,6 +91,11 @@ METRICS = {
     "fsimc": Metric(title="FSIMc", higher_is_better=True),
     "psnr_y": Metric(title="PSNR-Y", unit="dB", higher_is_better=True, digits=2, margin=0.1, absolute=True),
     "ssim_y": Metric(title="SSIM-Y", higher_is_better=True),
+}
+HEADLINE = ("psnr", "ssim", "ms_ssim")  # metrics of the first table
+OTHERS = {  # metrics of the further tables, by what they have in common
+    "errors and luma": ("l2", "l1", "psnr_y", "ssim_y"),
+    "structure": ("iw_ssim", "gmsd", "fsim", "fsimc"),
 }
 PAPER_METRICS = ("l2", "psnr", "l1", "ssim", "ms_ssim", "iw_ssim", "gmsd", "fsim", "fsimc")  # of the paper's Table 1
 METRICS_NOTE = (

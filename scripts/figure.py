@@ -1,4 +1,4 @@
-"""Crops of one test photograph after every trained network: make figure [DATA=sample] [BUDGET=quick]
+"""A flat area of a test photograph after L2 and Mix, a row for each task: make figure [DATA=sample] [BUDGET=quick]
 
 ARGS="drawn_on=sample" shows networks of another data set on the photographs that come with scikit-image.
 """
@@ -10,11 +10,15 @@ from omegaconf import DictConfig
 
 from restoration.errors import UserError
 from restoration.names import ordered_tasks, task_title
-from restoration.study.report.crops import TRUTH, save_crops
-from restoration.study.report.drawing import hardest_crops
+from restoration.study.report.crops import save_crops
+from restoration.study.report.drawing import pictures
+from restoration.study.report.photographs import flat_crops
 from restoration.study.runs import Run, find_runs
 from scripts.cli import say_next
 from scripts.trained import named_data, networks_of, packed_tests, task_of, tests_of
+
+SHOWN = ("l2", "mix")
+PHOTOGRAPHS = 1  # of each test set, the first by name
 
 
 def main(config: DictConfig) -> None:
@@ -30,18 +34,17 @@ def main(config: DictConfig) -> None:
 
 
 def draw(runs: Sequence[Run], packs: Path, path: Path, *, drawn_on: str | None = None) -> None:
-    """The same photograph for each task, cut where that task's input errs most.
+    """For each task the input, L2, Mix and the truth; other losses where these two are not trained.
 
     Args:
         drawn_on: the configuration of a data set; None: that of the runs.
     """
     rows = {}
-    columns = dict.fromkeys(["input"])
     for task in ordered_tasks(run.task for run in runs):
-        first = next(run for run in runs if run.task == task)
-        tests = packed_tests(named_data(drawn_on), packs) if drawn_on else tests_of(first, packs)
-        photos = next(iter(tests.values()))
-        networks = networks_of(runs, task)
-        rows[task_title(task)] = hardest_crops(task_of(first), networks, photos, input_title="input")
-        columns |= dict.fromkeys(networks)
-    save_crops(rows, [*columns, TRUTH], path)
+        of_task = [run for run in runs if run.task == task]
+        chosen = [run for run in of_task if run.loss in SHOWN] or of_task
+        tests = packed_tests(named_data(drawn_on), packs) if drawn_on else tests_of(chosen[0], packs)
+        networks = networks_of(chosen, task)
+        shown = pictures(task_title(task), task_of(chosen[0]), networks, tests, count=PHOTOGRAPHS, input_title="input")
+        rows[task_title(task)] = flat_crops(list(shown), list(networks)).crops
+    save_crops(rows, path)

@@ -70,7 +70,7 @@ def save_file_crops(file: RawFile, study: Study, path: Path) -> None:
     titles = {name: {INPUT: input_title(TASK), **BASELINES}.get(name, study.title(name)) for name in versions}
     titles[REFERENCE] = REFERENCE
     rows = {label: {titles[name]: crop for name, crop in row.items()} for label, row in file.crops.items()}
-    save_crops(rows, list(titles.values()), path)
+    save_crops(rows, path)
 
 
 def raw_files(place: str | None) -> list[Path]:

@@ -3,76 +3,124 @@
 Of a study that came as records, without its runs: make report STUDY=results/studies/photos-long
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig
+from rich.console import Console
+from torch import nn
 
-from restoration import names
+from restoration import names, pretrained
+from restoration.datasets.photos import PackedPhotos
 from restoration.errors import UserError
 from restoration.study import report
 from restoration.study.records import Study
+from restoration.study.report.crops import save_crops
 from restoration.study.report.drawing import pictures
-from restoration.study.runs import Run, find_runs
+from restoration.study.report.photographs import flat_crops
+from restoration.study.runs import find_runs
+from restoration.study.shipping import study_of
+from restoration.tasks import Task
 from scripts.cli import explained, plain_console
-from scripts.trained import networks_of, task_of, tests_of
+from scripts.trained import named_data, networks_of, packed_tests, task_of, tests_of
 
+STRIP = ("l2", "l1", "mix")  # the losses on the first screen
 NO_WEIGHTS = "These records came without the weights of the networks, so no photograph can be restored."
+BUNDLED = "Photographs that come with scikit-image, because the test photographs of the study are not here."
+# By task: the task, networks by title, test photographs by title (none where they are gone).
+Networks = dict[str, tuple[Task, Mapping[str, nn.Module], Mapping[str, PackedPhotos]]]
 
 
 def main(config: DictConfig) -> None:
     console, folder = plain_console(), Path(config.report)
     if config.study:
-        study, runs = Study.load(Path(config.study) / "records"), []
+        study = Study.load(Path(config.study) / "records")
     else:
         study = Study.collect(Path(config.runs), **config.only)
-        runs = [run for run in find_runs(Path(config.runs), data=study.data) if run.study == study.variant]
-    packs, count = Path(config.packs), config.photographs
-    sections = []
-    with console.status("reading the tables") as status:
+    with console.status("computing the tables") as status:
+        sections = []
         for section in report.sections(study, pd.read_csv(config.published)):
-            status.update(f"written: {section.title}")
-            if section.title == names.part_title("sigma"):
-                section = report.with_crops(section, *pictured(runs, "sigma", packs, min(count, 1), tests=1))
+            status.update(f"made: {section.title}")
             sections.append(section)
-        status.update("restoring photographs")
-        sections += [report.photographs(*pictured(runs, "main", packs, count)), report.provenance(study)]
+    shown, remark = pictured(study, config, console)
+    answer, *others = sections
+    answer = report.with_strip(answer, shown, [study.title(loss) for loss in STRIP])
+    sections = [answer, report.photographs(shown, remark), *others]
     report.write_texts(folder, sections)
-    title = f"Loss functions for image restoration: {study.data}, {study.variant}"
-    report.write_page(folder / "index.html", title, report.introduction(study), sections)
+    draw_crops(study, shown, folder / "crops.png")
+    report.write_page(folder / "index.html", "Which loss for image restoration?", report.introduction(study), sections)
     console.print(f"written to {folder}/index.html; tables and figures as files beside it", soft_wrap=True)
 
 
-def pictured(
-    runs: Sequence[Run], part: str, packs: Path, count: int, *, tests: int | None = None
-) -> tuple[list[report.Picture], str]:
-    """The first photographs of each test set; where there are none, why: the page does without.
+def draw_crops(study: Study, shown: Sequence[report.Picture], path: Path) -> None:
+    """The picture of the README: flat areas of each task after L2 and Mix, if both are trained for every task."""
+    titles = [study.title(loss) for loss in (STRIP[0], STRIP[-1])]
+    if shown and all({*titles} <= picture.versions.keys() for picture in shown):
+        rows = {
+            task: flat_crops([picture for picture in shown if picture.task == task], titles).crops
+            for task in dict.fromkeys(picture.task for picture in shown)
+        }
+        save_crops(rows, path)
 
-    Args:
-        count: photographs of each test set.
-        tests: how many test sets; None: all.
-    """
-    if not count:
+
+def pictured(study: Study, config: DictConfig, console: Console) -> tuple[list[report.Picture], str]:
+    """Test photographs in all versions, and a remark on them; without photographs, the remark says why."""
+    if not config.photographs:
         return [], "No photographs were asked for."
+    networks = shipped(study) if config.study else trained(study, config)
+    if not any(versions for _, versions, _ in networks.values()):
+        return [], NO_WEIGHTS
+    remark = "" if all(tests for _, _, tests in networks.values()) else BUNDLED
     try:
-        return list(drawn([run for run in runs if run.part == part], packs, count, tests)), NO_WEIGHTS
+        bundled = packed_tests(named_data(config.shown), Path(config.packs)) if remark else {}
+        return list(drawn(networks, bundled, config.photographs, console)), remark
     except (UserError, InstantiationException) as error:
         return [], explained(error)
 
 
-def drawn(runs: Sequence[Run], packs: Path, count: int, tests: int | None) -> Iterator[report.Picture]:
-    """The pictures of each task."""
+def trained(study: Study, config: DictConfig) -> Networks:
+    """The networks of the main part, first seed, with the test photographs that are still here."""
+    networks: Networks = {}
+    every = find_runs(Path(config.runs), data=study.data)
+    runs = [run for run in every if run.study == study.variant and run.part == "main"]
     for task in names.ordered_tasks(run.task for run in runs):
         first = next(run for run in runs if run.task == task)
-        photos = dict(islice(tests_of(first, packs).items(), tests))
-        yield from pictures(
-            names.task_title(task),
-            task_of(first),
-            networks_of(runs, task),
-            photos,
-            count=count,
-            input_title=names.input_title(task),
-        )
+        try:
+            tests = tests_of(first, Path(config.packs))
+        except UserError:
+            tests = {}
+        networks[task] = task_of(first), networks_of(runs, task), tests
+    return networks
+
+
+def shipped(study: Study) -> Networks:
+    """The networks that come with the package, if this study trained them."""
+    networks: Networks = {}
+    for task in study.tasks:
+        losses = [loss for name, loss in pretrained.shipped() if name == task]
+        files = {loss: pretrained.weights_file(pretrained.FOLDER, task, loss) for loss in names.ordered_columns(losses)}
+        versions = {
+            study.title(loss): pretrained.read_network(path)
+            for loss, path in files.items()
+            if study_of(path) == (study.data, study.variant)
+        }
+        networks[task] = pretrained.TASKS[task], versions, {}
+    return networks
+
+
+def drawn(
+    networks: Networks, bundled: Mapping[str, PackedPhotos], count: int, console: Console
+) -> Iterator[report.Picture]:
+    """The pictures of each task."""
+    for task, (degradation, versions, tests) in networks.items():
+        with console.status(f"restoring photographs: {names.task_title(task)}"):
+            yield from pictures(
+                names.task_title(task),
+                degradation,
+                versions,
+                tests or bundled,
+                count=count,
+                input_title=names.input_title(task),
+            )

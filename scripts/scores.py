@@ -21,7 +21,7 @@ from restoration.study.records import Study
 from restoration.study.rendering import latex, markdown, show
 from restoration.study.runs import Run, write_scores
 from restoration.study.statistics import Comparisons
-from restoration.study.tables import main_table
+from restoration.study.tables import main_table, other_tables, provenance
 from restoration.tasks import Task
 
 
@@ -64,8 +64,10 @@ def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
         for variant, part, task in dict.fromkeys((run.variant, run.part, run.task) for run in own):
             for test_set in comparisons.study.test_sets:
                 if table := main_table(comparisons, part, task, test_set):
+                    tables = [table, *other_tables(comparisons, part, task, test_set)]
+                    notes = [f"- {line}\n" for line in provenance(comparisons.study, part, task)]
                     path = Path(config.tables) / data / variant / f"{task}-{test_set}.md"
-                    write_text(path, markdown(table))
-                    write_text(path.with_suffix(".tex"), latex(table))
+                    write_text(path, "\n".join([*map(markdown, tables), "".join(notes)]))
+                    write_text(path.with_suffix(".tex"), "\n".join(map(latex, tables)))
                     show(table, console)
-                    console.print(f"written to {path} and .tex\n", soft_wrap=True)
+                    console.print(f"all metrics: {path} and .tex\n", soft_wrap=True)

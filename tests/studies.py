@@ -14,7 +14,7 @@ MADE = {
     "learning_rate": 0.001,
     "model": "cnn",
     "optimizer": "adam",
-    "patches": 1000,
+    "patches": 100_000,
     "batch": 8,
     "precision": "fp32",
     "hardware": "abacus",

@@ -16,9 +16,9 @@ import pandas as pd
 from restoration.names import task_title
 from restoration.study.records import Study
 from restoration.study.rendering import Cell, Table
-from restoration.study.rows import HIGHLIGHT, rows
+from restoration.study.rows import HIGHLIGHT, caution, rows
 from restoration.study.statistics import Comparisons
-from restoration.study.tables import photograph_sets, provenance, set_title
+from restoration.study.tables import photograph_sets, set_title
 from restoration.study.values import Condition
 
 Key = tuple[float, float]  # α and the unit of L1
@@ -28,7 +28,7 @@ READINGS: dict[Key, str] = {  # what 0.84 in the paper, or 0.025 in the code, ma
     NAIVE: "0.84 in the unit range: the paper's, read naively",
     CODE: "0.025 in the unit range: the authors' code",
 }
-SHORT = {PAPER: "0.84, 8 bit", NAIVE: "0.84, unit", CODE: "0.025, unit"}
+SHORT = {PAPER: "the paper's", NAIVE: "0.84, naive", CODE: "the code's"}
 METRICS = ("psnr", "ssim", "ms_ssim")
 SHARE = "train/gradient_share/l1"
 
@@ -152,13 +152,14 @@ def readings_table(comparisons: Comparisons, all_sweeps: Sequence[Sweep]) -> Tab
     """A row for each task and test set: the best α, PSNR of each reading beside it, the range as good as the best."""
     study = comparisons.study
     readings = [key for key in READINGS if any(sweep.with_key(key) for sweep in all_sweeps)]
+    sound = not caution(comparisons, _part(study))
     body = []
     for sweep in all_sweeps:
         cells = [_range(sweep.best)]
         for setting in map(sweep.with_key, readings):
             behind = comparisons.compare(sweep.condition, setting.loss, sweep.best.loss) if setting else None
-            shown = Cell(behind.shown, behind.interval, setting in sweep.nearest) if behind else Cell("–")
-            cells.append(Cell("best", best=True) if setting == sweep.best else shown)
+            shown = Cell(behind.shown, behind.interval, sound and setting in sweep.nearest) if behind else Cell("–")
+            cells.append(Cell("best", best=sound) if setting == sweep.best else shown)
         title = f"{task_title(sweep.condition.task)} on {set_title(study, sweep.condition.test_set)}"
         body.append((title, [*cells, _range(*sweep.ends)]))
     titles = [READINGS[key].partition(":")[0] for key in readings]
@@ -166,7 +167,6 @@ def readings_table(comparisons: Comparisons, all_sweeps: Sequence[Sweep]) -> Tab
         "α with L1 in the unit range; 8 bit: the same α with L1 in 8-bit levels",
         "readings: PSNR below the best setting; highlighted: the best reading, and readings that are as good",
         "as good: equal to the best, or not known to differ from the best; of α: neighbours of the best α",
-        *provenance(study, _part(study)),
     ]
     title = "Which reading of α is nearest to the best PSNR"
     return Table(title, ["best α", *(f"{each} (dB)" for each in titles), "as good as the best"], body, notes)
@@ -200,7 +200,7 @@ def sweep_table(comparisons: Comparisons, sweep: Sweep) -> Table:
             cells.append(row.cell(setting.loss, beside))
         body.append((setting.title, cells))
     title = f"α of Mix: {task_title(sweep.condition.task)} on {set_title(comparisons.study, sweep.condition.test_set)}"
-    columns = ["α in the unit range", "L1's share of the gradient", *(row.title for row in shown)]
+    columns = ["α in the unit range", "L1's share of the gradient", *(row.heading for row in shown)]
     return Table(title, columns, body, [HIGHLIGHT, "below a value: its difference to α = 0.84 in 8-bit levels"])
 
 

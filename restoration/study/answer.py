@@ -14,12 +14,12 @@ import numpy as np
 
 from restoration.names import DECIDING, UNTRAINED, metric, ordered_columns, task_title
 from restoration.study.rendering import Cell, Table
-from restoration.study.statistics import FEWEST, WORSE, Comparison, Comparisons, Pair
-from restoration.study.tables import photograph_sets, provenance, set_title
+from restoration.study.rows import caution, photograph_sets
+from restoration.study.statistics import WORSE, Comparisons, Pair
+from restoration.study.tables import short_title
 from restoration.study.values import Condition
 
 SEEDS = "seeds"  # the part whose losses are trained several times
-FEW_PATCHES = 50_000  # with fewer patches, no loss is recommended
 
 
 @dataclass(frozen=True)
@@ -29,21 +29,25 @@ class Ranking:
     Attributes:
         best: the loss with the highest mean over test sets.
         as_good: losses other than the best that are worse on no test set.
-        worse: losses that are worse than the best on every test set, with their least and greatest difference.
-        undecided: the other losses.
+        worse: losses that are worse than the best on every test set, with the size of the difference on each.
+        undecided: the other losses, with the differences on the test sets on which they are worse.
     """
 
     task: str
     metric: str
     best: str
     as_good: Sequence[str]
-    worse: dict[str, tuple[float, float]]
-    undecided: Sequence[str]
+    worse: dict[str, dict[str, float]]
+    undecided: dict[str, dict[str, float]]
 
     @property
     def sound(self) -> list[str]:
         """The best loss and the losses that are as good, in the order of tables."""
         return ordered_columns([self.best, *self.as_good])
+
+    def costs(self, loss: str) -> list[float]:
+        """The differences to the best on the test sets on which the loss is worse."""
+        return [*(self.worse.get(loss) or self.undecided.get(loss, {})).values()]
 
 
 def rankings(comparisons: Comparisons, *, part: str = "main") -> list[Ranking]:
@@ -70,20 +74,17 @@ def _ranking(comparisons: Comparisons, places: Sequence[Condition]) -> Ranking |
     best = max(losses, key=lambda loss: sign * np.mean([_mean(comparisons, place, loss) for place in places]))
     others = [loss for loss in losses if loss != best]
     compared = comparisons.compare_all(Pair(place, loss, best) for loss in others for place in places)
-    by_loss: dict[str, list[Comparison]] = {}
+    sizes: dict[str, dict[str, float]] = {loss: {} for loss in others}
     for pair, comparison in compared.items():
-        by_loss.setdefault(pair.first, []).append(comparison)
-    is_worse = {loss: [each.verdict == WORSE for each in by_loss.get(loss, [])] for loss in others}
-    worse = {
-        loss: [each.difference for each in by_loss[loss]] for loss in others if is_worse[loss] and all(is_worse[loss])
-    }
+        if comparison.verdict == WORSE:
+            sizes[pair.first][pair.condition.test_set] = abs(comparison.difference)
     return Ranking(
         task=places[0].task,
         metric=places[0].metric,
         best=best,
-        as_good=[loss for loss in others if not any(is_worse[loss])],
-        worse={loss: (min(values, key=abs), max(values, key=abs)) for loss, values in worse.items()},
-        undecided=[loss for loss in others if any(is_worse[loss]) and loss not in worse],
+        as_good=[loss for loss in others if not sizes[loss]],
+        worse={loss: sizes[loss] for loss in others if len(sizes[loss]) == len(places)},
+        undecided={loss: sizes[loss] for loss in others if 0 < len(sizes[loss]) < len(places)},
     )
 
 
@@ -92,88 +93,96 @@ def _mean(comparisons: Comparisons, place: Condition, loss: str) -> float:
     return float(values.values[values.finite].mean()) if values and values.finite.any() else -np.inf
 
 
-def banner(comparisons: Comparisons) -> str:
-    """A warning where a study is too small to tell losses apart; else empty."""
-    study = comparisons.study
-    images = min((study.test_sets[name]["images"] for name in photograph_sets(study)), default=0)
-    patches = min(study.runs["patches"], default=0)
-    small = [f"{images} test photographs"] if images < FEWEST else []
-    small += [] if comparisons.has_repeats else ["one training of each loss (more: SEED=0,1,2)"]
-    small += [f"{patches:,} patches a network"] if patches < FEW_PATCHES else []
-    return f"This study shows that the tool works, not which loss wins: {' and '.join(small)}." if small else ""
+def headline(comparisons: Comparisons) -> str:
+    """The answer in one sentence, or why there is none; empty for a study of one loss."""
+    ranked = rankings(comparisons)
+    if not any(len(_losses([ranking])) > 1 for ranking in ranked):
+        return ""
+    if caution(comparisons):
+        return "Too small to say which loss wins"
+    title = comparisons.study.title
+    by_psnr, by_structure = (_always(_of_metric(ranked, name)) for name in DECIDING)
+    if both := [loss for loss in by_psnr if loss in by_structure]:
+        return f"Take {_listed(map(title, both), 'or')}"
+    structure = f"{_listed(map(title, by_structure), 'or')} if structure (MS-SSIM) matters" if by_structure else ""
+    if by_psnr:
+        return f"Take {_listed(map(title, by_psnr), 'or')}" + (f", or {structure}" if structure else "")
+    return f"By PSNR it depends on the task{f'; take {structure}' if structure else ''}"
 
 
 def sentences(comparisons: Comparisons) -> list[str]:
-    """The answer in sentences: the best losses by each metric, and how much worse the worst losses are."""
-    study, ranked = comparisons.study, rankings(comparisons)
-    if not any(len(_losses([ranking])) > 1 for ranking in ranked):
-        return []
-    if warning := banner(comparisons):
+    """How much the other losses cost by PSNR, and what several seeds contradict; for a small study, a warning."""
+    if warning := caution(comparisons):
         return [warning]
-    tasks = {ranking.task for ranking in ranked}
-    where = "every task" if len(tasks) > 1 else task_title(ranked[0].task)
-    texts = []
-    for name in dict.fromkeys(ranking.metric for ranking in ranked):
-        by_metric = [ranking for ranking in ranked if ranking.metric == name]
-        always = [loss for loss in _losses(by_metric) if all(loss in ranking.sound for ranking in by_metric)]
-        titles = _listed(study.title(loss) for loss in always) if always else ""
-        verb = "is" if len(always) == 1 else "are"
-        texts.append(
-            f"By {metric(name).title}, {titles} {verb} the best or as good as the best in {where}."
-            if always
-            else f"By {metric(name).title}, no loss is among the best in {where}: see the table."
-        )
-        texts += _contradicted(comparisons, name, always)
-    by_psnr = [ranking for ranking in ranked if ranking.metric == DECIDING[0]]
+    study, by_psnr = comparisons.study, _of_metric(rankings(comparisons), DECIDING[0])
+    where = "every task" if len(by_psnr) > 1 else task_title(by_psnr[0].task)
+    best = _always(by_psnr)
     never = [loss for loss in _losses(by_psnr) if all(loss in ranking.worse for ranking in by_psnr)]
+    between = [loss for loss in _losses(by_psnr) if loss not in (*best, *never)]
+    texts = []
+    if between:
+        costs = [size for ranking in by_psnr for loss in between for size in ranking.costs(loss)]
+        texts.append(f"{_listed(map(study.title, between))} {_verb(between)} at most {_span([max(costs)])} of PSNR.")
     if never:
-        costs = [ranking.worse[loss] for ranking in by_psnr for loss in never]
-        verb = "costs" if len(never) == 1 else "cost"
-        losers = _listed(study.title(loss) for loss in never)
-        texts.append(f"{losers} {verb} {_span(DECIDING[0], costs)} in {where}, on every test set.")
-    return texts
+        costs = [size for ranking in by_psnr for loss in never for size in ranking.costs(loss)]
+        texts.append(f"{_listed(map(study.title, never))} {_verb(never)} {_span(costs)} in {where}, on every test set.")
+    return texts + _contradicted(comparisons, best)
 
 
-def _contradicted(comparisons: Comparisons, name: str, losses: Sequence[str]) -> list[str]:
-    """A sentence for each task in which the part with several seeds says that one of the losses is worse."""
+def _contradicted(comparisons: Comparisons, losses: Sequence[str]) -> list[str]:
+    """A sentence for each task in which the part with several seeds says that one of the losses is worse by PSNR."""
     study = comparisons.study
     runs = study.runs[study.runs["part"] == SEEDS]
     patches = " or ".join(f"{count:,}" for count in sorted(runs["patches"].unique()))
     training = f"after {patches} patches, with {runs['seed'].nunique()} seeds"
-    texts = []
-    for ranking in rankings(comparisons, part=SEEDS):
-        for loss in losses:
-            if ranking.metric == name and loss in ranking.worse:
-                worse = f"{study.title(loss)} is worse than {study.title(ranking.best)}"
-                cost = _span(name, [ranking.worse[loss]])
-                texts.append(f"But {training}, {worse} by {cost} in {task_title(ranking.task)}.")
-    return texts
+    return [
+        f"But {training}, {study.title(loss)} is {_span(ranking.costs(loss))} worse than {study.title(ranking.best)} "
+        f"in {task_title(ranking.task)}."
+        for ranking in _of_metric(rankings(comparisons, part=SEEDS), DECIDING[0])
+        for loss in losses
+        if loss in ranking.worse
+    ]
 
 
 def answer_table(comparisons: Comparisons) -> Table:
-    """A row for each task: the best losses by each deciding metric, and the worse losses with their difference."""
+    """A row for each task: the best losses by each deciding metric, what the other losses cost, how long to train."""
     study, ranked = comparisons.study, rankings(comparisons)
+    main = study.runs[study.runs["part"] == "main"]
     body = []
     for task in dict.fromkeys(ranking.task for ranking in ranked):
         of_task = [ranking for ranking in ranked if ranking.task == task]
+        psnr, runs = of_task[0], main[main["task"] == task]
+        worse = sorted(psnr.worse, key=lambda loss: max(psnr.costs(loss)))
+        cost = f"by {_span([size for loss in worse for size in psnr.costs(loss)])}" if worse else ""
+        partly = [
+            f"{study.title(loss)} by {_span(psnr.costs(loss))}, on {_listed(short_title(study, test) for test in sets)}"
+            for loss, sets in psnr.undecided.items()
+        ]
         cells = [_best_cell(comparisons, ranking) for ranking in of_task]
-        psnr = of_task[0]
-        undecided, worse = (", ".join(map(study.title, losses)) or "–" for losses in (psnr.undecided, psnr.worse))
-        cost = f"by {_span(psnr.metric, list(psnr.worse.values()))}" if psnr.worse else ""
-        body.append((task_title(task), [*cells, Cell(undecided), Cell(worse, cost)]))
-    titles = [f"Best by {metric(name).title}" for name in DECIDING if any(each.metric == name for each in ranked)]
-    sets = " and ".join(set_title(study, name) for name in photograph_sets(study))
-    notes = [
-        f"tested on {sets}; best: the loss with the highest mean, then the losses that are not known to be worse",
-        "; ".join(provenance(study, "main")),
-    ]
-    return Table("Which loss?", [*titles, "PSNR worse on some test sets", "PSNR worse on all test sets"], body, notes)
+        cells.append(Cell(", ".join(map(study.title, worse)) or "–", "\n".join(filter(None, (cost, *partly)))))
+        cells.append(Cell(f"{runs['seconds'].median() / 60:.0f} min"))
+        body.append((task_title(task), cells))
+    titles = [f"Best by {metric(name).title}" for name in dict.fromkeys(ranking.metric for ranking in ranked)]
+    hardware = ", ".join(dict.fromkeys(main["hardware"]))
+    note = (
+        "best: the highest mean, then all losses that are equal to it (within 0.1 dB of PSNR) or not known to differ; "
+        f"worse: on every test set, or on the one that is named; training: median of one network on {hardware}"
+    )
+    return Table("The losses for each task", [*titles, "Worse by PSNR", "Training"], body, [note], words=True)
 
 
 def _best_cell(comparisons: Comparisons, ranking: Ranking) -> Cell:
-    title = comparisons.study.title
-    rest = ", ".join(title(loss) for loss in ordered_columns(ranking.as_good))
-    return Cell(title(ranking.best) + (f", {rest}" if rest else ""), best=not banner(comparisons))
+    titles = map(comparisons.study.title, [ranking.best, *ordered_columns(ranking.as_good)])
+    return Cell(", ".join(titles), best=not caution(comparisons))
+
+
+def _of_metric(ranked: Sequence[Ranking], name: str) -> list[Ranking]:
+    return [ranking for ranking in ranked if ranking.metric == name]
+
+
+def _always(ranked: Sequence[Ranking]) -> list[str]:
+    """The losses that are best or as good in every ranking."""
+    return [loss for loss in _losses(ranked) if all(loss in ranking.sound for ranking in ranked)]
 
 
 def _losses(ranked: Sequence[Ranking]) -> list[str]:
@@ -181,15 +190,18 @@ def _losses(ranked: Sequence[Ranking]) -> list[str]:
     return ordered_columns(losses)
 
 
-def _span(name: str, costs: Sequence[tuple[float, float]]) -> str:
-    """As in "0.3 to 1.4 dB": the least and the greatest difference, without sign."""
-    sizes = sorted(abs(value) for pair in costs for value in pair)
-    facts = metric(name)
-    low, high = (facts.shown(size) for size in (sizes[0], sizes[-1]))
-    return f"{low if low == high else f'{low} to {high}'} {facts.unit}".strip()
+def _span(sizes: Sequence[float]) -> str:
+    """As in "0.30 to 1.40 dB"."""
+    facts = metric(DECIDING[0])
+    low, high = (facts.shown(size) for size in (min(sizes), max(sizes)))
+    return f"{low if low == high else f'{low} to {high}'} {facts.unit}"
 
 
-def _listed(titles: Iterable[str]) -> str:
-    """As in "L1, L2 and Mix"."""
-    *rest, last = titles
-    return f"{', '.join(rest)} and {last}" if rest else last
+def _verb(losses: Sequence[str]) -> str:
+    return "costs" if len(losses) == 1 else "cost"
+
+
+def _listed(titles: Iterable[str], word: str = "and") -> str:
+    """As in "L1, L2 and Mix"; empty without a title."""
+    *rest, last = [*titles] or [""]
+    return f"{', '.join(rest)} {word} {last}" if rest else last

@@ -12,7 +12,6 @@ are shown, too. The verdict on a claim is given for each task, from all test set
 Comparisons of losses that were not trained do not count; a note lists them.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -22,7 +21,7 @@ from restoration.study.alpha import CODE, NAIVE, PAPER, Key, settings_of
 from restoration.study.records import Study
 from restoration.study.rendering import Cell, Table
 from restoration.study.statistics import BETTER, EQUAL, NOT_KNOWN, WORSE, Comparison, Comparisons, Pair
-from restoration.study.tables import column_title, photograph_sets, set_title
+from restoration.study.tables import column_title, photograph_sets, set_title, short_title
 from restoration.study.values import Condition
 
 SUPPORTED, REFUTED, MIXED, NOT_RUN = "supported", "refuted", "mixed", "not run"
@@ -34,11 +33,10 @@ PAPER_LOSSES = {  # the columns of the paper's tables
 NOISY = ("demosaic",)  # the task with noise
 SMALL_CHANGE = 0.1  # of α
 NOTES = (
-    "supported: every deciding comparison agrees with the claim, on all test sets; refuted: every one contradicts the "
-    "claim; mixed: some agree, others contradict; not known: all other cases",
-    "in brackets: verdicts of the deciding comparisons, on the first loss of each; deciding metrics: PSNR and MS-SSIM, "
-    "or the artefact or error that the claim names",
-    "[S]: stated by our sources on the paper; [R]: recalled, unverified; [Q]: asked by this project",
+    "supported: every comparison agrees with the claim, by PSNR and MS-SSIM or by the artefact or error that the claim "
+    "names; refuted: every one contradicts the claim; mixed: some agree, others contradict; not known: all other cases",
+    "verdicts are for all test sets together; where test sets differ, each has a line",
+    "recalled: what the paper says is known from memory only; our question: the paper says nothing about it",
 )
 
 
@@ -87,18 +85,17 @@ class Judged:
     part: str
     findings: Sequence[Finding]
 
-    def counts(self, task: str) -> Counter[str]:
-        """The outcomes of a task's findings; empty if the claim says nothing about the task."""
-        return Counter(finding.outcome for finding in self.findings if finding.expected.task == task)
+    def test_sets(self, task: str) -> list[str]:
+        """The test sets on which the claim is judged for a task."""
+        return list(dict.fromkeys(each.pair.condition.test_set for each in self.findings if each.expected.task == task))
 
-    def verdicts(self, task: str) -> Counter[str]:
-        """The verdicts of a task's comparisons on the first loss of each."""
-        measured = (finding for finding in self.findings if finding.expected.task == task)
-        return Counter(finding.comparison.verdict for finding in measured if finding.comparison)
-
-    def verdict(self, task: str) -> str:
-        """The verdict on the claim for one task; empty if the claim says nothing about the task."""
-        outcomes = set(self.counts(task))
+    def verdict(self, task: str, test_set: str | None = None) -> str:
+        """The verdict on the claim for one task, on one test set or on all; empty if it says nothing about the task."""
+        outcomes = {
+            finding.outcome
+            for finding in self.findings
+            if finding.expected.task == task and test_set in (None, finding.pair.condition.test_set)
+        }
         measured = outcomes - {NOT_RUN}
         if len(measured) < 2:
             return next(iter(measured or outcomes), "")
@@ -108,21 +105,35 @@ class Judged:
 def claims(study: Study) -> list[Claim]:
     """The table of claims; those about α depend on the settings that were trained."""
     return [
-        Claim("1", "L1 beats L2", "[S]", "main", better("l1", "l2")),
-        Claim("2", "Mix beats every other loss of the paper", "[S]", "main", _mix_first()),
-        Claim("3", "L2 leaves more splotches, grating (×2) and blocks (JPEG)", "[S]", "main", _artefacts()),
-        Claim("4a", "MS-SSIM beats SSIM", "[S]", "main", better("ms_ssim", "ssim5", "ssim9")),
-        Claim("4b", "MS-SSIM shifts brightness and colours more than L1", "[S][R]", "main", _shifts()),
-        Claim("5a", "A small σ loses flat areas", "[S]", "sigma", _sigma("ssim9", "ssim1", "flat_residual")),
-        Claim("5b", "A large σ keeps noise at edges", "[S]", "sigma", _sigma("ssim1", "ssim9", "edge_residual")),
-        Claim("6", "Switching L1 and L2 half-way ends with a lower L2 than L2 alone", "[S]", "switching", _switched()),
-        Claim("7", "Small changes of α hardly matter", "[S]", "alpha", _small_changes(study)),
-        Claim("8", "Mix beats MS-SSIM+L2", "[R]", "main", better("mix", "ms_ssim_l2")),
-        Claim("9", "L1 and Mix beat BM3D followed by demosaicking", "[S][R]", "main", _both("bm3d")),
-        Claim("10", "L1 and Mix improve real raw photographs", "[S][R]", "raw", _both(INPUT)),
-        Claim("Q5a", "α = 0.84, L1 in 8-bit levels, equals the code's α", "[Q]", "alpha", _paper(study, CODE, EQUAL)),
-        Claim("Q5b", "α = 0.84, L1 in 8-bit levels, beats 0.84 in [0, 1]", "[Q]", "alpha", _paper(study, NAIVE)),
-        Claim("Q6", "L1 and Mix beat BM3D that knows the noise of real raw photographs", "[Q]", "raw", _both("bm3d")),
+        Claim("1", "L1 beats L2", "", "main", better("l1", "l2")),
+        Claim("2", "Mix beats every other loss of the paper", "", "main", _mix_first()),
+        Claim("3", "L2 leaves more splotches, grating (×2) and blocks (JPEG)", "", "main", _artefacts()),
+        Claim("4a", "MS-SSIM beats SSIM", "", "main", better("ms_ssim", "ssim5", "ssim9")),
+        Claim("4b", "MS-SSIM shifts brightness and colours more than L1", "partly recalled", "main", _shifts()),
+        Claim("5a", "A small σ loses flat areas", "", "sigma", _sigma("ssim9", "ssim1", "flat_residual")),
+        Claim("5b", "A large σ keeps noise at edges", "", "sigma", _sigma("ssim1", "ssim9", "edge_residual")),
+        Claim("6", "Switching L1 and L2 half-way ends with a lower L2 than L2 alone", "", "switching", _switched()),
+        Claim("7", "Small changes of α hardly matter", "", "alpha", _small_changes(study)),
+        Claim("8", "Mix beats MS-SSIM+L2", "recalled", "main", better("mix", "ms_ssim_l2")),
+        Claim("9", "L1 and Mix beat BM3D followed by demosaicking", "partly recalled", "main", _both("bm3d")),
+        Claim("10", "L1 and Mix improve real raw photographs", "partly recalled", "raw", _both(INPUT)),
+        Claim(
+            "Q5a",
+            "α = 0.84, L1 in 8-bit levels, equals the code's α",
+            "our question",
+            "alpha",
+            _paper(study, CODE, EQUAL),
+        ),
+        Claim(
+            "Q5b", "α = 0.84, L1 in 8-bit levels, beats 0.84 in [0, 1]", "our question", "alpha", _paper(study, NAIVE)
+        ),
+        Claim(
+            "Q6",
+            "L1 and Mix beat BM3D that knows the noise of real raw photographs",
+            "our question",
+            "raw",
+            _both("bm3d"),
+        ),
     ]
 
 
@@ -148,10 +159,11 @@ def verdict_table(comparisons: Comparisons, judged: Sequence[Judged], title: str
     """A row for each claim with its verdict for each task; notes explain the verdicts and list missing losses."""
     study, body = comparisons.study, []
     for each in judged:
-        cells = [Cell(each.verdict(task), _counted(each.verdicts(task))) for task in study.tasks]
-        body.append((f"{each.claim.number}. {each.claim.words} {each.claim.source}", cells))
+        cells = [Cell(each.verdict(task), _by_test_set(study, each, task)) for task in study.tasks]
+        source = f" ({each.claim.source})" if each.claim.source else ""
+        body.append((f"{each.claim.number}. {each.claim.words}{source}", cells))
     notes = [*(NOTES if legend else ()), *_tiled(judged), *_not_run(comparisons, judged)]
-    return Table(title, list(map(task_title, study.tasks)), body, notes)
+    return Table(title, list(map(task_title, study.tasks)), body, notes, words=True)
 
 
 def details(comparisons: Comparisons, judged: Judged) -> Table | None:
@@ -176,7 +188,7 @@ def details(comparisons: Comparisons, judged: Judged) -> Table | None:
     columns = [metric(name).label for name in deciding] + (["other metrics"] if others else [])
     basis = dict.fromkeys(comparison.basis for comparison in measured.values())
     title = f"{judged.claim.number}. {judged.claim.words} ({part_title(judged.part).lower()})"
-    return Table(title, columns, body, [f"from {'; '.join(basis)}"])
+    return Table(title, columns, body, [f"from {'; '.join(basis)}"], words=True)
 
 
 def better(first: str, *others: str, tasks: Iterable[str] = TASKS, metrics: Sequence[str] = DECIDING) -> list[Expected]:
@@ -236,10 +248,11 @@ def _paper(study: Study, other: Key, verdict: str = BETTER) -> list[Expected]:
     return expected
 
 
-def _counted(verdicts: Counter[str]) -> str:
-    """As in "(3 better, 1 not known)"."""
-    counts = [f"{verdicts[name]} {name}" for name in (BETTER, EQUAL, WORSE, NOT_KNOWN) if verdicts[name]]
-    return f"({', '.join(counts)})" if counts else ""
+def _by_test_set(study: Study, judged: Judged, task: str) -> str:
+    """A line for each test set, as in "Kodak: supported"; empty where all have one verdict."""
+    verdicts = {test_set: judged.verdict(task, test_set) for test_set in judged.test_sets(task)}
+    lines = [f"{short_title(study, test_set)}: {verdict}" for test_set, verdict in verdicts.items()]
+    return "\n".join(lines) if len({*verdicts.values()}) > 1 else ""
 
 
 def _tiled(judged: Sequence[Judged]) -> list[str]:

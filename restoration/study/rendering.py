@@ -1,7 +1,10 @@
 """A table as plain data, and its text in Markdown, LaTeX and a terminal."""
 
+import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from rich.console import Console
 from rich.padding import Padding
@@ -21,8 +24,12 @@ LATEX = {
     "–": "--",
     "·": r"$\cdot$",
     "→": r"$\to$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
 }
-
+LINE = 64  # characters of a LaTeX table in all columns together: 345 pt in \small, with room between columns
+HEADING = 12  # characters of a line of a heading in LaTeX
+SMALLER = 1.25  # as many characters of an interval fit where one character of a value fits
 UNBOUNDED = 10_000
 
 
@@ -42,12 +49,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Named rows with a cell for each column title; notes stand below."""
+    """Named rows with a cell for each column title; notes stand below. `words`: the cells are words, not numbers."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[tuple[str, Sequence[Cell]]]
     notes: Sequence[str] = ()
+    words: bool = False
 
     def __post_init__(self) -> None:
         for name, cells in self.rows:
@@ -60,9 +68,13 @@ class Table:
 
 def markdown(table: Table) -> str:
     """A GitHub table below its title, the notes as a list."""
-    rows = [[name, *map(_markdown_cell, cells)] for name, cells in table.rows]
+    rows = [
+        [name, *(_markdown_cell(cell, "<br>" if table.words else " ") for cell in cells)] for name, cells in table.rows
+    ]
     notes = "".join(f"- {note}\n" for note in table.notes)
-    return f"**{table.title}**\n\n{markdown_table(['', *table.columns], rows)}" + (f"\n{notes}" if notes else "")
+    left = 1 + (len(table.columns) if table.words else 0)
+    shown = markdown_table(["", *table.columns], rows, left=left)
+    return f"**{table.title}**\n\n{shown}" + (f"\n{notes}" if notes else "")
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:
@@ -74,17 +86,31 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, left: 
 
 
 def latex(table: Table) -> str:
-    """A booktabs table; title and notes as comments above it."""
-    rows = [[_escaped(name), *map(_latex_cell, cells)] for name, cells in table.rows]
+    """A table with caption and label for the package booktabs that fits into 345 pt.
+
+    An interval stands below its value; names, headings and words are broken into lines as the widths of columns ask.
+    """
+    head = ["", *table.columns]
+    body = [(name, *cells) for name, cells in table.rows]
+    natural = [min(max(map(len, title.split()), default=0), HEADING) for title in head]
+    for row in body:
+        natural = [max(length, _natural(entry)) for length, entry in zip(natural, row, strict=True)]
+    while sum(natural) > LINE:
+        natural[natural.index(max(natural))] -= 1
+    sentences = [re.sub("^[a-z]", lambda first: first[0].upper(), text) for text in (table.title, *table.notes)]
     lines = [
-        *(f"% {line}" for line in (table.title, *table.notes)),
-        rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
+        r"\begin{table}",
+        r"\centering\small\setlength{\tabcolsep}{4pt}",
+        rf"\caption{{{_escaped(' '.join(text if text[-1] in '.?' else f'{text}.' for text in sentences))}}}",
+        rf"\label{{tab:{re.sub('[^a-z0-9]+', '-', table.title.lower()).strip('-')}}}",
+        rf"\begin{{tabular}}{{@{{}}l{('l' if table.words else 'r') * len(table.columns)}@{{}}}}",
         r"\toprule",
-        " & ".join(["", *map(_escaped, table.columns)]) + r" \\",
+        *_latex_row(head, [max(width, HEADING) for width in natural]),
         r"\midrule",
-        *(" & ".join(row) + r" \\" for row in rows),
+        *(line for row in body for line in _latex_row(row, natural)),
         r"\bottomrule",
         r"\end{tabular}",
+        r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -108,9 +134,12 @@ def _grid(table: Table, start: int, end: int) -> ConsoleTable:
     grid = ConsoleTable()
     grid.add_column(overflow="fold")
     for column in table.columns[start:end]:
-        grid.add_column(Text(column), justify="right", overflow="fold")
+        grid.add_column(Text(column), justify="left" if table.words else "right", overflow="fold")
     for name, cells in table.rows:
-        texts = [Text(_beside(cell.text, cell.interval), "bold" if cell.best else "") for cell in cells[start:end]]
+        texts = [
+            Text(" ".join([cell.text, *cell.interval.splitlines()]), "bold" if cell.best else "")
+            for cell in cells[start:end]
+        ]
         grid.add_row(Text(name), *texts)
     return grid
 
@@ -120,18 +149,39 @@ def _width(grid: ConsoleTable, console: Console) -> int:
     return console.measure(grid, options=console.options.update_width(UNBOUNDED)).maximum
 
 
-def _markdown_cell(cell: Cell) -> str:
-    return _beside(f"**{cell.text}**" if cell.best else cell.text, cell.interval)
+def _markdown_cell(cell: Cell, between: str) -> str:
+    lines = [f"**{cell.text}**" if cell.best else cell.text, *cell.interval.splitlines()]
+    return between.join(lines)
 
 
-def _latex_cell(cell: Cell) -> str:
-    text = _escaped(cell.text)
-    return _beside(rf"\textbf{{{text}}}" if cell.best else text, _escaped(cell.interval))
+def _natural(entry: str | Cell) -> int:
+    """Characters of an entry in one line of LaTeX; smaller ones count less."""
+    if isinstance(entry, str):
+        return len(entry)
+    return max(len(entry.text), *(round(len(line) / SMALLER) for line in [*entry.interval.splitlines(), ""]))
 
 
-def _beside(text: str, interval: str) -> str:
-    """Value and smaller text in one line."""
-    return f"{text} {interval}".replace("\n", " ").strip()
+def _latex_row(entries: Sequence[str | Cell], widths: Sequence[int]) -> list[str]:
+    """The lines of a row; each entry has as many as its width asks."""
+    columns = [_latex_lines(entry, width) for entry, width in zip(entries, widths, strict=True)]
+    lines = [" & ".join(line) + r" \\" for line in zip_longest(*columns, fillvalue="")]
+    return [*lines, r"\addlinespace"] if len(lines) > 1 else lines
+
+
+def _latex_lines(entry: str | Cell, width: int) -> list[str]:
+    if isinstance(entry, str):
+        return _broken(entry, width)
+    small = [line for part in entry.interval.splitlines() for line in _broken(part, round(SMALLER * width))]
+    text = _broken(entry.text, width)
+    return [
+        *(rf"\textbf{{{line}}}" if entry.best else line for line in text),
+        *(rf"{{\scriptsize {line}}}" for line in small),
+    ]
+
+
+def _broken(text: str, width: int) -> list[str]:
+    """Lines of at most `width` characters where the spaces allow it."""
+    return list(map(_escaped, textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)))
 
 
 def _escaped(text: str) -> str:

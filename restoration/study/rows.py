@@ -2,7 +2,8 @@
 
 A photograph counts in a row if every column has a finite value for it; the row says how many are left out. A column
 without any finite value shows a dash. A column is as good as the best column if both are equal, or not known to differ
-(`statistics`). The best column and those as good are highlighted, unless no column is known to be worse.
+(`statistics`). The best column and those as good are highlighted, unless no column is known to be worse, or the study
+is too small to tell (`caution`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,12 +11,31 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from restoration.names import metric
+from restoration.names import UNTRAINED, metric
+from restoration.study.records import Study
 from restoration.study.rendering import Cell
-from restoration.study.statistics import EQUAL, NOT_KNOWN, Comparison, Comparisons, Pair
+from restoration.study.statistics import EQUAL, FEWEST, NOT_KNOWN, Comparison, Comparisons, Pair
 from restoration.study.values import Condition
 
 HIGHLIGHT = "highlighted: the best value, and values that are equal to the best or not known to differ from the best"
+FEW_PATCHES = 50_000  # with fewer patches a network, no loss is highlighted or recommended
+
+
+def photograph_sets(study: Study) -> list[str]:
+    """The test sets without those of real raw files."""
+    return [name for name, facts in study.test_sets.items() if "noise" not in facts]
+
+
+def caution(comparisons: Comparisons, part: str = "main") -> str:
+    """Why a part of a study cannot tell which loss is best, as a sentence; empty if it can."""
+    study = comparisons.study
+    sets = [facts for facts in study.test_sets.values() if ("noise" in facts) == (part == "raw")]
+    images = min((facts["images"] for facts in sets), default=0)
+    patches = min(study.runs.loc[study.runs["part"] == ("main" if part == "raw" else part), "patches"], default=0)
+    small = [f"{images} test photographs"] if images < FEWEST else []
+    small += [] if comparisons.has_repeats else ["one training of each loss (more: SEED=0,1,2)"]
+    small += [f"{patches:,} patches a network"] if patches < FEW_PATCHES else []
+    return f"This study shows that the tool works, not which loss wins: {' and '.join(small)}." if small else ""
 
 
 @dataclass(frozen=True)
@@ -24,23 +44,32 @@ class Row:
 
     Attributes:
         means: by column, over photographs and seeds.
+        seeds: by trained column, the number of trainings.
         deviations: by column with several seeds: the standard deviation, over seeds, of the mean over photographs.
         images: number of photographs that count.
         left_out: number of photographs that do not count.
         near_best: the best column, and the columns that are as good.
+        sound: they are highlighted.
     """
 
     condition: Condition
     means: Mapping[str, float]
+    seeds: Mapping[str, int]
     deviations: Mapping[str, float]
     images: int
     left_out: int
     near_best: frozenset[str] = frozenset()
+    sound: bool = True
 
     @property
-    def title(self) -> str:
-        left_out = f" ({self.left_out} of {self.images + self.left_out} photographs left out)" if self.left_out else ""
-        return metric(self.condition.metric).label + left_out
+    def heading(self) -> str:
+        return metric(self.condition.metric).heading
+
+    @property
+    def notes(self) -> list[str]:
+        """How many photographs are left out; nothing if none is."""
+        every = self.images + self.left_out
+        return [f"{self.heading[:-2]}: {self.left_out} of {every} photographs left out"] if self.left_out else []
 
     def cell(self, column: str, beside: Comparison | None = None) -> Cell:
         """The value of a column, and below the value the deviation over seeds, or else a comparison."""
@@ -51,7 +80,8 @@ class Row:
             smaller = f"± {facts.shown(self.deviations[column])}"
         elif beside is not None:
             smaller = f"{beside.shown}\n{beside.interval}".rstrip()
-        return Cell(facts.shown(self.means[column]), smaller, column in self.near_best < self.means.keys())
+        best = self.sound and column in self.near_best < self.means.keys()
+        return Cell(facts.shown(self.means[column]), smaller, best)
 
 
 def rows(comparisons: Comparisons, conditions: Iterable[Condition], columns: Sequence[str]) -> list[Row]:
@@ -62,7 +92,8 @@ def rows(comparisons: Comparisons, conditions: Iterable[Condition], columns: Seq
     for (condition, column, _), comparison in comparisons.compare_all(pairs).items():
         if comparison.verdict in (EQUAL, NOT_KNOWN):
             near.setdefault(condition, set()).add(column)
-    return [replace(row, near_best=frozenset(near[row.condition])) for row in table]
+    sound = {part: not caution(comparisons, part) for part in {row.condition.part for row in table}}
+    return [replace(row, near_best=frozenset(near[row.condition]), sound=sound[row.condition.part]) for row in table]
 
 
 def _averaged(comparisons: Comparisons, condition: Condition, columns: Sequence[str]) -> Row | None:
@@ -76,9 +107,9 @@ def _averaged(comparisons: Comparisons, condition: Condition, columns: Sequence[
         return None
     tables = {name: values.values[counts] for name, values in known.items()}
     means = {name: float(table.mean()) for name, table in tables.items()}
-    seeds = {name: table.mean(axis=0) for name, table in tables.items() if table.shape[1] > 1}
-    deviations = {name: float(np.std(means_by_seed, ddof=1)) for name, means_by_seed in seeds.items()}
-    return Row(condition, means, deviations, int(counts.sum()), int((~counts).sum()))
+    seeds = {name: table.shape[1] for name, table in tables.items() if name not in UNTRAINED}
+    deviations = {name: float(np.std(tables[name].mean(axis=0), ddof=1)) for name, count in seeds.items() if count > 1}
+    return Row(condition, means, seeds, deviations, int(counts.sum()), int((~counts).sum()))
 
 
 def _best(row: Row) -> str:

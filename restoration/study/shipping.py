@@ -51,7 +51,7 @@ def half_weights(run: Run, network: nn.Module, task: Task, folder: Path) -> dict
         shipped = TASKS.get(run.task, "tasks of the paper")
         raise UserError(f"{run.folder} was trained for {task}; only networks for {shipped} are shipped")
     path = weights_file(folder, run.task, run.loss)
-    if path.exists() and (other := _study_of(path)) != (run.data, run.variant):
+    if path.exists() and (other := study_of(path)) != (run.data, run.variant):
         raise UserError(
             f"{path} is the network of another study, {', '.join(other)}; this one is of {run.data}, {run.variant}: "
             "keep them apart (make publish ARGS=weights=FOLDER), or move that file away"
@@ -96,7 +96,7 @@ def ship(run: Run, network: nn.Module, task: Task, folder: Path, *, photo: Tenso
     return rounding
 
 
-def _study_of(path: Path) -> tuple[str, str]:
+def study_of(path: Path) -> tuple[str, str]:
     """Data and variant of a shipped network."""
     with safe_open(path, "pt") as file:
         origin = file.metadata() or {}

@@ -130,6 +130,24 @@ class Comparisons:
         """The scores of one column; None if it is not scored."""
         return self._values.get((condition._replace(part="") if column in UNTRAINED else condition, column))
 
+    def intervals(self, columns: Iterable[tuple[Condition, str]]) -> dict[tuple[Condition, str], tuple[float, float]]:
+        """The 95 % interval of the mean of each column; not numbers with fewer than six photographs."""
+        known = {key: values for key in columns if (values := self.values(*key))}
+        bounds = dict.fromkeys(known, (math.nan, math.nan))
+        for images in {int(values.finite.sum()) for values in known.values()}:
+            keys = [key for key, values in known.items() if values.finite.sum() == images]
+            if images >= FEWEST:
+                means = np.stack([known[key].values[known[key].finite].mean(axis=1) for key in keys])
+                trained = [[] if loss in UNTRAINED else [loss] for _, loss in keys]
+                spreads = [
+                    self._variances.of_difference(key[0], losses, len(known[key].seeds))[0]
+                    for key, losses in zip(keys, trained, strict=True)
+                ]
+                variance, freedom = np.array(spreads).T
+                low, high = mean_intervals(means, np.sqrt(variance), freedom)
+                bounds |= dict(zip(keys, zip(low.tolist(), high.tolist(), strict=True), strict=True))
+        return bounds
+
     def compare(self, condition: Condition, first: str, second: str) -> Comparison | None:
         """One comparison; None if a loss is not scored there, or the two have no common seed."""
         pair = Pair(condition, first, second)

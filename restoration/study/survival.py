@@ -47,7 +47,13 @@ def survival_table(comparisons: Comparisons) -> Table | None:
         f"orders of two losses in the part '{part_title(base)}', by PSNR and MS-SSIM, on all test sets: how many of "
         "them are the same after the change"
     )
-    return Table("Does the order of the losses survive?", list(map(task_title, study.tasks)), body, [note, *reversals])
+    return Table(
+        "Does the order of the losses survive?",
+        list(map(task_title, study.tasks)),
+        body,
+        [note, *reversals],
+        words=True,
+    )
 
 
 def _orders(comparisons: Comparisons, base: str, part: str, task: str) -> Iterator[tuple[Comparison, Comparison]]:

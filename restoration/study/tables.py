@@ -1,4 +1,4 @@
-"""The tables of a study: a column for the degraded input, each baseline and each loss, a row for each metric.
+"""The tables of a study: a row for the degraded input, each baseline and each loss, a column for each metric.
 
 See `rows` for the photographs that count and the values that are highlighted.
 """
@@ -11,9 +11,11 @@ import pandas as pd
 from restoration.names import (
     ARTEFACTS,
     BASELINES,
+    HEADLINE,
     INPUT,
     METRICS,
     METRICS_NOTE,
+    OTHERS,
     UNTRAINED,
     input_title,
     is_measured,
@@ -22,14 +24,13 @@ from restoration.names import (
     part_title,
     task_title,
 )
-from restoration.study.records import Study
+from restoration.study.records import VARYING, Study
 from restoration.study.rendering import Cell, Table
-from restoration.study.rows import HIGHLIGHT, rows
+from restoration.study.rows import HIGHLIGHT, photograph_sets, rows
 from restoration.study.statistics import Comparisons, Pair
 from restoration.study.values import Condition
 
-COMPARED = ("difference", "low", "high", "margin", "verdict", "seeds", "seed_variance")  # of a comparison
-HEADLINE = ("psnr", "ssim", "ms_ssim")
+COMPARED = ("difference", "low", "high", "margin", "verdict")  # of a comparison
 PUBLISHED = (
     "in brackets the paper's figures: recalled, unverified; measured on other photographs, perhaps under another "
     "protocol: compare orders, not values"
@@ -39,36 +40,31 @@ PUBLISHED = (
 def main_table(
     comparisons: Comparisons, part: str, task: str, test_set: str, *, against: str | None = None
 ) -> Table | None:
-    """All metrics of a task on a test set; None if the part has no training for it.
+    """PSNR, SSIM and MS-SSIM of every loss, of the degraded input and of BM3D; None if the part has no such training.
 
     Args:
         against: below each value, the difference to this loss is shown.
     """
-    title = f"{_titled(comparisons.study, part, task, test_set)}: means over photographs"
-    return _table(comparisons, title, [Condition(part, task, test_set, name) for name in METRICS], against)
+    place = Condition(part, task, test_set, "")
+    shown = [column for column in _columns(comparisons, place) if column not in BASELINES or column == "bm3d"]
+    return _table(comparisons, titled(comparisons.study, part, task, test_set), place, HEADLINE, shown, against)
+
+
+def other_tables(comparisons: Comparisons, part: str, task: str, test_set: str) -> list[Table]:
+    """The other metrics, and all baselines."""
+    place, title = Condition(part, task, test_set, ""), titled(comparisons.study, part, task, test_set)
+    columns = _columns(comparisons, place)
+    baselines = [column for column in columns if column in BASELINES and column != "bm3d"]
+    made = [_table(comparisons, f"{title}: further baselines", place, HEADLINE, baselines)]
+    made += [_table(comparisons, f"{title}: {kind}", place, names, columns) for kind, names in OTHERS.items()]
+    return [table for table in made if table]
 
 
 def artefact_table(comparisons: Comparisons, part: str, task: str, test_set: str) -> Table | None:
     """The artefacts that a task can cause, in 8-bit levels; None if none is measured."""
-    title = f"{_titled(comparisons.study, part, task, test_set)}: artefacts, less is better"
-    places = [Condition(part, task, test_set, name) for name in ARTEFACTS if is_measured(name, task)]
-    return _table(comparisons, title, places, None)
-
-
-def headline(comparisons: Comparisons, part: str = "main") -> list[Table]:
-    """A table for each test set: the most quoted metrics, for every task."""
-    study, tables = comparisons.study, []
-    for test_set in photograph_sets(study):
-        places = [Condition(part, task, test_set, name) for task in study.tasks for name in HEADLINE]
-        shown = [column for column in _columns(comparisons, places) if column not in BASELINES or column == "bm3d"]
-        body = [
-            (f"{task_title(row.condition.task)}: {row.title}", [row.cell(column) for column in shown])
-            for row in rows(comparisons, places, shown)
-        ]
-        if body:
-            titles = [column_title(study, column) for column in shown]
-            tables.append(Table(set_title(study, test_set), titles, body, [HIGHLIGHT, *provenance(study, part)]))
-    return tables
+    place, title = Condition(part, task, test_set, ""), titled(comparisons.study, part, task, test_set)
+    names = [name for name in ARTEFACTS if is_measured(name, task)]
+    return _table(comparisons, f"{title}: artefacts", place, names, _columns(comparisons, place))
 
 
 def published_tables(comparisons: Comparisons, published: pd.DataFrame) -> list[Table]:
@@ -82,40 +78,45 @@ def published_tables(comparisons: Comparisons, published: pd.DataFrame) -> list[
     for task in published["task"].unique():
         columns = ordered_columns(published.loc[published["task"] == task, "loss"])
         for test_set in photograph_sets(study):
-            places = [Condition("main", task, test_set, name) for name in published["metric"].unique()]
+            place = Condition("main", task, test_set, "")
+            table = rows(comparisons, [place._replace(metric=name) for name in published["metric"].unique()], columns)
             body = []
-            for row in rows(comparisons, places, columns):
-                facts = metric(row.condition.metric)
-                theirs = [
-                    stated.get((task, row.condition.metric, column), math.nan) / facts.shown_times for column in columns
-                ]
-                ours = [row.cell(column).text for column in columns]
-                cells = [Cell(text, f"({facts.shown(value)})") for text, value in zip(ours, theirs, strict=True)]
-                body.append((row.title, cells))
-            if body:
-                title = f"{_titled(study, 'main', task, test_set)}: ours (the paper's)"
-                tables.append(Table(title, [column_title(study, name, task) for name in columns], body, [PUBLISHED]))
+            for column in columns:
+                cells = []
+                for row in table:
+                    facts = metric(row.condition.metric)
+                    theirs = stated.get((task, row.condition.metric, column), math.nan) / facts.shown_times
+                    cells.append(Cell(row.cell(column).text, f"({facts.shown(theirs)})"))
+                body.append((column_title(study, column, task), cells))
+            if table:
+                title = f"{titled(study, 'main', task, test_set)}: ours (the paper's)"
+                tables.append(Table(title, [row.heading for row in table], body, [PUBLISHED]))
     return tables
 
 
 def summary(comparisons: Comparisons, *, against: str = "l2") -> pd.DataFrame:
-    """A row for each column at each place: its mean, and its comparison with one loss."""
+    """A row for each column at each place: its mean with an interval, its comparison with one loss, its settings."""
     study, lines = comparisons.study, []
+    settings = study.runs.drop_duplicates(["part", "task", "loss"]).set_index(["part", "task", "loss"])[list(VARYING)]
+    known = settings.to_dict("index")
     for part in study.parts:
         for task in study.tasks:
             measured = [name for name in (*METRICS, *ARTEFACTS) if is_measured(name, task)]
             places = [Condition(part, task, test_set, name) for test_set in study.test_sets for name in measured]
-            table = rows(comparisons, places, _columns(comparisons, places))
-            pairs = [Pair(row.condition, column, against) for row in table for column in row.means if column != against]
-            compared = comparisons.compare_all(pairs)
+            table = rows(comparisons, places, _columns(comparisons, *places))
+            compared = comparisons.compare_all(
+                Pair(row.condition, column, against) for row in table for column in row.means if column != against
+            )
+            bounds = comparisons.intervals((row.condition, column) for row in table for column in row.means)
             for row in table:
                 for column, mean in row.means.items():
-                    line = {**row.condition._asdict(), "loss": column, "mean": mean}
-                    line["deviation"] = row.deviations.get(column, math.nan)
-                    line |= {"near_best": column in row.near_best, "images": row.images, "left_out": row.left_out}
+                    low, high = bounds[row.condition, column]
+                    line = {**row.condition._asdict(), "loss": column, "mean": mean, "low": low, "high": high}
+                    line |= {"n": row.images, "left_out": row.left_out, "seeds": row.seeds.get(column, 0)}
+                    line |= {"deviation": row.deviations.get(column, math.nan), "near_best": column in row.near_best}
                     if comparison := compared.get(Pair(row.condition, column, against)):
-                        line |= {"against": against, **{name: getattr(comparison, name) for name in COMPARED}}
-                    lines.append(line)
+                        line |= {f"{name}_to_{against}": getattr(comparison, name) for name in COMPARED}
+                    lines.append(line | known.get(("main" if part == "raw" else part, task, column), {}))
     return pd.DataFrame(lines)
 
 
@@ -149,35 +150,56 @@ def set_title(study: Study, test_set: str) -> str:
     return str(study.test_sets[test_set]["title"])
 
 
-def photograph_sets(study: Study) -> list[str]:
-    """The test sets without those of real raw files."""
-    return [name for name, facts in study.test_sets.items() if "noise" not in facts]
+def short_title(study: Study, test_set: str) -> str:
+    """The title of a test set without its number of photographs, as in "Kodak"."""
+    return set_title(study, test_set).partition(",")[0]
 
 
-def _table(comparisons: Comparisons, title: str, places: Sequence[Condition], against: str | None) -> Table | None:
-    """The table of one part, task and test set."""
-    study, columns, body = comparisons.study, _columns(comparisons, places), []
-    for row in rows(comparisons, places, columns):
-        others = [column for column in columns if column not in (against, *UNTRAINED)] if against else []
-        beside = {column: comparisons.compare(row.condition, column, against) for column in others if against}
-        body.append((row.title, [row.cell(column, beside.get(column)) for column in columns]))
-    if not body:
-        return None
-    part, task, *_ = places[0]
-    smaller = " ".join(cell.interval for _, cells in body for cell in cells)
-    notes = [HIGHLIGHT]
-    notes += ["±: standard deviation over seeds"] if "±" in smaller else []
-    notes += [f"below a value: its difference to {column_title(study, against)}"] if against and "[" in smaller else []
-    titles = [column_title(study, column, task) for column in columns]
-    return Table(title, titles, body, [*notes, *provenance(study, part, task)])
-
-
-def _columns(comparisons: Comparisons, places: Iterable[Condition]) -> list[str]:
-    """The columns of a table; none if no loss was trained at these places."""
-    scored = {column for place in places for column in comparisons.columns(place)}
-    return ordered_columns(scored) if scored - {*UNTRAINED} else []
-
-
-def _titled(study: Study, part: str, task: str, test_set: str) -> str:
+def titled(study: Study, part: str, task: str, test_set: str) -> str:
+    """As in "Super-resolution ×2 on Kodak, 24 photographs"; another part than the main one comes first."""
     before = "" if part == "main" else f"{part_title(part)}: "
     return f"{before}{task_title(task)} on {set_title(study, test_set)}"
+
+
+def _table(
+    comparisons: Comparisons,
+    title: str,
+    place: Condition,
+    metrics: Sequence[str],
+    shown: Sequence[str],
+    against: str | None = None,
+) -> Table | None:
+    """A row for each shown column, a column for each metric; all columns of the place decide what is highlighted."""
+    study, places = comparisons.study, [place._replace(metric=name) for name in metrics]
+    table = rows(comparisons, places, _columns(comparisons, *places))
+    others = [column for column in shown if column not in (against, *UNTRAINED)] if against else []
+    compared = comparisons.compare_all(Pair(row.condition, column, against or "") for row in table for column in others)
+    titles = _budgeted(study, place, shown)
+    body = [
+        (titles[column], [row.cell(column, compared.get(Pair(row.condition, column, against or ""))) for row in table])
+        for column in shown
+    ]
+    if not table or not body:
+        return None
+    cells = [cell for _, cells in body for cell in cells]
+    notes = [HIGHLIGHT] if any(cell.best for cell in cells) else []
+    notes += ["±: standard deviation over seeds"] if any("±" in cell.interval for cell in cells) else []
+    if against and any("[" in cell.interval for cell in cells):
+        notes.append(f"below a value: its difference to {column_title(study, against)}, with a 95 % interval")
+    notes += [note for row in table for note in row.notes]
+    return Table(title, [row.heading for row in table], body, notes)
+
+
+def _budgeted(study: Study, place: Condition, columns: Iterable[str]) -> dict[str, str]:
+    """Titles of columns; with the number of patches where the losses of one table saw different numbers."""
+    runs = study.runs[(study.runs["part"] == place.part) & (study.runs["task"] == place.task)]
+    patches = runs.groupby("loss")["patches"].max().to_dict()
+    marks = {loss: f" ({count:,} patches)" for loss, count in patches.items()} if len({*patches.values()}) > 1 else {}
+    return {column: column_title(study, column, place.task) + marks.get(column, "") for column in columns}
+
+
+def _columns(comparisons: Comparisons, *places: Condition) -> list[str]:
+    """The columns of a table, by any metric if the place names none; none if no loss was trained at these places."""
+    wanted = [place._replace(metric=name) for place in places for name in ([place.metric] if place.metric else METRICS)]
+    scored = {column for place in wanted for column in comparisons.columns(place)}
+    return ordered_columns(scored) if scored - {*UNTRAINED} else []

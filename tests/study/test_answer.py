@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from restoration.study.answer import answer_table, banner, rankings, sentences
+from restoration.study.answer import answer_table, headline, rankings, sentences
+from restoration.study.rows import caution
 from restoration.study.statistics import Comparisons
 from restoration.study.values import Condition
 from tests.studies import study_of
@@ -15,12 +16,21 @@ Levels = dict[str, tuple[float, float]]  # mean PSNR of each loss on two test se
 
 
 def comparisons(
-    levels: Levels, *, again: Levels | None = None, images: int = IMAGES, patches: int = 100_000
+    levels: Levels,
+    *,
+    structure: Levels | None = None,
+    again: Levels | None = None,
+    images: int = IMAGES,
+    patches: int = 100_000,
 ) -> Comparisons:
-    """Losses of the main part and, where given, of the part "seeds"; all with three seeds that differ little."""
+    """Losses of the main part, by PSNR and MS-SSIM, and of the part "seeds"; all with three much alike seeds."""
     scores = {
-        (Condition(part, "jpeg", f"set{number}", "psnr"), loss): level[number] + NOISE[:images, :, number]
-        for part, losses in (("main", levels), ("seeds", again or {}))
+        (Condition(part, "jpeg", f"set{number}", metric), loss): level[number] + scale * NOISE[:images, :, number]
+        for part, metric, losses, scale in (
+            ("main", "psnr", levels, 1),
+            ("main", "ms_ssim", structure or {}, 0.001),
+            ("seeds", "psnr", again or {}, 1),
+        )
         for loss, level in losses.items()
         for number in range(2)
     }
@@ -33,38 +43,47 @@ def test_ranking():
     """Best by the mean over test sets; 0.02 dB is as good; worse on one set is neither; worse on both costs."""
     compared = comparisons({"l1": (30, 30), "mix": (29.98, 30), "l2": (29.5, 30), "ssim5": (29.4, 29.2)})
     (ranking,) = rankings(compared)
-    assert (ranking.best, ranking.as_good, ranking.undecided) == ("l1", ["mix"], ["l2"])
+    assert (ranking.best, ranking.as_good, list(ranking.undecided)) == ("l1", ["mix"], ["l2"])
     assert list(ranking.worse) == ["ssim5"]
-    np.testing.assert_allclose(ranking.worse["ssim5"], (-0.6, -0.8))
+    np.testing.assert_allclose([*ranking.worse["ssim5"].values()], (0.6, 0.8))
+    assert headline(compared) == "Take L1 or MIX"
     assert sentences(compared) == [
-        "By PSNR, L1 and MIX are the best or as good as the best in JPEG deblocking.",
+        "L2 costs at most 0.50 dB of PSNR.",
         "SSIM5 costs 0.60 to 0.80 dB in JPEG deblocking, on every test set.",
     ]
     (row,) = answer_table(compared).rows
-    assert [cell.text for cell in row[1]] == ["L1, MIX", "L2", "SSIM5"]
+    assert [cell.text for cell in row[1]] == ["L1, MIX", "SSIM5", "0 min"]
+    assert row[1][1].interval == "by 0.60 to 0.80 dB\nL2 by 0.50 dB, on Set0"
     assert row[1][0].best
+
+
+def test_headline():
+    """A loss that is best by both metrics; else one for PSNR and one for MS-SSIM."""
+    levels = {"l1": (30.0, 30.0), "l2": (29.0, 29.0)}
+    same, other = {"l1": (0.9, 0.9), "l2": (0.8, 0.8)}, {"l1": (0.8, 0.8), "l2": (0.9, 0.9)}
+    assert headline(comparisons(levels, structure=same)) == "Take L1"
+    assert headline(comparisons(levels, structure=other)) == "Take L1, or L2 if structure (MS-SSIM) matters"
 
 
 def test_small_studies_give_no_answer():
     few_images = comparisons({"l1": (30, 30), "l2": (20, 20)}, images=2)
     few_patches = comparisons({"l1": (30, 30), "l2": (20, 20)}, patches=10_240)
-    assert "2 test photographs" in banner(few_images)
-    assert "10,240 patches a network" in banner(few_patches)
+    assert "2 test photographs" in caution(few_images)
+    assert "10,240 patches a network" in caution(few_patches)
     for compared in (few_images, few_patches):
-        assert sentences(compared) == [banner(compared)]
+        assert headline(compared) == "Too small to say which loss wins"
+        assert sentences(compared) == [caution(compared)]
         assert not any(cell.best for _, cells in answer_table(compared).rows for cell in cells)
 
 
 def test_one_loss_needs_no_answer():
-    assert sentences(comparisons({"l1": (30, 30)})) == []
+    assert headline(comparisons({"l1": (30, 30)})) == ""
 
 
 def test_seeds_contradict_the_main_part():
     """The part with several seeds says that the best loss of the main part is worse: the answer says so."""
     main = {"l1": (30, 30), "l2": (29.5, 29.5)}
-    found = comparisons(main, again={"l1": (29, 29), "l2": (29.5, 29.75)})
-    assert sentences(found)[:2] == [
-        "By PSNR, L1 is the best or as good as the best in JPEG deblocking.",
-        "But after 100,000 patches, with 3 seeds, L1 is worse than L2 by 0.50 to 0.75 dB in JPEG deblocking.",
-    ]
-    assert len(sentences(comparisons(main, again=main))) == 2
+    compared = comparisons(main, again={"l1": (29, 29), "l2": (29.5, 29.75)})
+    but = "But after 100,000 patches, with 3 seeds, L1 is 0.50 to 0.75 dB worse than L2 in JPEG deblocking."
+    assert sentences(compared)[-1] == but
+    assert len(sentences(comparisons(main, again=main))) == 1

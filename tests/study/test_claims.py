@@ -157,15 +157,16 @@ def test_every_claim_names_what_is_measured():
 
 
 def test_verdict_table():
-    """A verdict and its counts for each task; one line for all that was not run."""
+    """A verdict for each task, with lines where test sets differ; one line for all that was not run."""
     scores = at("main", "demosaic", "psnr", l1=30.5, l2=30.0) | at("main", "jpeg", "psnr", l1=29.0, l2=30.0)
+    scores[Condition("main", "demosaic", "kodak24", "psnr"), "l1"] = around(29.0)
     comparisons = Comparisons(study_of(scores))
     table = verdict_table(comparisons, judge(comparisons), "Claims")
     name, cells = table.rows[0]
-    assert name == "1. L1 beats L2 [S]"
+    assert name == "1. L1 beats L2"
     assert [(cell.text, cell.interval) for cell in cells] == [
-        (SUPPORTED, "(2 better)"),
-        (REFUTED, "(2 worse)"),
+        (MIXED, "Fivek40: supported\nKodak24: refuted"),
+        (REFUTED, ""),
     ]
     lines = [note for note in table.notes if note.startswith("not run: ")]
     assert len(lines) == 1

@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from restoration.study.rendering import Cell, Table, latex, markdown, markdown_table, show
+from restoration.study.rendering import LINE, Cell, Table, latex, markdown, markdown_table, show
 
 
 def test_markdown_and_latex():
@@ -15,16 +15,32 @@ def test_markdown_and_latex():
         "**α_1: 5 %**\n\n|  | A&B | L1 |\n|---|---:|---:|\n| a_b | **30.1** +0.2 [−0.1, 0.5] | – |\n\n- 100 % noted\n"
     )
     assert latex(table).splitlines() == [
-        "% α_1: 5 %",
-        "% 100 % noted",
-        r"\begin{tabular}{lrr}",
+        r"\begin{table}",
+        r"\centering\small\setlength{\tabcolsep}{4pt}",
+        r"\caption{$\alpha$\_1: 5 \%. 100 \% noted.}",
+        r"\label{tab:1-5}",
+        r"\begin{tabular}{@{}lrr@{}}",
         r"\toprule",
         r" & A\&B & L1 \\",
         r"\midrule",
-        r"a\_b & \textbf{30.1} +0.2 [$-$0.1, 0.5] & -- \\",
+        r"a\_b & \textbf{30.1} & -- \\",
+        r" & {\scriptsize +0.2} &  \\",
+        r" & {\scriptsize [$-$0.1, 0.5]} &  \\",
+        r"\addlinespace",
         r"\bottomrule",
         r"\end{tabular}",
+        r"\end{table}",
     ]
+
+
+def test_words():
+    """Words are aligned to the left; lines of a cell stay lines in Markdown, and are broken in LaTeX."""
+    long = "one two three four five six seven eight nine ten"
+    table = Table("Words", ("A", "B"), [(long, [Cell(long, "x: y\nz"), Cell(long)])], words=True)
+    assert f"|---|---|---|\n| {long} | {long}<br>x: y<br>z | {long} |" in markdown(table)
+    lines = [line for line in latex(table).splitlines() if "&" in line and "{" not in line]
+    assert len(lines) > 2
+    assert all(len(line.removesuffix(r" \\").replace(" & ", "")) <= LINE for line in lines)
 
 
 def test_markup_is_text_on_a_terminal():
@@ -36,8 +52,8 @@ def test_markup_is_text_on_a_terminal():
 
 
 def test_latex_escapes():
-    rows = latex(Table("", ("A",), [(r"{a}^2~\b", [Cell("1")])])).splitlines()
-    assert rows[5] == r"\{a\}\textasciicircum{}2\textasciitilde{}\textbackslash{}b & 1 \\"
+    rows = latex(Table("T", ("A",), [(r"{a}^2~\b", [Cell("1")])])).splitlines()
+    assert rows[8] == r"\{a\}\textasciicircum{}2\textasciitilde{}\textbackslash{}b & 1 \\"
 
 
 def test_markdown_escapes():

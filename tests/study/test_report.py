@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from restoration.study.rendering import Cell, Table
-from restoration.study.report import Block, Figure, Fold, Picture, Section, Strip, Viewer, write_page
+from restoration.study.report import Block, Crops, Figure, Fold, Picture, Section, Strip, Viewer, write_page
 from restoration.study.report.blocks import data_uri, markup
-from restoration.study.report.crops import colour_table, difference_map, most_different_crops
-from restoration.study.report.photographs import strips
+from restoration.study.report.crops import colour_table, contrasted, difference_map, flat_window, most_different_crops
+from restoration.study.report.photographs import flat_crops, strips
 
 RANDOM = np.random.default_rng(0)
 NASTY = "</script><img src=x onerror=alert(1)> & \"'"
@@ -100,6 +100,44 @@ def test_strips_of_each_task():
     assert (made[0].crops["Mix"] == versions["Mix"][rows, columns]).all()
 
 
+def test_flat_windows_follow_the_rule():
+    """Of the flat windows the one in which two versions differ most, not a busy window in which they differ more."""
+    truth = np.full((60, 90, 3), 100, np.uint8)
+    truth[:, 60:] = noise(60, 30)
+    one, other = truth.copy(), truth.copy()
+    one[20:26, 20:26] += 3
+    other[10:20, 70:80] += 40
+    level, (rows, columns) = flat_window(one, other, truth, side=10)
+    assert rows.start <= 20 < 26 <= rows.stop
+    assert columns.start <= 20 < 26 <= columns.stop
+    assert level == pytest.approx((9 * 36 / 100) ** 0.5)
+
+
+def test_contrast():
+    """Four times the difference to the mean of the truth, around grey."""
+    truth = np.full((2, 2, 3), (10, 100, 200), np.uint8)
+    assert (contrasted(truth, truth) == 128).all()
+    assert (contrasted(truth + np.uint8(5), truth) == 148).all()
+
+
+def test_flat_crops():
+    """The picture in which the first and the last loss differ most; input, losses, truth."""
+    truth = np.full((60, 60, 3), 100, np.uint8)
+    versions = {"Noisy": truth, "L2": truth, "L1": truth, "Mix": truth, "truth": truth}
+    changed = versions | {"L2": truth + np.uint8(3)}
+    made = flat_crops([Picture("sr", "a", versions), Picture("sr", "b", changed)], ["L2", "Mix"])
+    assert list(made.crops) == ["Noisy", "L2", "Mix", "truth"]
+    assert (made.crops["L2"] == 140).all()
+    assert "area of b" in made.notes[0]
+
+
+def test_psnr():
+    truth = np.full((4, 4, 3), 100, np.uint8)
+    picture = Picture("sr", "a", {"L2": truth + np.uint8(1), "truth": truth})
+    assert picture.psnr("L2") == pytest.approx(20 * np.log10(255))
+    assert picture.psnr("truth") == np.inf
+
+
 # The page
 
 
@@ -114,7 +152,8 @@ def every_block(text: str) -> list[Block]:
     table = Table(text, [text], [(text, [Cell(text, text, best=True)])], [text])
     figure = Figure(text, '<svg xmlns="http://www.w3.org/2000/svg"/>', text, [text])
     strip = Strip(picture, (slice(0, 8), slice(2, 10)))
-    return [table, figure, Fold(text, [table]), Viewer(text, [picture]), strip]
+    crops = Crops(text, strip.crops, [text])
+    return [table, figure, Fold(text, [table]), crops, Viewer(text, [picture]), strip]
 
 
 class Markup(HTMLParser):
@@ -154,13 +193,23 @@ def test_page_holds_everything(tmp_path):
 
 
 def test_table_cells():
-    long = "a claim of many words that must wrap"
-    cells = [Cell("30.1", "[29.9, 30.3]", best=True), Cell("29.0"), Cell(long)]
-    page = markup(Table("A table", ["L1", "L2", "Words"], [("PSNR", cells)], ["protocol: clamped"]))
+    """Verdicts have a class for their colour; cells know their column for phones."""
+    cells = [Cell("30.1", "[29.9, 30.3]", best=True), Cell("mixed", "Kodak: refuted")]
+    page = markup(Table("A table", ["L1", "Claim"], [("PSNR", cells)], ["protocol: clamped"]))
     assert '<th scope="row">PSNR</th>' in page
-    assert '<td class="best"><strong>30.1</strong><span class="interval">[29.9, 30.3]</span></td><td>29.0</td>' in page
-    assert f'<td class="words">{long}</td>' in page
+    assert '<td class="best" data-column="L1"><strong>30.1</strong><span class="interval">[29.9, 30.3]</span>' in page
+    assert '<td data-column="Claim"><span class="verdict mixed">mixed</span>' in page
+    assert 'Kodak: <span class="verdict against">refuted</span>' in page
     assert "<li>protocol: clamped</li>" in page
+
+
+def test_folded_section(tmp_path):
+    """The address of a folded section is inside of it: a link to it unfolds the section."""
+    path = tmp_path / "index.html"
+    write_page(path, "Report", [], [Section("Open", ["a"], warned=True), Section("Shut", ["b"], folded=True)])
+    page = path.read_text(encoding="utf-8")
+    assert '<section id="section-1"><h2>Open</h2><p class="warning">a</p>' in page
+    assert '<summary><h2>Shut</h2></summary><div id="section-2">' in page
 
 
 def test_pictures_are_lossless():

@@ -1,5 +1,6 @@
 """The sections of a report follow from a study alone, whatever parts of it there are."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,9 +12,21 @@ import pytest
 from restoration import names
 from restoration.study.curves import CURVE
 from restoration.study.records import Study
-from restoration.study.report import Figure, Fold, Picture, Section, introduction, photographs, sections, write_texts
+from restoration.study.rendering import Table
+from restoration.study.report import (
+    Crops,
+    Figure,
+    Fold,
+    Picture,
+    Section,
+    Viewer,
+    photographs,
+    sections,
+    with_strip,
+    write_texts,
+)
 from restoration.study.report.charts import switch_place, training_figure
-from restoration.study.report.sections import FILES
+from restoration.study.report.sections import FILES, unfolded
 from tests.studies import whole_study
 
 
@@ -27,13 +40,19 @@ def made(study) -> dict[str, Section]:
     return {section.title: section for section in sections(study)}
 
 
-def test_every_part_has_a_section(study, made):
-    parts = {names.part_title(part) for part in study.parts if part != "main"}
-    assert parts <= set(made)
-    assert {"Which loss?", "Claims", "Tables", "Artefacts"} <= set(made)
-    answer = made["Which loss?"]
-    figures = [block.svg for block in answer.blocks if isinstance(block, Figure)]
+def test_every_part_is_shown(study, made):
+    """The first section answers; all others are folded; every table has a LaTeX form with a label of its own."""
+    answer, *others = made.values()
+    assert answer.title == "Take MIX"
+    assert all(section.folded for section in others)
+    titles = {block.title for section in others for block in section.blocks if isinstance(block, Fold)}
+    assert {names.part_title(part) for part in study.parts} - {"Main training", "The α of Mix"} <= titles
+    figures = [block.svg for block in unfolded(answer.blocks) if isinstance(block, Figure)]
     assert figures == [answer.files[f"differences-{metric}.svg"] for metric in names.DECIDING]
+    tables = [block for section in made.values() for block in unfolded(section.blocks) if isinstance(block, Table)]
+    labels = re.findall(r"\\label{(.*)}", others[-1].files["tables.tex"])
+    assert len(labels) == len(tables)
+    assert len({*labels}) == len(labels)
 
 
 def test_parts_that_are_missing(study):
@@ -46,11 +65,21 @@ def test_parts_that_are_missing(study):
         study.read_curves,
         {name: facts for name, facts in study.test_sets.items() if "noise" not in facts},
     )
-    titles = {section.title for section in sections(main)}
-    assert titles <= {"Which loss?", "Claims", "Tables", "Artefacts", "Training"}
-    _, missing = introduction(main)
-    assert names.part_title("alpha") in missing
-    assert "make study EXPERIMENT=paper" in missing
+    *others, origin = sections(main)
+    assert [section.title for section in others[1:]] == ["Does it agree with the paper?", "Scores", "Artefacts"]
+    assert names.part_title("alpha") in origin.paragraphs[-1]
+    assert "make study EXPERIMENT=paper" in origin.paragraphs[-1]
+
+
+def test_small_study(study):
+    """A warning instead of an answer, and no highlight anywhere."""
+    small = replace(study, runs=study.runs.assign(patches=10_240))
+    answer, *others = sections(small)
+    assert answer.warned
+    assert "10,240 patches" in answer.paragraphs[0]
+    for section in (answer, *others):
+        for block in unfolded(section.blocks):
+            assert not isinstance(block, Table) or not any(cell.best for _, cells in block.rows for cell in cells)
 
 
 def test_curves_without_finite_values(study):
@@ -90,11 +119,22 @@ def test_files_of_an_earlier_study_are_removed(tmp_path, made):
     assert {name for name in files if name.endswith(".svg")} <= set(FILES)
 
 
+def test_strip_of_the_answer():
+    """Below the table of the answer, if all the losses are in the pictures."""
+    flat = np.full((60, 60, 3), 100, np.uint8)
+    pictures = [Picture("sr", "a", dict.fromkeys(("Noisy", "L2", "L1", "truth"), flat))]
+    section = Section("Answer", blocks=[Table("t", [], []), Fold("f", [])])
+    assert [type(block) for block in with_strip(section, pictures, ["L2", "L1"]).blocks] == [Table, Crops, Fold]
+    assert with_strip(section, pictures, ["L2", "Mix"]) == section
+    assert with_strip(section, [], ["L2", "L1"]) == section
+
+
 def test_photographs():
     assert photographs([], "The weights are gone.").paragraphs == ["The weights are gone."]
     versions = {title: np.zeros((9, 9, 3), np.uint8) for title in ("Noisy", "L1", "truth")}
-    (viewer,) = photographs([Picture("sr", "cat", versions)], "").blocks
-    assert not isinstance(viewer, Fold)
+    viewer, crops = photographs([Picture("sr", "cat", versions)], "").blocks
+    assert isinstance(viewer, Viewer)
+    assert isinstance(crops, Fold)
 
 
 def test_pytorch_is_not_loaded():

@@ -7,10 +7,10 @@ import pytest
 
 from restoration.names import ARTEFACTS, METRICS
 from restoration.study.alpha import sweeps
-from restoration.study.answer import banner
 from restoration.study.claims import judge
 from restoration.study.records import Study
 from restoration.study.report import introduction, provenance, sections
+from restoration.study.rows import caution
 from restoration.study.statistics import NOT_KNOWN, Comparisons, Pair
 from restoration.study.values import Condition
 from tests.studies import ALPHAS, score, study_of
@@ -58,7 +58,7 @@ UNKNOWN = ("one seed", "one seed in each part", "one photograph")
 def test_every_section(name):
     study = SMALL[name]
     titles = [section.title for section in sections(study)]
-    assert "Tables" in titles
+    assert "Scores" in titles
     assert introduction(study)
     assert provenance(study)
 
@@ -76,8 +76,8 @@ def test_verdicts(name):
     if name in UNKNOWN:
         assert verdicts == {NOT_KNOWN}
         assert claims <= {NOT_KNOWN, "not run", ""}
-        assert banner(comparisons)
+        assert caution(comparisons, part)
         assert all(sweep.ends == (sweep.settings[0], sweep.settings[-1]) for sweep in sweeps(comparisons))
     else:
         assert NOT_KNOWN not in verdicts
-        assert not banner(comparisons) or study.runs["patches"].iloc[0] < 50_000
+        assert not caution(comparisons, part) or study.runs["patches"].iloc[0] < 50_000

@@ -2,11 +2,12 @@
 
 from restoration.study.report.blocks import Block, Figure, Fold, Section
 from restoration.study.report.page import write_page
-from restoration.study.report.photographs import Picture, Strip, Viewer
-from restoration.study.report.sections import introduction, photographs, provenance, sections, with_crops, write_texts
+from restoration.study.report.photographs import Crops, Picture, Strip, Viewer
+from restoration.study.report.sections import introduction, photographs, provenance, sections, with_strip, write_texts
 
 __all__ = [
     "Block",
+    "Crops",
     "Figure",
     "Fold",
     "Picture",
@@ -17,7 +18,7 @@ __all__ = [
     "photographs",
     "provenance",
     "sections",
-    "with_crops",
+    "with_strip",
     "write_page",
     "write_texts",
 ]

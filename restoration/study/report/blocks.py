@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -12,9 +13,10 @@ from PIL import Image
 
 from restoration.study.rendering import Cell, Table
 from restoration.study.report.crops import colour_table, difference_map
-from restoration.study.report.photographs import Picture, Strip, Viewer
+from restoration.study.report.photographs import Crops, Picture, Strip, Viewer
 
-WORDS = 24  # a cell with at least so many characters is text, not a value
+VERDICTS = {"supported": "for", "refuted": "against", "mixed": "mixed", "not known": "unknown"}  # classes of page.css
+STACKED = 4  # a table with more columns becomes a list on a phone, as a table of words does
 GAIN = 4  # a strip enlarges its differences by this factor
 
 
@@ -36,17 +38,25 @@ class Fold:
     blocks: Sequence["Block"]
 
 
-Block = Table | Figure | Strip | Viewer | Fold
+Block = Table | Figure | Crops | Strip | Viewer | Fold
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the page. `files`, text by name, are written beside the page."""
+    """A section of the page.
+
+    Attributes:
+        files: text by name, written beside the page.
+        folded: only the title is seen until it is clicked.
+        warned: the paragraphs are a warning.
+    """
 
     title: str
     paragraphs: Sequence[str] = ()
     blocks: Sequence[Block] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    folded: bool = False
+    warned: bool = False
 
 
 def markup(block: Block) -> str:
@@ -55,7 +65,13 @@ def markup(block: Block) -> str:
         case Table():
             return _headed(block.title, _scrolling(block.title, _table(block)), block.notes)
         case Figure():
-            return _headed(block.title, _scrolling(block.title, _figure(block)), block.notes)
+            return _headed(block.title, _figure(block), block.notes)
+        case Crops():
+            figures = "".join(
+                f"<figure><figcaption>{escape(title)}</figcaption>{_image(pixels, title)}</figure>"
+                for title, pixels in block.crops.items()
+            )
+            return _headed(block.title, f'<div class="strip">{figures}</div>', block.notes)
         case Strip():
             return _headed(block.title, _strip(block))
         case Viewer():
@@ -67,8 +83,8 @@ def markup(block: Block) -> str:
             return f"<details><summary>{escape(block.title)}</summary>{inner}</details>\n"
 
 
-def paragraphs(texts: Iterable[str]) -> str:
-    return "".join(f"<p>{escape(text)}</p>" for text in texts)
+def paragraphs(texts: Iterable[str], *, kind: str = "") -> str:
+    return "".join(f'<p class="{kind}">{escape(text)}</p>' for text in texts)
 
 
 def notes(lines: Sequence[str]) -> str:
@@ -97,18 +113,32 @@ def _scrolling(title: str, inner: str) -> str:
 
 
 def _table(table: Table) -> str:
+    kinds = [*(["words"] if table.words else []), *(["stacked"] if table.words or len(table.columns) > STACKED else [])]
     head = "".join(f'<th scope="col">{escape(column)}</th>' for column in table.columns)
     rows = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>{"".join(map(_cell, cells))}</tr>\n' for name, cells in table.rows
+        f'<tr><th scope="row">{escape(name)}</th>{"".join(map(_cell, cells, table.columns))}</tr>\n'
+        for name, cells in table.rows
     )
-    return f'<table><thead><tr><th scope="col"></th>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    return (
+        f'<table class="{" ".join(kinds)}"><thead><tr><th scope="col"></th>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
 
 
-def _cell(cell: Cell) -> str:
-    kinds = [*(["best"] if cell.best else []), *(["words"] if len(cell.text) > WORDS else [])]
-    interval = f'<span class="interval">{escape(cell.interval)}</span>' if cell.interval else ""
-    text = f"<strong>{escape(cell.text)}</strong>" if cell.best else escape(cell.text)
-    return f'<td class="{" ".join(kinds)}">{text}{interval}</td>' if kinds else f"<td>{text}{interval}</td>"
+def _cell(cell: Cell, column: str) -> str:
+    """A cell with the title of its column, which a phone shows beside it; verdicts get colours."""
+    text = f"<strong>{escape(cell.text)}</strong>" if cell.best else _coloured(cell.text)
+    interval = "\n".join(map(_coloured, cell.interval.splitlines()))
+    interval = f'<span class="interval">{interval}</span>' if interval else ""
+    best = ' class="best"' if cell.best else ""
+    return f'<td{best} data-column="{escape(column)}">{text}{interval}</td>'
+
+
+def _coloured(text: str) -> str:
+    before, colon, verdict = text.rpartition(": ")
+    if verdict not in VERDICTS:
+        return escape(text)
+    return f'{escape(before + colon)}<span class="verdict {VERDICTS[verdict]}">{escape(verdict)}</span>'
 
 
 def _figure(figure: Figure) -> str:
@@ -118,7 +148,10 @@ def _figure(figure: Figure) -> str:
 
 
 def _picture(picture: Picture) -> str:
-    versions = [(title, data_uri(pixels)) for title, pixels in picture.versions.items()]
+    versions = []
+    for title, pixels in picture.versions.items():
+        psnr = picture.psnr(title)
+        versions.append((title, data_uri(pixels), f"{psnr:.2f} dB" if math.isfinite(psnr) else ""))
     names = f'data-task="{escape(picture.task)}" data-photograph="{escape(picture.photograph)}"'
     return f'<script type="application/json" {names}>{as_json(versions)}</script>'
 

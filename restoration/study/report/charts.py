@@ -1,4 +1,4 @@
-"""The figures of a study: the values of each panel. Every task has a column of panels."""
+"""The figures of a study: the values of each panel. Every task has a row of panels."""
 
 from collections.abc import Iterable
 
@@ -9,41 +9,37 @@ from restoration import names
 from restoration.study import figures
 from restoration.study.records import Study
 from restoration.study.statistics import Comparisons, Pair
-from restoration.study.tables import photograph_sets, set_title
+from restoration.study.tables import photograph_sets, set_title, short_title
 from restoration.study.values import Condition
 
-TRACKED = ("l2", "l1")  # metrics of the switching figure
 REFERENCE = "l1"  # the loss that others are compared with
 
 
 def training_figure(study: Study) -> str | None:
-    """Validation curves of the main training, a row of panels for each metric; None without curves."""
+    """Validation curves of the main training by the deciding metrics; None without curves."""
     curves = study.curves[study.curves["part"] == "main"]
-    tasks = names.ordered_tasks(curves["task"])
     panels = [
         _panel(curves[curves["task"] == task], f"val/{metric}", metric, names.task_title(task))
-        for metric in names.QUICK
-        for task in tasks
+        for task in names.ordered_tasks(curves["task"])
+        for metric in names.DECIDING
     ]
-    return _curves(study, panels, columns=max(2, len(tasks)))
+    return _curves(study, panels)
 
 
 def switching_figure(study: Study) -> str | None:
-    """Errors on the test photographs when the training switches losses, a row for each metric and test set."""
+    """L2 on the photographs of each test set when the training switches losses; None without such trainings."""
     curves = study.curves[study.curves["part"] == "switching"]
-    tasks = names.ordered_tasks(curves["task"])
     panels = [
         _panel(
             curves[curves["task"] == task],
-            f"test/{test}/{metric}",
-            metric,
-            f"{names.task_title(task)}\n{facts['title']}",
+            f"test/{test}/l2",
+            "l2",
+            f"{names.task_title(task)} on {short_title(study, test)}",
         )
-        for metric in TRACKED
-        for test, facts in study.test_sets.items()
-        for task in tasks
+        for task in names.ordered_tasks(curves["task"])
+        for test in photograph_sets(study)
     ]
-    return _curves(study, panels, columns=max(2, len(tasks)), switch=switch_place(study))
+    return _curves(study, panels, switch=switch_place(study))
 
 
 def switch_place(study: Study) -> float | None:
@@ -59,8 +55,8 @@ def switch_place(study: Study) -> float | None:
 def difference_figure(comparisons: Comparisons, metric: str) -> str | None:
     """Differences of the main losses to L1, a row of panels for each test set; None without any."""
     study, facts, rows = comparisons.study, names.metric(metric), []
-    for test in photograph_sets(study):
-        for task in study.tasks:
+    for task in study.tasks:
+        for test in photograph_sets(study):
             place = Condition("main", task, test, metric)
             losses = [loss for loss in comparisons.columns(place) if loss not in (*names.UNTRAINED, REFERENCE)]
             pairs = [Pair(place, loss, REFERENCE) for loss in losses]
@@ -74,20 +70,20 @@ def difference_figure(comparisons: Comparisons, metric: str) -> str | None:
         return None
     numbers = frame.columns[2:]
     frame[numbers] *= facts.shown_times
-    label = f"{facts.label}, difference to {study.title(REFERENCE)}"
-    return figures.differences(frame, _titles(study), label=label, columns=max(2, len(study.tasks)))
+    label = f"{facts.label} − {study.title(REFERENCE)}'s"
+    return figures.differences(frame, _titles(study), label=label)
 
 
 def _panel(curves: pd.DataFrame, tag: str, metric: str, title: str) -> pd.DataFrame:
     facts = names.metric(metric)
     rows = curves[curves["tag"] == tag]
-    return rows.assign(panel=f"{title}: {facts.label}", value=rows["value"] * facts.shown_times)
+    return rows.assign(panel=f"{title}\n{facts.heading}", value=rows["value"] * facts.shown_times)
 
 
-def _curves(study: Study, panels: Iterable[pd.DataFrame], *, columns: int, switch: float | None = None) -> str | None:
+def _curves(study: Study, panels: Iterable[pd.DataFrame], *, switch: float | None = None) -> str | None:
     frame = pd.concat([panel for panel in panels if len(panel)] or [study.curves[:0]])
     frame = frame[np.isfinite(frame["value"])]  # a metric is not defined on every photograph
-    return figures.curves(frame, _titles(study), columns=columns, switch=switch) if len(frame) else None
+    return figures.curves(frame, _titles(study), switch=switch) if len(frame) else None
 
 
 def _titles(study: Study) -> dict[str, str]:

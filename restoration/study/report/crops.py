@@ -1,4 +1,4 @@
-"""Crops chosen by a rule, maps of differences, and crops side by side as a figure."""
+"""Crops chosen by a rule, not by hand; maps of differences; crops side by side as a figure."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from scipy.ndimage import gaussian_filter
 
 from restoration.files import replacing
 
 TRUTH = "truth"  # the title of its version
-AMPLIFIED = 4  # the errors in a figure are multiplied by this factor
+FLAT, LOCAL = 3.0, 2.0  # levels a pixel, and σ of the Gaussian that makes a gradient local
+CONTRAST = 4  # crops of flat areas are shown with this contrast
 
 COLOUR_MAP = "inferno"  # black where nothing differs; lightness rises evenly, so that no colour is needed to read it
 
@@ -55,6 +57,37 @@ def most_different_crops(
     return windows
 
 
+def flat_window(
+    first: np.ndarray, second: np.ndarray, truth: np.ndarray, *, side: int
+) -> tuple[float, tuple[slice, slice]]:
+    """Of all windows with the most flat pixels, the one in which two versions differ most.
+
+    A pixel is flat as in `scoring.artefacts`: the local root mean square of the gradient is below 3 levels.
+
+    Args:
+        first, second, truth: (H, W, 3) uint8, one photograph.
+        side: as in `most_different_crops`.
+
+    Returns:
+        The root mean square of the difference, in levels, and (rows, columns) of the window.
+    """
+    side = min(side, *truth.shape[:2])
+    down, across = np.gradient(truth.astype(float), axis=(0, 1))
+    energy = gaussian_filter((down**2 + across**2).mean(axis=2), LOCAL)
+    flat = _window_sums((energy < FLAT**2).astype(np.int64), side)
+    difference = _window_sums(((first.astype(np.int64) - second) ** 2).sum(axis=2), side)
+    difference[flat < flat.max()] = -1
+    row, column = divmod(int(difference.argmax()), difference.shape[1])
+    level = float(np.sqrt(difference[row, column] / (3 * side**2)))
+    return level, (slice(row, row + side), slice(column, column + side))
+
+
+def contrasted(crop: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """A crop with CONTRAST times the differences to the truth's mean colour, which becomes grey; (h, w, 3) uint8."""
+    mean = truth.mean(axis=(0, 1))
+    return (128 + CONTRAST * (crop - mean)).clip(0, 255).astype(np.uint8)
+
+
 def difference_map(version: np.ndarray, truth: np.ndarray, *, gain: int) -> np.ndarray:
     """Mean over colours of |version - truth|, `gain` times, rounded down, at most 255, as colours (H, W, 3) uint8."""
     levels = np.abs(version.astype(np.int64) - truth).sum(axis=2) * gain // 3
@@ -67,35 +100,24 @@ def colour_table() -> np.ndarray:
     return colormaps[COLOUR_MAP](np.arange(256), bytes=True)[:, :3]
 
 
-def save_crops(rows: Mapping[str, Mapping[str, np.ndarray]], columns: Sequence[str], path: Path) -> None:
-    """Draws crops into a PNG: a column for each title, a row for each task, below it the errors where TRUTH is known.
+def save_crops(rows: Mapping[str, Mapping[str, np.ndarray]], path: Path) -> None:
+    """Draws crops into a PNG: a row for each label, each crop under its title, in cells of 200 pixels or more.
 
     Args:
-        rows: crops (h, w, 3) uint8 by the title of their column, by task; a missing crop leaves an empty place.
+        rows: crops (h, w, 3) uint8 by title, by label.
     """
-    lines = []
-    for task, crops in rows.items():
-        lines.append((task, crops))
-        if TRUTH in crops:
-            lines.append((f"error × {AMPLIFIED}", _errors(crops)))
-    figure = Figure(figsize=(1.5 * len(columns), 1.62 * len(lines)), layout="constrained")
-    grid = figure.subplots(len(lines), len(columns), squeeze=False)
-    for places, (label, crops) in zip(grid, lines, strict=True):
+    columns = max(map(len, rows.values()))
+    figure = Figure(figsize=(1.64 * columns + 0.25, 1.85 * len(rows)), layout="constrained")
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for places, (label, crops) in zip(grid, rows.items(), strict=True):
         places[0].set_ylabel(textwrap.fill(label, 22), fontsize=9)
-        for axes, title in zip(places, columns, strict=True):
+        for axes in places:
             axes.set(xticks=[], yticks=[], frame_on=False)
-            if title in crops:
-                axes.set_title(title, fontsize=9)
-                axes.imshow(crops[title], interpolation="nearest")
+        for axes, (title, crop) in zip(places, crops.items(), strict=False):  # a row may have fewer crops
+            axes.set_title(title, fontsize=9)
+            axes.imshow(crop, interpolation="nearest")
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=130)
-
-
-def _errors(crops: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The difference of each crop to the truth, around grey."""
-    truth = crops[TRUTH].astype(int)
-    amplified = {title: 128 + AMPLIFIED * (crop - truth) for title, crop in crops.items() if title != TRUTH}
-    return {title: error.clip(0, 255).astype(np.uint8) for title, error in amplified.items()}
 
 
 def _window_sums(values: np.ndarray, side: int) -> np.ndarray:

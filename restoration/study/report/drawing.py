@@ -1,11 +1,10 @@
-"""Test photographs in all versions (degraded, restored, true) for the viewer, the strips and the figure of crops."""
+"""Test photographs in all versions (degraded, restored, true) for the viewer and for crops."""
 
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from restoration.datasets.photos import PackedPhotos
 from restoration.networks.inference import restore_image
@@ -16,7 +15,6 @@ from restoration.study.report.photographs import Picture
 from restoration.tasks import Task
 
 LARGEST = 1000  # pixels a side of a picture: the page holds every version
-SIDE = 96  # pixels a side of a crop in the figure of crops
 CPU = torch.device("cpu")
 
 
@@ -55,23 +53,6 @@ def pictures(
             window = (..., slice(top, top + LARGEST), slice(left, left + LARGEST))
             name = f"{test}: {photos.names[index]}" + (", centre" if max(height, width) > LARGEST else "")
             yield Picture(task_title, name, {title: pixels_of(image[window]) for title, image in versions.items()})
-
-
-def hardest_crops(
-    task: Task, networks: Mapping[str, nn.Module], photos: PackedPhotos, *, input_title: str
-) -> dict[str, np.ndarray]:
-    """Crops of the last photograph, (h, w, 3) uint8 by title, at the window with the largest error of the input."""
-    versions = _versions(task, networks, photos, len(photos) - 1, input_title)
-    window = (..., *hardest_window(versions[input_title], versions[TRUTH]))
-    return {title: pixels_of(image[window]) for title, image in versions.items()}
-
-
-def hardest_window(degraded: Tensor, target: Tensor, *, side: int = SIDE) -> tuple[slice, slice]:
-    """The side x side window in which the degraded image has the largest error, chosen by this rule, not by hand."""
-    side = min(side, *target.shape[1:])
-    errors = functional.avg_pool2d((degraded - target).square().mean(dim=0)[None], side, stride=4)[0]
-    row, column = divmod(int(errors.argmax()), errors.shape[1])
-    return slice(4 * row, 4 * row + side), slice(4 * column, 4 * column + side)
 
 
 def _versions(

@@ -23,7 +23,7 @@ def write_page(path: Path, title: str, introduction: Sequence[str], sections: Se
         "base-uri 'none'; form-action 'none'",
         style=style,
         script=script,
-        introduction=paragraphs(introduction),
+        introduction=paragraphs(introduction, kind="note"),
         contents="".join(
             f'<li><a href="#section-{number}">{escape(section.title)}</a></li>'
             for number, section in enumerate(sections, 1)
@@ -35,11 +35,13 @@ def write_page(path: Path, title: str, introduction: Sequence[str], sections: Se
 
 
 def _section(number: int, section: Section) -> str:
+    """A link to a folded section unfolds it, because the target is inside."""
     blocks = "".join(map(markup, section.blocks))
-    return (
-        f'<section id="section-{number}"><h2>{escape(section.title)}</h2>'
-        f"{paragraphs(section.paragraphs)}{blocks}</section>\n"
-    )
+    texts = paragraphs(section.paragraphs, kind="warning" if section.warned else "")
+    title, name = f"<h2>{escape(section.title)}</h2>", f'id="section-{number}"'
+    if section.folded:
+        return f"<details class=section><summary>{title}</summary><div {name}>{texts}{blocks}</div></details>\n"
+    return f"<section {name}>{title}{texts}{blocks}</section>\n"
 
 
 def _source(name: str) -> str:

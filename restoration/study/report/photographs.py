@@ -1,14 +1,16 @@
 """Photographs of the report: a picture in every version, and its windows in which the losses differ most."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
-from restoration.study.report.crops import most_different_crops
+from restoration.study.report.crops import CONTRAST, contrasted, flat_window, most_different_crops
 
 CROP, CROPS = 64, 2  # pixels a side of a strip's window, and how many windows of each task
+SIDE = 52  # of a window in a flat area: the 17 x 17 pixels that the network sees, three times
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,20 @@ class Picture:
     def restored(self) -> list[np.ndarray]:
         """The version of each loss."""
         return list(self.versions.values())[1:-1]
+
+    def psnr(self, title: str) -> float:
+        """PSNR of a version in dB; infinite for the truth."""
+        error = float(np.mean((self.versions[title].astype(float) - self.truth) ** 2))
+        return 10 * math.log10(255**2 / error) if error else math.inf
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Crops (h, w, 3) uint8 by title, side by side."""
+
+    title: str
+    crops: Mapping[str, np.ndarray]
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -92,3 +108,29 @@ def strips(pictures: Sequence[Picture], *, viewed: bool) -> Iterator[Strip]:
         if len(picture.restored) > 1:
             for window in most_different_crops(picture.restored, picture.truth, side=CROP, count=CROPS):
                 yield Strip(picture, window, viewed)
+
+
+def flat_crops(pictures: Sequence[Picture], losses: Sequence[str]) -> Crops:
+    """One flat area, with raised contrast: the input, these losses and the truth.
+
+    The window is the one of all pictures in which the first and the last loss differ most, see `flat_window`.
+
+    Args:
+        pictures: of one task; all have these losses.
+        losses: two or more titles.
+    """
+    differing = [
+        flat_window(each.versions[losses[0]], each.versions[losses[-1]], each.truth, side=SIDE) for each in pictures
+    ]
+    number = max(range(len(pictures)), key=lambda index: differing[index][0])
+    picture, (level, window) = pictures[number], differing[number]
+    degraded, *_, truth = picture.versions
+    crops = {
+        title: contrasted(picture.versions[title][window], picture.truth[window])
+        for title in (degraded, *losses, truth)
+    }
+    note = (
+        f"flat area of {picture.photograph}, contrast × {CONTRAST}; chosen by a rule: of the windows with the most "
+        f"flat pixels, the one in which {losses[0]} and {losses[-1]} differ most ({level:.1f} of 255 levels)"
+    )
+    return Crops(picture.task, crops, [note])

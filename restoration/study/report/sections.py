@@ -10,10 +10,11 @@ from restoration import names
 from restoration.files import write_text
 from restoration.study import alpha, answer, claims, figures, tables
 from restoration.study.records import Study
-from restoration.study.rendering import Table, latex, markdown
+from restoration.study.rendering import Cell, Table, latex, markdown
 from restoration.study.report.blocks import Block, Figure, Fold, Section
-from restoration.study.report.charts import difference_figure, switch_place, switching_figure, training_figure
-from restoration.study.report.photographs import Picture, Viewer, strips
+from restoration.study.report.charts import difference_figure, switching_figure, training_figure
+from restoration.study.report.photographs import Picture, Viewer, flat_crops, strips
+from restoration.study.rows import caution, photograph_sets
 from restoration.study.statistics import Comparisons
 from restoration.study.survival import survival_table
 
@@ -29,30 +30,50 @@ FILES = (  # files of sections that some studies lack
     "switching.svg",
     "training.svg",
 )
+SURE = "intervals: 95 %, over photographs and trainings"
+WORDS = Table(
+    "What the words mean",
+    ["meaning"],
+    [
+        (
+            "PSNR",
+            [Cell("−10 log10 of the mean squared error of values in [0, 1], in dB; 0.1 dB is 2.3 % of this error")],
+        ),
+        ("SSIM, MS-SSIM", [Cell("likeness of local structure, at one scale or at five; 1 for equal images")]),
+        ("equal", [Cell("the 95 % interval of the difference lies within ±0.1 dB, or ±2.3 % of the remaining error")]),
+        ("not known", [Cell("the interval holds 0 and reaches beyond this margin: the measurement cannot tell")]),
+        (
+            "Mix, SSIM5, SSIM9",
+            [Cell("Mix: 0.84 MS-SSIM + 0.16 L1 in 8-bit levels; 5, 9: the σ of SSIM's window in pixels")],
+        ),
+    ],
+    words=True,
+)
 
 
 def sections(study: Study, published: pd.DataFrame | None = None) -> Iterator[Section]:
-    """The sections for which the study has scores or curves, in the order of the page.
+    """The sections for which the study has scores or curves, in the order of the page; the first is the answer.
 
     Args:
         published: the figures of the paper; see `tables.published_tables`.
     """
-    comparisons = Comparisons(study)
-    if section := answered(comparisons):
-        yield section
-    yield claimed(comparisons)
-    yield main_tables(comparisons, published)
-    if sweeps := alpha.sweeps(comparisons):
-        yield alphas(comparisons, sweeps)
-    if section := artefacts(comparisons):
-        yield section
-    for part in study.parts:
-        if part not in ("main", "switching", "alpha"):
-            yield Section(names.part_title(part), blocks=[Fold("Tables", part_tables(comparisons, part))])
-    if section := switching(study):
-        yield section
-    if section := training(study):
-        yield section
+    comparisons, made = Comparisons(study), []
+    for make in (answered, claimed, lambda each: scored(each, published), changed, alphas, artefacts, curves):
+        if section := make(comparisons):
+            made.append(section)
+            yield section
+    every = [block for section in made for block in unfolded(section.blocks) if isinstance(block, Table)]
+    origin = provenance(study)
+    yield replace(origin, files={"tables.tex": "\n".join(map(latex, every))})
+
+
+def unfolded(blocks: Iterable[Block]) -> Iterator[Block]:
+    """All blocks, also those inside of folds."""
+    for block in blocks:
+        if isinstance(block, Fold):
+            yield from unfolded(block.blocks)
+        else:
+            yield block
 
 
 def write_texts(folder: Path, sections: Iterable[Section]) -> None:
@@ -65,137 +86,140 @@ def write_texts(folder: Path, sections: Iterable[Section]) -> None:
 
 
 def introduction(study: Study) -> list[str]:
-    """The subject of the page, and the parts of the study that are missing."""
-    lines = ["One network, trained with each loss, for each task. Only the loss differs."]
-    missing = [title for part, title in names.PARTS.items() if part not in study.parts]
-    if missing:
-        command = f"make study EXPERIMENT=paper BUDGET={study.variant}"
-        lines.append(f"Not trained: {', '.join(missing)}. {command}, on the same data, trains them.")
-    return lines
+    """The subject of the page, in one sentence."""
+    runs = study.runs[study.runs["part"] == "main"]
+    sets = " and ".join(tables.set_title(study, name) for name in photograph_sets(study))
+    losses, tasks = (_counted(runs[name].nunique(), name) for name in ("loss", "task"))
+    return [
+        f"The same network, trained with each of {losses} for each of {tasks}; only the loss differs. "
+        f"{_numbers(runs['patches'])} patches a network, from {_numbers(runs['photographs'])} photographs; "
+        f"tested on {sets}; {SURE}."
+    ]
 
 
 def provenance(study: Study) -> Section:
-    """Data, budgets, protocol, hardware and commits."""
+    """Data, budgets, protocol, hardware and commits, and the parts that were not trained."""
     runs = study.runs
     listed = {name: ", ".join(map(str, sorted(runs[name].unique()))) for name in ("precision", "hardware", "commit")}
-    budgets = ", ".join(f"{count:,}" for count in sorted(runs["patches"].unique()))
     hashes = ", ".join(sorted(hash_[:12] for hash_ in runs["photographs_hash"].unique()))
     lines = [
-        f"Data: {study.data}, {_range(runs['photographs'])} training photographs (hash {hashes}).",
-        f"Budgets: {budgets} patches, batch {_range(runs['batch'])}, {listed['precision']}.",
-        *(f"Protocol: {protocol}." for protocol in runs["protocol"].unique()),
+        f"Trained on the data set '{study.data}': {_numbers(runs['photographs'])} photographs (hash {hashes}).",
+        f"{_numbers(runs['patches'])} patches a network, batch {_numbers(runs['batch'])}, {listed['precision']}.",
+        *(f"Scores: {protocol}; {names.METRICS_NOTE}." for protocol in runs["protocol"].unique()),
         f"Hardware: {listed['hardware']}. Commits: {listed['commit']}.",
         *study.notes,
     ]
-    return Section("How this was made", lines)
+    if missing := [title for part, title in names.PARTS.items() if part not in study.parts]:
+        command = f"make study EXPERIMENT=paper BUDGET={study.variant}"
+        lines.append(f"Not trained: {', '.join(missing)}. {command}, on the same data, trains them.")
+    return Section("How this was made", lines, folded=True)
 
 
-def _range(values: pd.Series) -> str:
-    low, high = values.min(), values.max()
-    return str(low) if low == high else f"{low} to {high}"
+def _numbers(values: pd.Series) -> str:
+    return " or ".join(f"{value:,}" for value in sorted(values.unique()))
 
 
-def switching(study: Study) -> Section | None:
-    """Errors on the test photographs when the training switches from one loss to another."""
-    svg = switching_figure(study)
-    if svg is None:
-        return None
-    place = switch_place(study)
-    words = (
-        "Trainings with L2 alone, with L1 alone, and with a switch between both: does L2 get stuck, as the paper says?"
-    )
-    notes = [] if place is None else [f"the losses switch after {place:,.0f} patches"]
-    figure = Figure("Errors of the test photographs", svg, "Curves of L2 and L1 against patches seen", notes)
-    return Section(names.part_title("switching"), [words], [figure], {"switching.svg": svg})
-
-
-def training(study: Study) -> Section | None:
-    """The metrics of the validation photographs against patches seen."""
-    svg = training_figure(study)
-    if svg is None:
-        return None
-    figure = Figure("Validation photographs", svg, "Curves of each metric against patches seen, a line for each loss")
-    return Section("Training", blocks=[figure], files={"training.svg": svg})
+def _counted(count: int, noun: str) -> str:
+    plural = noun if count == 1 else f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{count} {plural}"
 
 
 def answered(comparisons: Comparisons) -> Section | None:
     """Which loss to choose: sentences, a table, and all differences to L1; None without several losses."""
-    words = answer.sentences(comparisons)
-    if not words:
+    headline = answer.headline(comparisons)
+    if not headline:
         return None
-    table = answer.answer_table(comparisons)
-    files = {"answer.md": "".join(f"- {line}\n" for line in words) + f"\n{markdown(table)}"}
-    blocks: list[Block] = [table]
+    words, table = answer.sentences(comparisons), answer.answer_table(comparisons)
+    origin = tables.provenance(comparisons.study, "main")
+    details = [*table.notes, SURE, *origin]
+    text = f"**{headline}.** {' '.join(words)}\n\n{markdown(replace(table, notes=()))}"
+    listed = "".join(f"- {line}\n" for line in details)
+    text += f"\n<details><summary>How this was measured</summary>\n\n{listed}\n</details>\n"
+    files, drawn = {"answer.md": text}, []
     for metric in names.DECIDING:
         if svg := difference_figure(comparisons, metric):
-            title = f"Differences in {names.metric(metric).title}"
-            description = f"{title} to L1 with 95 % intervals, a line for each loss"
-            blocks.append(Figure(title, svg, description, ["intervals: 95 %; grey: differences that count as equal"]))
+            title = f"{names.metric(metric).label} beside L1"
+            description = f"Differences in {title}, a panel for each task and test set, a line for each loss"
+            note = "line: 95 % interval; grey: differences that count as equal"
+            drawn.append(Figure(title, svg, description, [note]))
             files[f"differences-{metric}.svg"] = svg
-    return Section("Which loss?", words, blocks, files)
+    blocks = [table, *drawn[:1], Fold("The same by MS-SSIM, and what the words mean", [*drawn[1:], WORDS])]
+    return Section(headline, [" ".join(words)], blocks, files, warned=bool(caution(comparisons)))
 
 
 def claimed(comparisons: Comparisons) -> Section:
-    """Verdicts on all claims, the same by the part with several seeds, the orders that stay, and the evidence."""
+    """Verdicts on all claims, the same by the part with several seeds, and the evidence."""
     study = comparisons.study
     judged = claims.judge(comparisons)
-    verdicts = [claims.verdict_table(comparisons, judged, "What the paper claims, and what was measured")]
+    verdicts = [claims.verdict_table(comparisons, judged, "Claims of the paper, and what was measured here")]
     few = [each for each in judged if each.claim.number in IN_SHORT]
-    short = claims.verdict_table(
-        comparisons, few, "Claims of the paper, and the verdicts of their comparisons", legend=False
-    )
+    short = claims.verdict_table(comparisons, few, "Claims of the paper, and what was measured here", legend=False)
     if "seeds" in study.parts:
         again = claims.judge(comparisons, main="seeds")
         title = f"The same claims: {names.part_title('seeds').lower()}"
         verdicts.append(claims.verdict_table(comparisons, again, title, legend=False))
         judged += again
-    if survival := survival_table(comparisons):
-        verdicts.append(survival)
     evidence = [table for each in judged if (table := claims.details(comparisons, each))]
-    files = {
-        "agreement.md": markdown(short),
-        "verdicts.md": joined(verdicts),
-        "claims.md": joined([*verdicts, *evidence]),
-    }
-    return Section("Claims", blocks=[*verdicts, Fold("Every comparison", evidence)], files=files)
+    files = {"agreement.md": markdown(short), "claims.md": joined([*verdicts, *evidence])}
+    return Section(
+        "Does it agree with the paper?",
+        blocks=[*verdicts, Fold("Every comparison", evidence)],
+        files=files,
+        folded=True,
+    )
 
 
-def main_tables(comparisons: Comparisons, published: pd.DataFrame | None) -> Section:
-    """The tables of the main part, with differences to L2; files of all parts."""
-    short = tables.headline(comparisons)
-    every = [table for part in comparisons.study.parts for table in part_tables(comparisons, part)]
-    summary = tables.summary(comparisons)
+def scored(comparisons: Comparisons, published: pd.DataFrame | None) -> Section:
+    """The tables of the main part with differences to L2; the files hold the tables of all parts."""
+    study = comparisons.study
+    places = [("main", task, test) for task in study.tasks for test in study.test_sets]
+    first = [table for place in places if (table := tables.main_table(comparisons, *place, against="l2"))]
+    others = [table for place in places for table in tables.other_tables(comparisons, *place)]
+    parts = [table for part in study.parts if part != "main" for table in part_tables(comparisons, part)]
+    origin = "".join(f"- {line}\n" for line in tables.provenance(study, "main"))
     files = {
-        "headline.md": joined(short),
-        "tables.md": joined(every),
-        "tables.tex": "\n".join(map(latex, [*short, *every])),
-        "summary.csv": summary.to_csv(index=False, lineterminator="\n", float_format="%.5g"),
+        "tables.md": f"{joined([*first, *others, *parts])}\n**How the main part was made**\n\n{origin}",
+        "summary.csv": tables.summary(comparisons).to_csv(index=False, lineterminator="\n", float_format="%.5g"),
     }
-    blocks: list[Block] = [*part_tables(comparisons, "main", against="l2")]
+    blocks: list[Block] = [*first, Fold("Other metrics, and all baselines", others)]
     if published is not None:
         beside = tables.published_tables(comparisons, published)
         blocks.append(Fold("Beside the figures of the paper: recalled, unverified", beside))
         files["published.md"] = joined(beside)
-    return Section("Tables", blocks=blocks, files=files)
+    return Section("Scores", blocks=blocks, files=files, folded=True)
 
 
-def part_tables(comparisons: Comparisons, part: str, *, against: str | None = None) -> list[Table]:
+def part_tables(comparisons: Comparisons, part: str) -> list[Table]:
     """A table for each task and test set of a part."""
     study = comparisons.study
     places = [(part, task, test) for task in study.tasks for test in study.test_sets]
-    return [table for place in places if (table := tables.main_table(comparisons, *place, against=against))]
+    return [table for place in places if (table := tables.main_table(comparisons, *place))]
 
 
-def alphas(comparisons: Comparisons, sweeps: Sequence[alpha.Sweep]) -> Section:
+def changed(comparisons: Comparisons) -> Section | None:
+    """Other trainings: how many orders of two losses stay, and the scores of each part."""
+    parts = [part for part in comparisons.study.parts if part not in ("main", "switching", "alpha")]
+    survival = survival_table(comparisons)
+    folds = [Fold(names.part_title(part), part_tables(comparisons, part)) for part in parts]
+    blocks = [*([survival] if survival else []), *folds]
+    return Section("Does the order survive other trainings?", blocks=blocks, folded=True) if blocks else None
+
+
+def alphas(comparisons: Comparisons) -> Section | None:
     """Which reading of α is right, and how flat the optimum is."""
-    answer, readings = alpha.answer(sweeps), alpha.readings_table(comparisons, sweeps)
+    sweeps = alpha.sweeps(comparisons)
+    if not sweeps:
+        return None
+    warning = caution(comparisons, "alpha" if "alpha" in comparisons.study.parts else "main")
+    answer, readings = warning or alpha.answer(sweeps), alpha.readings_table(comparisons, sweeps)
     every = [alpha.sweep_table(comparisons, sweep) for sweep in sweeps]
     svg = figures.alpha(
         alpha.behind_best(comparisons, sweeps), {name: alpha.unit_alpha(*key) for key, name in alpha.SHORT.items()}
     )
     drawn = Figure("PSNR and α", svg, "PSNR behind the best, and L1's share of the gradient, against α")
     files = {"alpha.md": f"{answer}\n\n{joined([readings, *every])}", "alpha.svg": svg}
-    return Section(names.part_title("alpha"), [answer], [readings, drawn, Fold("All settings of α", every)], files)
+    blocks = [readings, drawn, Fold("All settings of α", every)]
+    return Section("Which α for Mix?", [answer], blocks, files, folded=True)
 
 
 def artefacts(comparisons: Comparisons) -> Section | None:
@@ -203,23 +227,38 @@ def artefacts(comparisons: Comparisons) -> Section | None:
     study = comparisons.study
     places = [(part, task, test) for part in ("main", "sigma") for task in study.tasks for test in study.test_sets]
     made = [table for place in places if (table := tables.artefact_table(comparisons, *place))]
-    return Section("Artefacts", blocks=made, files={"artefacts.md": joined(made)}) if made else None
+    return Section("Artefacts", blocks=made, files={"artefacts.md": joined(made)}, folded=True) if made else None
+
+
+def curves(comparisons: Comparisons) -> Section | None:
+    """Validation curves of the main part, and test errors of trainings that switch losses."""
+    study, blocks, files = comparisons.study, [], {}
+    if svg := training_figure(study):
+        blocks.append(Figure("Validation photographs", svg, "PSNR and MS-SSIM against patches seen, a line a loss"))
+        files["training.svg"] = svg
+    if svg := switching_figure(study):
+        note = "does training with L2 alone get stuck? Dotted: the losses switch"
+        blocks.append(Figure("Switching between L1 and L2", svg, "Test errors against patches seen", [note]))
+        files["switching.svg"] = svg
+    return Section("Curves of the training", blocks=blocks, files=files, folded=True) if blocks else None
 
 
 def joined(made: Iterable[Table]) -> str:
     return "\n".join(map(markdown, made))
 
 
-def photographs(pictures: Sequence[Picture], why: str) -> Section:
-    """The viewer and strips of crops, or `why` if there are no pictures."""
-    if not pictures:
-        return Section("Photographs", [why])
-    return Section("Photographs", blocks=[Viewer("Flip between losses", pictures), *strips(pictures, viewed=True)])
+def with_strip(section: Section, pictures: Sequence[Picture], losses: Sequence[str]) -> Section:
+    """The answer with a flat area of its first task below the table, if all losses are in the pictures."""
+    of_task = [picture for picture in pictures if picture.task == pictures[0].task]
+    if not of_task or not {*losses} <= of_task[0].versions.keys():
+        return section
+    first, *others = section.blocks
+    return replace(section, blocks=[first, flat_crops(of_task, losses), *others])
 
 
-def with_crops(section: Section, pictures: Sequence[Picture], why: str) -> Section:
-    """The section with strips of crops below its blocks, or with `why` if there are no pictures."""
+def photographs(pictures: Sequence[Picture], remark: str) -> Section:
+    """The viewer and strips of crops, with a remark; without pictures, the remark says why."""
     if not pictures:
-        return replace(section, paragraphs=[*section.paragraphs, f"No crops. {why}"])
-    crops = list(strips(pictures, viewed=False))
-    return replace(section, blocks=[*section.blocks, *([Fold("Crops", crops)] if crops else [])])
+        return Section("Photographs", [remark])
+    crops = Fold("Where the losses differ most", list(strips(pictures, viewed=True)))
+    return Section("Photographs", [remark] if remark else [], [Viewer("Flip between losses", pictures), crops])

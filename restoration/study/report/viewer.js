@@ -5,12 +5,12 @@ function blank(width, height) {
   return Object.assign(document.createElement("canvas"), { width, height });
 }
 
-async function decoded([title, address]) {
+async function decoded([title, address, psnr]) {
   const image = Object.assign(new Image(), { src: address });
   await image.decode();
   const canvas = blank(image.naturalWidth, image.naturalHeight);
   canvas.getContext("2d", { willReadFrequently: true }).drawImage(image, 0, 0);
-  return { title, canvas, maps: {} };
+  return { title, canvas, psnr, maps: {} };
 }
 
 // The mean over colours of |version - truth|, `gain` times, rounded down and at most 255, in colours: as in crops.py.
@@ -70,8 +70,9 @@ class Viewer {
     const same = versions.findIndex(({ title }) => title === this.versions[this.shown]?.title);
     this.fitted ||= this.source.photograph !== photograph;
     Object.assign(this, { versions, source, shown: same < 0 ? 1 : same, truth: versions.at(-1) });
-    this.tabs.replaceChildren(...versions.map(({ title }, index) => {
+    this.tabs.replaceChildren(...versions.map(({ title, psnr }, index) => {
       const tab = Object.assign(document.createElement("button"), { type: "button", role: "tab", textContent: title });
+      tab.append(Object.assign(document.createElement("small"), { textContent: psnr }));
       tab.addEventListener("click", () => this.flip(index));
       return tab;
     }));
@@ -158,11 +159,11 @@ class Viewer {
     const width = Math.min(image.width, Math.ceil((canvas.width - left) / scale)) - x;
     const height = Math.min(image.height, Math.ceil((canvas.height - top) / scale)) - y;
     context.drawImage(image, x, y, width, height, left + x * scale, top + y * scale, width * scale, height * scale);
-    this.describe(map ? `${version.title}: difference × ${gain}` : version.title);
+    this.describe(map ? `${version.title}: difference × ${gain}` : version.title, version.psnr);
   }
 
-  describe(title) {
-    this.root.querySelector(".label").textContent = title;
+  describe(title, psnr) {
+    this.root.querySelector(".label").textContent = psnr ? `${title}, PSNR ${psnr}` : title;
     this.canvas.ariaLabel = `${this.source.task}, ${this.source.photograph}: ${title}`;
     this.stage.classList.toggle("inside", this.scale > this.whole);
     this.named("zoom").value = `${Number((100 * this.scale).toPrecision(3))} %`;
