@@ -333,7 +333,9 @@ def test_own_network(tmp_path, trained, photo):
     assert np.abs(saved(tmp_path / "small-sr-mix.png").astype(int) - levels(expected)).max() <= 1
 
 
-@pytest.mark.parametrize("target", ["os.mkdir", "restoration.files.write_text", "torch.nn.modules.module.torch.load"])
+@pytest.mark.parametrize(
+    "target", ["os.mkdir", "subprocess.Popen", "restoration.files.write_text", "torch.nn.modules.module.torch.load"]
+)
 def test_foreign_code(tmp_path, trained, target):
     """The configuration of a run from elsewhere may only name networks and tasks."""
     write_config(trained, target, path=str(tmp_path / "harm"))

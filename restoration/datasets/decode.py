@@ -1,9 +1,9 @@
 """An image file -> 8-bit RGB.
 
 JPEG, PNG, TIFF, WebP and BMP files are recognised by their first bytes; no other decoder is started. The EXIF
-orientation is applied. Grey becomes three equal channels, a palette its colours, CMYK its complement. Transparent
-pixels are put on white. More than 8 bits are rounded to 8. Only the first frame is read. Colour profiles and gamma are
-not applied. A file whose values are ambiguous is refused.
+orientation is applied. Grey becomes three equal channels; palettes, CMYK and YCbCr become RGB. Transparent pixels are
+put on white. More than 8 bits are rounded to 8. Only the first frame is read. Colour profiles and gamma are not
+applied. Damaged files and unusual kinds of TIFF files are refused.
 """
 
 import stat
@@ -72,7 +72,7 @@ def decode_with_profile(path: Path) -> tuple[np.ndarray, bytes | None]:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a regular file; a pipe would wait for its writer.
+    """The bytes of a regular file. Reading a pipe could wait for ever.
 
     Raises:
         BadPhoto: the path is not a regular file.
@@ -90,7 +90,7 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def check_compression(page: tifffile.TiffPage) -> None:
-    """Refuses compressions whose data have a size of their own, which may differ from the page's.
+    """Refuses compressed pictures that state a size of their own: a small page could hide one that fills the memory.
 
     Raises:
         BadPhoto: the page is compressed by anything but LZW, Deflate or PackBits.
@@ -122,7 +122,7 @@ def _jpeg(encoded: bytes) -> Decoded:
         except ValueError as error:
             raise BadPhoto(f"damaged JPEG file: {error}") from error
         if scans_missing(encoded):
-            raise BadPhoto("damaged JPEG file: scans are missing, it was cut and closed")
+            raise BadPhoto("damaged JPEG file: scans are missing at the end")
         if image.mode == "CMYK":
             pixels = _on_white(image)
         return pixels, _orientation(image), image.info.get("icc_profile")

@@ -1,4 +1,4 @@
-"""Downloads, several at a time. A file gets its name when it is complete; a broken transfer is tried again."""
+"""Downloads, several at a time. Only complete files appear under their names; broken transfers are tried again."""
 
 import re
 import sys

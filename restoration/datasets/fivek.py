@@ -192,15 +192,17 @@ class _Preparation:
 
     def _files_below(self, root: Path) -> dict[str, list[Path]]:
         """The user's files of this rendering by photograph, in any layout of folders."""
+        suffixes = (".dng",) if self.raw else (".tif", ".tiff")
         files: dict[str, list[Path]] = defaultdict(list)
         for path in files_below(root):
             folders = (root.name, *path.parent.relative_to(root).parts)
-            experts = {match[1].lower() for folder in folders if (match := EXPERT.fullmatch(folder))}
-            if path.suffix.lower() in ((".dng",) if self.raw else (".tif", ".tiff")) and experts <= {
-                self.rendering[-1]
-            }:
+            others = [match for folder in folders if (match := EXPERT.fullmatch(folder)) and not self._is_of(match[1])]
+            if path.suffix.lower() in suffixes and not others:
                 files[path.stem].append(path)
         return files
+
+    def _is_of(self, expert: str) -> bool:
+        return self.rendering == f"expert_{expert.lower()}"
 
     def _announcement(self, count: int) -> str:
         size = count * (0.012 if self.raw else 0.06)

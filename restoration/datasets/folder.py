@@ -138,7 +138,7 @@ def _matching(pattern: Path) -> Iterator[Path]:
 def _photographs(files: Iterator[Path], where: Path, option: str) -> tuple[Path, ...]:
     photographs, others = [], []
     for file in sorted(files):
-        (photographs if file.suffix.lower() in SUFFIXES and not _waits(file) else others).append(file)
+        (photographs if file.suffix.lower() in SUFFIXES and not _is_special(file) else others).append(file)
     if not photographs:
         raise UserError(
             f"{option}: no photographs in {where} ({len(others)} other files; looked for {', '.join(sorted(SUFFIXES))})"
@@ -149,7 +149,7 @@ def _photographs(files: Iterator[Path], where: Path, option: str) -> tuple[Path,
     return tuple(photographs)
 
 
-def _waits(file: Path) -> bool:
+def _is_special(file: Path) -> bool:
     """True for a pipe, a socket or a device; false for a broken link, which `decode` will report."""
     return file.exists() and not stat.S_ISREG(file.stat().st_mode)
 

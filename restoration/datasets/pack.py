@@ -139,7 +139,7 @@ def _hash(facts: list) -> str:
 
 
 def _digest(path: Path) -> str:
-    """The file's sha256; empty where it cannot be read, which `decode` will name."""
+    """The file's sha256; empty for an unreadable file: `decode` reports the reason later."""
     try:
         return hashlib.sha256(read_file(path)).hexdigest()
     except (OSError, BadPhoto):
@@ -154,7 +154,7 @@ def _short_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _opened_or_made(cache: Path, key: str, make: Callable[[BinaryIO], None]) -> PackedPhotos:
-    """The packed file of this key in `cache`; `make` writes it where it is missing or damaged.
+    """The packed file of this key in `cache`. A missing or damaged file is written by `make`.
 
     Raises:
         UserError: the disk is full or read-only.

@@ -144,7 +144,10 @@ def jpegs() -> Iterator[tuple[str, Case]]:
         for number, scan in enumerate(list(re.finditer(rb"\xff\xda", content))[1:], 1):
             cut = content[: scan.start()]
             yield f"{number} scans {mode}", (cut, "damaged JPEG file: Premature end")
-            yield f"{number} scans closed {mode}", (cut + b"\xff\xd9", "damaged JPEG file: scans are missing")
+            yield (
+                f"{number} scans closed {mode}",
+                (cut + b"\xff\xd9", "damaged JPEG file: scans are missing at the end"),
+            )
 
 
 def pngs() -> Iterator[tuple[str, Case]]:
