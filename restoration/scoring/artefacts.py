@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from restoration.scoring.filters import filtered, gaussian
 from restoration.scoring.protocol import LUMA
 
 FINE = 2.0  # sigma in pixels: this Gaussian keeps 13 % of white noise
@@ -29,7 +30,6 @@ BESIDE = 10  # pixels
 MIN_SHARE = 0.01
 BLOCK = 8  # pixels a side of a JPEG's blocks
 TILE = 32  # pixels a side of the tiles whose spectra are averaged
-STRIP = 64  # rows that are blurred by one product
 
 
 def flat_residual(restored: Tensor, target: Tensor) -> Tensor:
@@ -133,26 +133,15 @@ class _LocalMean:
     """Gaussian mean around every pixel, over the pixels of `mask` alone: (H, W) -> (H, W), defined on the mask."""
 
     def __init__(self, mask: Tensor, sigma: float):
-        self.radius = round(3 * sigma)
-        tap = torch.arange(STRIP + 2 * self.radius, device=mask.device)[:, None]
-        offset = tap - self.radius - torch.arange(STRIP, device=mask.device)
-        weights = (-offset.to(mask.dtype).square() / (2 * sigma**2)).exp() * (offset.abs() <= self.radius)
-        self.band = weights / weights.sum(dim=0)
-        self.mask = mask
+        self.mask, self.radius = mask, round(3 * sigma)
+        self.weights = gaussian(sigma, self.radius)
         self.share = self._blurred(mask).clamp_min_(1e-4)  # only pixels outside the mask are below 1e-4
 
     def __call__(self, plane: Tensor) -> Tensor:
         return self._blurred(plane * self.mask).div_(self.share)
 
     def _blurred(self, plane: Tensor) -> Tensor:
-        return self._blurred_down(self._blurred_down(plane))
-
-    def _blurred_down(self, plane: Tensor) -> Tensor:
-        """(H, W) -> (W, H): strips of rows times a band matrix, five times as fast as a one-channel convolution."""
-        height = len(plane)
-        padded = functional.pad(plane, (0, 0, self.radius, self.radius + -height % STRIP))
-        strips = padded.unfold(0, STRIP + 2 * self.radius, STRIP)
-        return (strips @ self.band).transpose(0, 1).flatten(1)[:, :height]
+        return filtered(functional.pad(plane, [self.radius] * 4), self.weights)
 
 
 def _gradient_energy(target: Tensor) -> Tensor:

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from restoration.scoring.filters import filtered, gaussian
+
 WINDOW = 11  # pixels
-SIGMA = 1.5
-C1, C2 = 0.01**2, 0.03**2
+GAUSSIAN = gaussian(1.5, WINDOW // 2)
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang's exponents, finest scale first
 MIN_SIDE = 161  # least side of an image in pixels: after four halvings the window must still fit
-TILE = 128  # window positions a side that are computed at once: limits memory and fits into the cache
+STRIP = 32  # rows of window positions that are computed at once: limits memory and fits into the cache
 
 
 def precise(device: torch.device) -> torch.dtype:
@@ -42,42 +43,31 @@ def similarity(restored: Tensor, target: Tensor) -> Tensor:
     """Means over all window positions of SSIM and of its factor cs, (2, N, C)."""
     dtype = precise(target.device)
     rows, columns = (length - WINDOW + 1 for length in target.shape[2:])
-    window = _window_matrix(TILE, dtype, target.device)
     sums = torch.zeros(2, *restored.shape[:2], dtype=dtype, device=target.device)
-    for top in range(0, rows, TILE):
-        for left in range(0, columns, TILE):
-            tile = (..., slice(top, top + TILE + WINDOW - 1), slice(left, left + TILE + WINDOW - 1))
-            y = target[tile].to(dtype)
-            sums += _summed_similarity(restored[tile].to(dtype) - y, y, window)
+    for top in range(0, rows, STRIP):
+        strip = slice(top, top + STRIP + WINDOW - 1)
+        luminance, cs = similarity_maps(restored[:, :, strip].to(dtype), target[:, :, strip].to(dtype))
+        sums += torch.stack([(luminance * cs).sum(dim=(2, 3)), cs.sum(dim=(2, 3))])
     return sums / (rows * columns)
 
 
-def _summed_similarity(d: Tensor, y: Tensor, window: Tensor) -> Tensor:
-    """Sums of SSIM and of its factor cs over a tile's window positions, (2, N, C).
+def similarity_maps(x: Tensor, y: Tensor, *, peak: float = 1.0) -> tuple[Tensor, Tensor]:
+    """SSIM's factors l and cs at every window position, (..., H - 10, W - 10) each, of images in [0, peak].
 
     In terms of the difference d = x - y, so that equal images give exactly 1:
     l = 1 - μd² / (μx² + μy² + C1) and cs = 1 - σd² / (σx² + σy² + C2), where σx² = σy² + 2 σyd + σd².
     """
-    height, width = (length - WINDOW + 1 for length in y.shape[2:])
-    down, across = window[:height, : height + WINDOW - 1], window[:width, : width + WINDOW - 1].T
 
     def mean(image: Tensor) -> Tensor:
-        return down @ image @ across
+        return filtered(image, GAUSSIAN)
 
+    d = x - y
     mu_y, mu_d = mean(y), mean(d)
     var_y, var_d = mean(y.square()) - mu_y.square(), mean(d.square()) - mu_d.square()
     cov_yd = mean(y * d) - mu_y * mu_d
-    luminance = 1 - mu_d.square() / ((mu_y + mu_d).square() + mu_y.square() + C1)
-    cs = 1 - var_d / (2 * (var_y + cov_yd) + var_d + C2)
-    return torch.stack([(luminance * cs).sum(dim=(2, 3)), cs.sum(dim=(2, 3))])
-
-
-def _window_matrix(size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(size, size + 10): row i holds the Gaussian's weights, of sum 1, from column i on."""
-    start = torch.arange(size, device=device)[:, None]
-    offset = torch.arange(size + WINDOW - 1, device=device) - start - WINDOW // 2
-    weights = (-offset.to(dtype).square() / (2 * SIGMA**2)).exp() * (offset.abs() <= WINDOW // 2)
-    return weights / weights.sum(dim=1, keepdim=True)
+    luminance = 1 - mu_d.square() / ((mu_y + mu_d).square() + mu_y.square() + (0.01 * peak) ** 2)
+    cs = 1 - var_d / (2 * (var_y + cov_yd) + var_d + (0.03 * peak) ** 2)
+    return luminance, cs
 
 
 def _halved(images: Tensor) -> Tensor:
