@@ -12,7 +12,7 @@ FOR_RAW = $(filter fivek,$(DATA))$(filter demosaic,$(TASK))$(findstring /demosai
 READY = $(BIN)/.ready $(if $(FOR_RAW),$(BIN)/.ready-fivek) $(if $(LAUNCHER),$(BIN)/.ready-cluster)
 
 .DEFAULT_GOAL := help
-.PHONY: help check setup data train eval study report publish raw figure tensorboard restore bench lint test
+.PHONY: help check setup data train eval recipe study report publish raw figure tensorboard restore bench lint test
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -33,6 +33,9 @@ train: $(READY) ## train one network, or go on with it, and score it: TASK= LOSS
 	$(RUN)
 
 study: $(READY) ## train all that is not trained yet, write the tables: [TASK=sr,jpeg LOSS= SEED= DATA= BUDGET= EXPERIMENT= LAUNCHER=]
+	$(RUN)
+
+recipe: $(READY) ## compare optimizers, rates, batches, schedules by validation: [TASK=demosaic LOSS=l1 SEED= DATA= BUDGET= LAUNCHER=]
 	$(RUN)
 
 eval: $(READY) ## score trained runs again, write their tables: [TASK= LOSS= DATA= BUDGET=]

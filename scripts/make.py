@@ -26,6 +26,7 @@ LARGEST_SEED = 2**63 - 1
 TAKES = {
     "train": [name for name in COMPOSED if name not in ("EXPERIMENT", "LAUNCHER")] + ["GPUS"],
     "study": list(COMPOSED),
+    "recipe": [name for name in COMPOSED if name != "EXPERIMENT"],
     "data": ["DATA", "TRAIN", "TEST", "ARGS"],
     "eval": ["TASK", "LOSS", *STORED],
     "figure": ["TASK", "LOSS", *STORED],
@@ -78,6 +79,8 @@ def command(goal: str, given: dict[str, str]) -> list[str]:
         if goal != "restore" and ("${" in value or re.search("[\ud800-\udfff]", value)):
             raise Refused(f"{name}={value!a}: a configuration cannot hold '${{' or bytes that are not UTF-8")
     args = words("ARGS", given.get("ARGS", ""))
+    if goal == "recipe":
+        goal, given = "study", {"EXPERIMENT": "recipe", **given}
     if goal == "restore":
         return ["-m", "scripts", "restore", *restore_arguments(given)]
     if goal == "tensorboard":

@@ -237,7 +237,7 @@ def show_validation(runs: Sequence[Run], folder: Path, console: Console) -> None
         rows = [(f"{run.part}: {run.loss}, seed {run.seed}", validation_cells(run)) for run in of_task]
         table = Table(
             f"{task}, {facts['photographs']['val']} validation photographs of {of_task[0].data}",
-            [METRICS[name].label for name in QUICK],
+            [*(METRICS[name].label for name in QUICK), "Patches", "Patches/s"],
             rows,
             [f"{facts['hardware']}; commit {facts['commit']}"],
         )
@@ -248,6 +248,8 @@ def show_validation(runs: Sequence[Run], folder: Path, console: Console) -> None
 
 
 def validation_cells(run: Run) -> list[Cell]:
-    """The last value of each validation metric."""
-    curves = read_curves(run)
-    return [Cell(METRICS[name].shown(curve(curves, f"val/{name}")[1][-1])) for name in QUICK]
+    """The last value of each validation metric, and the speed of the training."""
+    curves, facts = read_curves(run), read_provenance(run)
+    scores = [METRICS[name].shown(curve(curves, f"val/{name}")[1][-1]) for name in QUICK]
+    patches = facts["patches_seen"]
+    return [Cell(text) for text in (*scores, f"{patches:,}", f"{patches / facts['seconds']:,.0f}")]

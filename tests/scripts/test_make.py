@@ -51,6 +51,7 @@ def test_commands(monkeypatch, tmp_path):
     assert command("study", {"TASK": "sr", "LOSS": "l1,mix", "SEED": "0,3", "ARGS": "a=1 'b=2 3'"}) == [
         *("-m", "scripts", "study", "tasks=[sr]", "losses=[l1,mix]", "seeds=[0,3]", "a=1", "b=2 3")
     ]
+    assert command("recipe", {"TASK": "sr"}) == ["-m", "scripts", "study", "tasks=[sr]", "experiment=recipe"]
     named = {"GPUS": "2", "LOSS": "mix", "VARIANT": "mine"}
     assert command("train", named) == ["-m", "scripts", "train", "loss=mix", "gpus=2", "variant='mine'"]
     assert command("eval", {"VARIANT": "mine", "TASK": "sr"}) == [
