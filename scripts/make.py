@@ -84,7 +84,8 @@ def command(goal: str, given: dict[str, str]) -> list[str]:
     if goal == "restore":
         return ["-m", "scripts", "restore", *restore_arguments(given)]
     if goal == "tensorboard":
-        return ["-m", "tensorboard.main", *boards(given), *args]
+        chosen = [f"--{key[5:]}={given[name]}" for name, key in SELECTED.items() if name in given]
+        return ["-m", "scripts.tensorboard", *chosen, *args]
     if goal == "test":
         return ["-m", "pytest", "-n", "auto", "--maxprocesses", "8", "--dist", "worksteal", *args]
     if goal == "bench":
@@ -158,18 +159,6 @@ def restore_arguments(given: dict[str, str]) -> list[str]:
     text = given.get("FILES", "")
     files = [text] if os.path.exists(path(text)) else words("FILES", text)
     return [*chosen, "--", *(each for file in map(path, files) for each in sorted(glob.glob(file)) or [file])]
-
-
-def boards(given: dict[str, str]) -> list[str]:
-    """Arguments of TensorBoard: all runs, or those of the names that are given."""
-    names = ("DATA", "BUDGET", "TASK", "LOSS")
-    if not any(name in given for name in names):
-        return ["--logdir", "results/runs"]
-    pattern = "/".join(glob.escape(given[name]) if name in given else "*" for name in names)
-    folders = sorted(glob.glob(f"results/runs/{pattern}/seed*"))
-    if not folders:
-        raise Refused(f"no run matches {pattern} in results/runs")
-    return ["--logdir_spec", ",".join(f"{folder[len('results/runs/') :]}:{folder}" for folder in folders)]
 
 
 def words(name: str, text: str) -> list[str]:

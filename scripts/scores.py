@@ -1,5 +1,6 @@
 """What the scripts do with scores: measure those of runs, and show them in tables."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain
@@ -12,14 +13,14 @@ from rich.console import Console
 
 from restoration.datasets.photos import PackedPhotos
 from restoration.files import write_text
-from restoration.names import INPUT
+from restoration.names import DECIDING, INPUT
 from restoration.progress import tracked
 from restoration.scoring.evaluate import evaluate
 from restoration.scoring.protocol import Protocol
 from restoration.scoring.score import ALL_METRICS
 from restoration.study.records import Study
 from restoration.study.rendering import latex, markdown, show
-from restoration.study.runs import Run, write_scores
+from restoration.study.runs import Run, read_scores, write_scores
 from restoration.study.statistics import Comparisons
 from restoration.study.tables import main_table, other_tables, provenance
 from restoration.tasks import Task
@@ -71,3 +72,11 @@ def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
                     write_text(path.with_suffix(".tex"), "\n".join(map(latex, tables)))
                     show(table, console)
                     console.print(f"all metrics: {path} and .tex\n", soft_wrap=True)
+
+
+def test_means(run: Run) -> dict[tuple[str, str], float]:
+    """Mean scores of a run by test set and deciding metric, without values that are not finite."""
+    scores = read_scores(run).replace(math.inf, math.nan)
+    means = scores[scores["loss"] == run.loss].groupby(["test_set", "metric"])["value"].mean()
+    tests = dict.fromkeys(scores["test_set"])
+    return {(test, metric): float(means[test, metric]) for test in tests for metric in DECIDING}

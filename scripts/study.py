@@ -8,11 +8,10 @@ queue again, and with its submitit launcher stops waiting at the first job that 
 """
 
 import json
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +31,14 @@ from restoration.names import DECIDING, METRICS, QUICK, RATES
 from restoration.progress import Bar, duration
 from restoration.study.curves import curve, read_curves
 from restoration.study.rendering import Cell, Table, markdown, show
-from restoration.study.runs import Run, read_provenance, read_scores
+from restoration.study.runs import Run, read_provenance
 from restoration.training.train import Interrupted
 from restoration.training.trial import try_parts
 from scripts.cli import explained, plain_console, say_next
 from scripts.identity import run_of
 from scripts.make import quoted
 from scripts.rates import chosen_factors, rate_key, search_grids
-from scripts.scores import show_tables
+from scripts.scores import show_tables, test_means
 from scripts.train import is_done, train_and_score, training_sampler
 from scripts.trained import built_loss
 
@@ -161,7 +160,9 @@ def train_here(runs: Mapping[Run, DictConfig], console: Console) -> dict[Run, st
             start, patches = time.perf_counter(), bar.done
             try:
                 train_and_score(config, console, brief=True)
-                outcome = test_scores(run)
+                scores = islice(test_means(run).items(), len(DECIDING))  # of the first test set
+                words = ", ".join(METRICS[name].named(value) for (_, name), value in scores)
+                outcome = f"test {words}" if words else "trained"
             except Interrupted:
                 raise
             except Exception as error:  # of whatever kind: the other runs do not depend on it
@@ -170,14 +171,6 @@ def train_here(runs: Mapping[Run, DictConfig], console: Console) -> dict[Run, st
             took = duration(time.perf_counter() - start)
             bar.say(f"{number}/{len(runs)} {run.part}: {run.task}, {run.loss}, seed {run.seed}: {outcome} ({took})")
     return failures
-
-
-def test_scores(run: Run) -> str:
-    """The mean scores of a run on its first test set, in words."""
-    scores = read_scores(run).replace(math.inf, math.nan)
-    scores = scores[(scores["loss"] == run.loss) & (scores["test_set"] == scores["test_set"].iloc[0])]
-    means = scores.groupby("metric")["value"].mean()
-    return "test " + ", ".join(METRICS[name].named(means[name]) for name in DECIDING)
 
 
 @dataclass(frozen=True)

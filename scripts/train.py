@@ -16,12 +16,14 @@ from restoration.datasets.pack import key_of, pack_set, pack_stored
 from restoration.datasets.photos import PackedPhotos, PackedSet, PhotoSet
 from restoration.errors import UserError
 from restoration.files import alone_in, write_text
+from restoration.names import METRICS
 from restoration.scoring.evaluate import Validation
 from restoration.scoring.protocol import Protocol
 from restoration.study.curves import write_curves
 from restoration.study.provenance import write_provenance
 from restoration.study.runs import Run, read_provenance, read_scoring
 from restoration.tasks import Task
+from restoration.training.board import log_result
 from restoration.training.checkpoint import load_checkpoint, save_weights
 from restoration.training.distributed import ALONE, World, joined
 from restoration.training.identity import code_of
@@ -31,7 +33,7 @@ from restoration.training.train import train
 from restoration.training.trial import try_parts
 from scripts.cli import chosen_bf16, chosen_device, chosen_seed, end_at_once, plain_console, say_next
 from scripts.identity import identity_of, refuse_other_degradation, remember_data, run_of, study_facts
-from scripts.scores import score_runs, scoring, show_tables
+from scripts.scores import score_runs, scoring, show_tables, test_means
 from scripts.trained import built_loss, built_optimizer, trained_network
 
 
@@ -172,8 +174,19 @@ def _train(
     )
     score_runs({run: model}, task, scored_tests(config, photos), protocol, device)
     write_curves(run)
+    log_result(
+        run.folder,
+        settings_of(run, config),
+        {f"{METRICS[metric].label}, {test}": value for (test, metric), value in test_means(run).items()},
+    )
     save_weights(run.folder / "model.safetensors", model)
     write_text(run.folder / "config.yaml", OmegaConf.to_yaml(config, resolve=True))
+
+
+def settings_of(run: Run, config: DictConfig) -> dict[str, str | float]:
+    """What varies between runs, for TensorBoard's table of settings."""
+    names = {"loss": run.loss, "seed": run.seed, "model": config.names.model, "optimizer": config.names.optimizer}
+    return names | {name: config.budget[name] for name in ("learning_rate", "batch", "patches")}
 
 
 def is_done(run: Run, config: DictConfig, photos: PackedSet) -> bool:

@@ -14,10 +14,10 @@ from restoration.names import GRADIENT_SHARE, METRICS, curve_tag
 from restoration.networks.inference import evaluating
 from restoration.scoring.evaluate import Validation
 
-SPEED = "6 training"
-LOSS = "8 loss, each in its own unit"  # the last chart: losses of other units are not to be compared
-FINAL = "9 final test scores"
-CROPS = "crops: degraded, restored, truth"
+SPEED = "8 training"
+LOSS = "loss, each in its own unit"  # the last charts: losses of other units are not to be compared
+FINAL = "6 final test scores"
+CROPS = "7 crops: degraded, restored, truth"
 
 
 class Board:

@@ -9,10 +9,19 @@ from torch.utils.tensorboard import SummaryWriter
 from restoration.study.curves import CURVE, curve, read_curves, write_curves
 from restoration.study.runs import Run
 
+STORED = {name: name for name in ("train/loss", "train/gradient_share/l1", "val/psnr", "test/kodak24/l2")}  # until 2026
+SHOWN = {
+    "train/loss": "loss, each in its own unit/loss",
+    "train/gradient_share/l1": "9 share of the gradient/l1",
+    "val/psnr": "1 PSNR (dB)/validation",
+    "test/kodak24/l2": "5 1000 L2/test kodak24",
+}
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
+
+@pytest.fixture(params=[STORED, SHOWN], ids=["stored", "shown"])
+def run(tmp_path: Path, request: pytest.FixtureRequest) -> Run:
     """A training of 1000 patches that was stopped after 700 and resumed from a checkpoint at 500."""
+    tags, times = request.param, 1000 if request.param is SHOWN else 1
     run = Run(tmp_path, "photos", "10", "sr", "mix", 2, part="seeds")
     for begin, end, purge in ((0, 700, 1), (500, 1000, 501)):
         time.sleep(1.01 if begin else 0)  # files of events are read in the order of their names, which tell the second
@@ -20,11 +29,11 @@ def run(tmp_path: Path) -> Run:
             for patches in range(begin, end + 1, 50):
                 value = patches / 1000 + (0.1 if end == 700 else 0)
                 if patches > begin:
-                    board.add_scalar("train/loss", value, patches)
-                    board.add_scalar("train/gradient_share/l1", value, patches)
+                    board.add_scalar(tags["train/loss"], value, patches)
+                    board.add_scalar(tags["train/gradient_share/l1"], value, patches)
                 if patches % 500 == 0 and (patches > begin or not begin):
-                    board.add_scalar("val/psnr", 30 + value, patches)
-                    board.add_scalar("test/kodak24/l2", value / 100, patches)
+                    board.add_scalar(tags["val/psnr"], 30 + value, patches)
+                    board.add_scalar(tags["test/kodak24/l2"], times * value / 100, patches)
     return run
 
 
@@ -35,6 +44,7 @@ def test_events(run):
     assert set(curves["tag"]) == {"val/psnr", "test/kodak24/l2", "train/gradient_share/l1"}
     assert curves.iloc[0][:4].tolist() == ["seeds", "sr", "mix", 2]
     assert curve(curves, "val/psnr") == ([0, 500, 1000], [30.1, 30.6, 31])
+    assert curve(curves, "test/kodak24/l2")[1] == pytest.approx([0.001, 0.006, 0.01])
     patches, shares = curve(curves, "train/gradient_share/l1")
     assert patches == list(range(100, 1001, 100))
     assert shares == pytest.approx([0.175, 0.275, 0.375, 0.475, 0.575, 0.575, 0.675, 0.775, 0.875, 0.975])

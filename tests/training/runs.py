@@ -24,7 +24,7 @@ from tests.conftest import crop, packed
 
 BUDGET = Budget(patches=48, batch=4, learning_rate=1e-3, validations=3)
 LONG = Budget(patches=800, batch=8, learning_rate=1e-2, validations=1)  # gains 0.9 dB
-PSNR, LOSS = curve_tag("psnr"), "8 loss, each in its own unit/loss"  # tags
+PSNR, LOSS = curve_tag("psnr"), "loss, each in its own unit/loss"  # tags
 CPU = torch.device("cpu")
 
 
