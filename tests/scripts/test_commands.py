@@ -119,7 +119,7 @@ def test_interrupted(tiny, tmp_path):
     ("overrides", "parts"),
     [
         (["task=denoise"], ["task=denoise is unknown; there are demosaic, jpeg, sr"]),
-        (["loss=lpips"], ["lpips", "ms_ssim", "mix"]),
+        (["loss=nosuch"], ["nosuch", "ms_ssim", "mix"]),
         (["budget.patchs=3"], ["patchs is unknown (did you mean budget.patches?); budget has batch, decay"]),
         (["modle=cnn"], ["modle is unknown (did you mean model?)"]),
         (["+loss.alfa=3"], ["alfa is unknown (did you mean alpha?)"]),

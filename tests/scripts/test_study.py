@@ -96,7 +96,7 @@ def test_values_of_any_kind():
 @pytest.mark.parametrize(
     ("values", "named"),
     [
-        ("loss: lpips", "lpips"),
+        ("loss: nosuch", "nosuch"),
         ("los.alpha: 1", "los"),
         ("seed: 'a=['", "a="),
         ("loss.alpha: [0.84, 0.5]", "two runs"),
