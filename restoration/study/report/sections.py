@@ -130,11 +130,10 @@ def answered(comparisons: Comparisons) -> Section | None:
     if not headline:
         return None
     words, table = answer.sentences(comparisons), answer.answer_table(comparisons)
-    origin = tables.provenance(comparisons.study, "main")
-    details = [*table.notes, SURE, *origin]
-    text = f"**{headline}.** {' '.join(words)}\n\n{markdown(replace(table, notes=()))}"
-    listed = "".join(f"- {line}\n" for line in details)
-    text += f"\n<details><summary>How this was measured</summary>\n\n{listed}\n</details>\n"
+    short = markdown(replace(table, notes=())).partition("\n\n")[2]
+    details = ". ".join([*table.notes, SURE, *tables.provenance(comparisons.study, "main")])
+    text = f"**{headline}.** {' '.join(words)}\n\n{short}"
+    text += f"\n<details><summary>How this was measured</summary>\n\n{details}.\n\n</details>\n"
     files, drawn = {"answer.md": text}, []
     for metric in names.DECIDING:
         if svg := difference_figure(comparisons, metric):
@@ -160,7 +159,7 @@ def claimed(comparisons: Comparisons) -> Section:
         verdicts.append(claims.verdict_table(comparisons, again, title, legend=False))
         judged += again
     evidence = [table for each in judged if (table := claims.details(comparisons, each))]
-    files = {"agreement.md": markdown(short), "claims.md": joined([*verdicts, *evidence])}
+    files = {"agreement.md": markdown(short).partition("\n\n")[2], "claims.md": joined([*verdicts, *evidence])}
     return Section(
         "Does it agree with the paper?",
         blocks=[*verdicts, Fold("Every comparison", evidence)],
