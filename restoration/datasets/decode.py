@@ -6,9 +6,10 @@ put on white. More than 8 bits are rounded to 8. Only the first frame is read. C
 applied. Damaged files and unusual kinds of TIFF files are refused.
 """
 
+import contextlib
 import stat
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from restoration.datasets.scans import scans_missing
+from restoration.errors import UserError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp"}
 MAX_PIXELS = 2**28  # limits memory: a file of a few kilobytes can claim any size
@@ -59,16 +61,23 @@ def decode_with_profile(path: Path) -> tuple[np.ndarray, bytes | None]:
     Raises:
         BadPhoto: as `decode`.
     """
-    try:
+    with bad_photos_named():
         encoded = read_file(path)
         pixels, orientation, profile = _reader(encoded)(encoded)
-    except (BadPhoto, MemoryError):
+    return np.ascontiguousarray(upright(pixels, orientation)), profile
+
+
+@contextlib.contextmanager
+def bad_photos_named() -> Iterator[None]:
+    """Turns the errors of decoders into `BadPhoto`: damaged files make them raise errors of all kinds."""
+    try:
+        yield
+    except (BadPhoto, UserError, MemoryError):
         raise
     except OSError as error:
         raise BadPhoto(error.strerror or f"damaged file: {error}") from error
-    except Exception as error:  # decoders of damaged files raise all kinds of errors
+    except Exception as error:
         raise BadPhoto(f"damaged or of an unknown kind: {type(error).__name__}: {error}".splitlines()[0]) from error
-    return np.ascontiguousarray(upright(pixels, orientation)), profile
 
 
 def read_file(path: Path) -> bytes:

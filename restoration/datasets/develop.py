@@ -10,7 +10,6 @@ In this order:
 4. values are rounded to 8 bits, once.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from restoration.datasets.decode import ORIENTATION, PROFILE, BadPhoto, check_compression, upright
+from restoration.datasets.decode import ORIENTATION, PROFILE, BadPhoto, bad_photos_named, check_compression, upright
 from restoration.errors import UserError
 
 LONG, SHORT = 999, 666
@@ -85,30 +84,7 @@ def read_tiff(path: Path) -> np.ndarray:
     Raises:
         BadPhoto: another kind of file, or a damaged one.
     """
-    return _read(path, _tiff)
-
-
-def read_dng(path: Path) -> np.ndarray:
-    """A raw DNG -> (H, W, 3) uint16 sRGB, upright.
-
-    Raises:
-        BadPhoto: another kind of file, or a damaged one.
-        UserError: rawpy is not installed.
-    """
-    return _read(path, _dng)
-
-
-def _read(path: Path, reader: Callable[[Path], np.ndarray]) -> np.ndarray:
-    try:
-        return reader(path)
-    except (BadPhoto, UserError, MemoryError):
-        raise
-    except Exception as error:  # decoders of damaged files raise all kinds of errors
-        raise BadPhoto(f"{type(error).__name__}: {error}".splitlines()[0]) from error
-
-
-def _tiff(path: Path) -> np.ndarray:
-    with tifffile.TiffFile(path) as tiff:
+    with bad_photos_named(), tifffile.TiffFile(path) as tiff:
         page = tiff.pages.first
         if page.dtype != np.uint16 or page.photometric != 2 or page.axes != "YXS" or page.samplesperpixel != 3:
             raise BadPhoto(f"16-bit RGB expected, got {page.dtype} {page.photometric!s} in {page.shape}")
@@ -116,9 +92,8 @@ def _tiff(path: Path) -> np.ndarray:
         check_compression(page)
         if PROFILE not in page.tags:
             raise BadPhoto("no colour profile is embedded, so the colours are unknown")
-        profile, orientation = page.tags[PROFILE].value, page.tags.valueof(ORIENTATION, 1)
-        pixels = page.asarray()
-    return upright(_to_srgb(pixels, profile), orientation)
+        pixels = _to_srgb(page.asarray(), page.tags[PROFILE].value)
+        return upright(pixels, page.tags.valueof(ORIENTATION, 1))
 
 
 def _to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
@@ -147,9 +122,15 @@ def raw_library() -> ModuleType:
     return rawpy
 
 
-def _dng(path: Path) -> np.ndarray:
+def read_dng(path: Path) -> np.ndarray:
+    """A raw DNG -> (H, W, 3) uint16 sRGB, upright.
+
+    Raises:
+        BadPhoto: another kind of file, or a damaged one.
+        UserError: rawpy is not installed.
+    """
     rawpy = raw_library()
-    with open(path, "rb") as file, rawpy.imread(file) as raw:
+    with bad_photos_named(), open(path, "rb") as file, rawpy.imread(file) as raw:
         active, flip = (raw.sizes.height, raw.sizes.width), raw.sizes.flip  # postprocess sets flip to user_flip
         _check_size(*active)
         pixels = raw.postprocess(
@@ -160,9 +141,9 @@ def _dng(path: Path) -> np.ndarray:
             gamma=SRGB_CURVE,
             user_flip=0,
         )
-    if pixels.shape[:2] == active:  # Fujifilm's sensors at 45 degrees are turned and cropped by LibRaw
-        pixels = pixels[_default_crop(path)]
-    return np.rot90(pixels, {3: 2, 5: 1, 6: -1}.get(flip, 0))
+        if pixels.shape[:2] == active:  # Fujifilm's sensors at 45 degrees are turned and cropped by LibRaw
+            pixels = pixels[_default_crop(path)]
+        return np.rot90(pixels, {3: 2, 5: 1, 6: -1}.get(flip, 0))
 
 
 def _default_crop(path: Path) -> tuple[slice, slice]:

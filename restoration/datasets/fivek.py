@@ -21,7 +21,7 @@ from PIL import Image
 from restoration.datasets.decode import BadPhoto
 from restoration.datasets.develop import Reduction, TooSmall, raw_library, read_dng, read_tiff
 from restoration.datasets.download import Downloads
-from restoration.datasets.folder import existing_folder, files_below
+from restoration.datasets.folder import files_below
 from restoration.datasets.photos import PhotoSet
 from restoration.errors import UserError
 from restoration.files import alone_in, replacing
@@ -62,14 +62,16 @@ def fivek(
         raise UserError(f"data.rendering must be raw or expert_a to expert_e, got {rendering}")
     if rendering == "raw":
         raw_library()  # raises before anything is downloaded
-    home = Path(folder)
+    home, mine = Path(folder), None if root is None else Path(os.path.expanduser(root))
+    if mine and not mine.is_dir():
+        raise UserError(f"data.root: {mine} is not a folder")
     orders = photograph_orders(home)
     preparation = _Preparation(
         home=home,
         downloads=downloads,
         reduction=reduction,
         rendering=rendering,
-        root=None if root is None else existing_folder(root, "data.root"),
+        root=mine,
         url=url,
         keep_originals=keep_originals,
     )

@@ -81,18 +81,6 @@ def photographs_in(given: str, option: str) -> tuple[Path, ...]:
     raise UserError(f"{option}: there is no {path}; give a folder, a list of files, a pattern or a photograph")
 
 
-def existing_folder(path: str, option: str) -> Path:
-    """The folder that a user named.
-
-    Raises:
-        UserError: the folder does not exist.
-    """
-    root = Path(os.path.expanduser(path))
-    if not root.is_dir():
-        raise UserError(f"{option}: {root} is not a folder")
-    return root
-
-
 def files_below(root: Path) -> Iterator[Path]:
     """Files below `root` without hidden and system ones; links to folders are followed, each folder once."""
     seen = set()
