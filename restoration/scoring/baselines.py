@@ -25,9 +25,7 @@ from restoration.errors import UserError
 from restoration.tasks import Demosaic, SuperResolution, Task
 
 Baseline = Callable[[Tensor, torch.Generator], Tensor]
-Denoiser = Callable[
-    [np.ndarray, float], np.ndarray
-]  # a plane and the standard deviation of its noise -> the plane without noise
+Denoiser = Callable[[np.ndarray, float], np.ndarray]  # a plane, the deviation of its noise -> the plane without noise
 DENOISING = 2  # version of `denoised`: stored results of other versions are not used
 MENON = "demosaicing_CFA_Bayer_Menon2007"
 LEVELS = 2049  # entries of the inverse transform's table, from 0 to 1; linear in between

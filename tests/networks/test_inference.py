@@ -91,13 +91,10 @@ def test_mode_after_an_error():
     ("network", "message"),
     [
         (nn.Conv2d(3, 1, 3, padding=1), r"three channels .* \(1, 3, 50, 70\) it returned \(1, 1, 50, 70\)"),
-        (nn.Conv2d(3, 4, 1), r"it returned \(1, 4, 50, 70\)"),
         (nn.Conv2d(3, 3, 3), r"it returned \(1, 3, 48, 68\)"),
-        (nn.Upsample(scale_factor=2), r"it returned \(1, 3, 100, 140\)"),
         (nn.Flatten(0, 1), r"it returned \(3, 50, 70\)"),
         (nn.MaxPool2d(1, return_indices=True), "one tensor, got tuple"),
     ],
-    ids=["one channel", "four channels", "smaller", "larger", "without batch", "tuple"],
 )
 def test_refused_outputs(image, network, message):
     with pytest.raises(UserError, match=message):

@@ -34,7 +34,7 @@ def as_array(image: Tensor) -> np.ndarray:
     return image[0].permute(1, 2, 0).double().numpy()
 
 
-def test_every_metric_has_facts_and_a_function():
+def test_names():
     assert list(metrics.FUNCTIONS) == list(METRICS)
     assert list(artefacts.FUNCTIONS) == list(ARTEFACTS)
 
@@ -91,16 +91,13 @@ def test_wangs_pyramid(jpeg_pair, size):
         assert values["ms_ssim"][index] == pytest.approx(wang_pyramid(image, truth), abs=1e-7)  # halved in float32
 
 
-def test_other_libraries(jpeg_pair):
+def test_errors_of_pixels(jpeg_pair):
     restored, target = (prepared(image) for image in jpeg_pair)
-    values = values_of(restored, target, ("l2", "l1", "psnr", "ssim"))
+    values = values_of(restored, target, ("l2", "l1", "psnr"))
     x, y = as_array(restored), as_array(target)
     assert values["l2"] == pytest.approx([np.mean((x - y) ** 2)], rel=1e-6)
     assert values["l1"] == pytest.approx([np.mean(np.abs(x - y))], rel=1e-6)
     assert values["psnr"] == pytest.approx([skimage.metrics.peak_signal_noise_ratio(y, x, data_range=1)], abs=1e-5)
-    wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1, "channel_axis": 2}
-    _, ssim_map = skimage.metrics.structural_similarity(x, y, full=True, **wang)
-    assert values["ssim"] == pytest.approx([ssim_map[5:-5, 5:-5].mean()], abs=1e-9)
 
 
 @pytest.mark.parametrize(("task", "height", "width"), [(JPEG(), 161, 162), (Demosaic(), 233, 301), (JPEG(), 385, 400)])
