@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.command == "score" and asked.explain and (asked.metrics or asked.border):
         commands.error("--explain has metrics and borders of its own: leave out --metrics and --border")
     try:
-        code = import_module(COMMANDS + asked.command).run(asked)
+        code = import_module(COMMANDS + asked.command.replace("-", "_")).run(asked)
         sys.stdout.flush()
         return code
     except UserError as error:
@@ -67,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _score(commands)
     _command(commands, "losses", "the losses of restoration.losses: meaning, unit and cost on this machine")
+    _check_loss(commands)
     _command(commands, "pretrained", "the networks that are shipped: task, loss and what trained them")
     return top
 
@@ -107,6 +108,25 @@ Files of two folders are partners if they have the same name, up to the suffix. 
     form = command.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="one row a photograph (with --explain: a setting)")
     form.add_argument("--json", action="store_true", help="the same with protocol and means")
+
+
+def _check_loss(commands: "argparse._SubParsersAction") -> None:
+    command = _command(
+        commands,
+        "check-loss",
+        "the report card of a loss: about forty probes, each with a reason and a verdict",
+        epilog="""examples:
+  restoration check-loss restoration.losses:MixLoss
+  restoration check-loss 'torch.nn:SmoothL1Loss(beta=0.01)' --write card.html
+
+Exit codes: 0 no fault, 1 a fault, 2 wrong usage.""",
+    )
+    command.add_argument(
+        "loss", metavar="MODULE:LOSS", help="a class of losses, with options in brackets, or an object"
+    )
+    command.add_argument(
+        "--write", type=Path, action="append", default=[], metavar="FILE", help="the whole card, as .md or .html"
+    )
 
 
 def _metrics(text: str) -> list[str]:

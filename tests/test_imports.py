@@ -9,7 +9,7 @@ LIBRARY = Path(__file__).parents[1] / "restoration"
 LAYERS = (
     {"errors", "files", "images", "names", "progress"},
     {"datasets", "losses", "networks", "tasks"},
-    {"pretrained", "restoring", "scoring", "sensor", "training"},
+    {"check", "pretrained", "restoring", "scoring", "sensor", "training"},
     {"study"},
     {"__init__", "cli", "commands"},
 )

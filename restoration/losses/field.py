@@ -126,7 +126,10 @@ class FocalFrequencyLoss(nn.Module):
     The weights w are constants for the gradient. Each image and channel has its own maximum.
     """
 
-    declares: ClassVar[Mapping[str, str]] = {"gradcheck": "the weights of the frequencies are constants by definition"}
+    declares: ClassVar[Mapping[str, str]] = {
+        "gradcheck": "the weights are constants for the gradient",
+        "second derivative": "the weights are constants for the gradient",
+    }
 
     def __init__(self, alpha: float = 1.0):
         super().__init__()

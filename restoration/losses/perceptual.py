@@ -16,7 +16,7 @@ from torch.nn import functional
 from restoration.losses.paper import _checked
 
 LEARNT = "the network learnt from photographs how much red, green and blue count"
-DECLARED = {"hue": LEARNT, "channel_noise": LEARNT}  # for the report card: see field.py
+DECLARED = {"hue": LEARNT, "channel noise": LEARNT}  # for the report card: see field.py
 IMAGENET = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[:, :, None, None]  # mean and deviation
 VGG19_BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # channels and number of convolutions
 VGG19 = [f"relu{block}_{i + 1}" for block, (_, count) in enumerate(VGG19_BLOCKS, 1) for i in range(count)]

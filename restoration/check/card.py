@@ -1,0 +1,63 @@
+"""The report card: all probes asked, and what they answered."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import nn
+
+from restoration.check import errors_cost, gradients, practice  # in the order of the card
+from restoration.check.probe import FAULT, MEANING, PROBES, SKIPPED, Finding, answered
+from restoration.check.subject import Subject, Unusable
+
+__all__ = ["Card", "check_loss", "errors_cost", "gradients", "practice"]  # the modules add their probes
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a loss.
+
+    Attributes:
+        findings: one for each probe, in order.
+        side: of the patches, in pixels.
+    """
+
+    title: str
+    findings: list[Finding]
+    side: int
+    seconds: float
+
+    @property
+    def faults(self) -> list[str]:
+        """The names of the probes that found a fault."""
+        return [finding.probe.name for finding in self.findings if finding.verdict == FAULT]
+
+    @property
+    def summary(self) -> str:
+        """The number of findings by verdict."""
+        counts = Counter(finding.verdict for finding in self.findings)
+        return ", ".join(f"{counts[verdict]} {verdict}" for verdict in MEANING if counts[verdict])
+
+    def text(self) -> str:
+        """The faults, a line each."""
+        return "\n".join(
+            f"{finding.probe.name}: {finding.text}" for finding in self.findings if finding.verdict == FAULT
+        )
+
+
+def check_loss(loss: nn.Module, title: str = "", declares: Mapping[str, str] | None = None) -> Card:
+    """Asks a loss all questions, on the CPU: a second for a fast loss, up to a minute for a network.
+
+    Args:
+        declares: names of probes that the loss fails by its definition, with the reasons; added to `loss.declares`.
+    """
+    title, started = title or type(loss).__name__, time.perf_counter()
+    try:
+        subject = Subject(loss, declares or {})
+    except Unusable as error:
+        first = Finding(PROBES[0], FAULT, str(error))
+        rest = [Finding(each, SKIPPED, "") for each in PROBES[1:]]
+        return Card(title, [first, *rest], 0, time.perf_counter() - started)
+    findings = [answered(each, subject) for each in PROBES]
+    return Card(title, findings, subject.side, time.perf_counter() - started)
