@@ -117,29 +117,22 @@ def one_thread():
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_trainings_at_once(data, tmp_path):
-    """Of three commands one trains. When that one is killed, a fourth ends with the weights of an undisturbed run."""
+def test_killed_training(data, tmp_path, refused):
+    """While a process trains, another one is refused; a killed run ends with the weights of an undisturbed one."""
     (tmp_path / "configs/model").mkdir(parents=True)
     (tmp_path / "configs/model/tiny.yaml").write_text("_target_: tests.training.runs.Tiny\n")
     options = [f"hydra.searchpath=[file://{tmp_path}/configs]", *data, "task=sr", "loss=l1", "model=tiny"]
-    options += ["budget.patches=16000", "budget.validations=1"]
-    command = [sys.executable, "-m", "scripts", "train", *options, *places(tmp_path), "checkpoint_seconds=0"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    processes = [subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes) for _ in range(3)]
-    while sum(process.poll() is None for process in processes) > 1:
-        time.sleep(0.05)
-    (owner,) = [process for process in processes if process.returncode is None]
-    for process in processes:
-        if process is not owner:
-            assert process.communicate()[1].startswith(f"error: process {owner.pid} on ")
-            assert process.returncode == 1
+    options += ["budget.patches=8000", "budget.validations=1", "checkpoint_seconds=0"]
+    command = [sys.executable, "-m", "scripts", "train", *options, *places(tmp_path)]
+    owner = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
     folder = tmp_path / "runs/tiny/quick/sr/l1/seed0"
     while not (folder / "checkpoint.pt").exists():
         assert owner.poll() is None
-        time.sleep(0.05)
+        time.sleep(0.02)
+    owner.send_signal(signal.SIGSTOP)  # it shall not end before the other command
+    refused("train", [*options, *places(tmp_path)], f"process {owner.pid} on ")
     owner.kill()
-    owner.communicate()
+    owner.wait()
     assert not (folder / "config.yaml").exists()
     assert "continues after" in first_line(call("train", *options, *places(tmp_path)))
     call("train", *options, *places(tmp_path / "whole"))

@@ -15,6 +15,7 @@ from torch import distributed as dist
 from restoration.errors import UserError
 from restoration.training.distributed import ALONE, TIMEOUT, PeerProcessFailed, World
 from restoration.training.train import Interrupted
+from tests.scripts.conftest import call
 from tests.training.runs import LONG, PSNR, StopAfter, run, scalars
 
 ROOT = Path(__file__).parents[2]
@@ -128,26 +129,30 @@ def test_one_process_sends_nothing():
 
 
 def test_torchrun_and_sigterm(photo_folder, tmp_path):
-    """The same command continues after SIGTERM; only one process prints."""
+    """make train GPUS=2: one process prints, and SIGTERM leaves one checkpoint, from which one process goes on."""
     places = [f"{name}={tmp_path}/{name}" for name in ("runs", "packs", "tables")]
     data = ["data=folder", f"data.train={photo_folder}/train", f"data.test={photo_folder}/test", "data.name=tiny"]
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
-    command = [*launch, "scripts", "train", "task=jpeg", "loss=l1", "budget.patches=640", *data, *places]
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT}
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-
-    cut = subprocess.Popen(command, env=environment, **options)
-    while "after 128 patches" not in cut.stdout.readline():
-        assert cut.poll() is None, cut.stderr.read()
+    options = ["task=sr", "loss=l1", "budget.patches=640", *data, *places]
+    cut = subprocess.Popen(
+        [sys.executable, "-m", "scripts", "train", "gpus=2", *options],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert cut.stdout
+    lines = [cut.stdout.readline()]
+    while "after 128 patches" not in lines[-1]:
+        assert cut.poll() is None
+        lines.append(cut.stdout.readline())
     cut.send_signal(signal.SIGTERM)
     _, errors = cut.communicate(timeout=60)
     assert cut.returncode != 0
+    assert "".join(lines).count("sr with l1, seed 0: trains in") == 1
     assert errors.count("SIGTERM: stopped with a checkpoint; the same command goes on from there.") == 1
     (checkpoint,) = (tmp_path / "runs").rglob("checkpoint.pt")
-    assert 0 < torch.load(checkpoint, weights_only=True)["step"] < 80
-
-    resumed = subprocess.run(command, env=environment, timeout=120, **options)
-    assert resumed.returncode == 0, resumed.stderr
-    assert resumed.stdout.count("jpeg with l1, seed 0: continues after ") == 1
-    assert resumed.stdout.count("validation after 640 patches: PSNR") == 1
+    state = torch.load(checkpoint, weights_only=True)
+    assert 0 < state["step"] < 80
+    assert f"continues after {8 * state['step']} of 640 patches" in call("train", *options)
     assert list((tmp_path / "runs").rglob("model.safetensors"))
