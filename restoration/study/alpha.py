@@ -1,8 +1,8 @@
 """The best α of Mix: which reading of the paper is right, and how flat is the optimum?
 
-Mix is α·S + (1 − α)·u·A: S is 1 − MS-SSIM, A is L1 in the unit range, u the unit in which L1 counts (255: 8-bit
-levels; 1: the unit range). Settings with the same odds α / ((1 − α)·u) train alike. So each setting has one α in the
-unit range, α / (α + (1 − α)·u), and one in 8-bit levels.
+Mix is α·S + (1 − α)·u·A: S is 1 − MS-SSIM, A is L1 in [0, 1], u the unit in which L1 counts (255: 8-bit levels; 1: as
+it is). Settings with the same odds α / ((1 − α)·u) train alike. So each setting has one α for L1 in [0, 1],
+α / (α + (1 − α)·u), and one for L1 in 8-bit levels. A reading is a setting that the paper's or the code's α may mean.
 """
 
 import math
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from restoration.names import task_title
+from restoration.study.curves import SHARE
 from restoration.study.records import Study
 from restoration.study.rendering import Cell, Table
 from restoration.study.rows import HIGHLIGHT, caution, rows
@@ -23,14 +24,14 @@ from restoration.study.values import Condition
 
 Key = tuple[float, float]  # α and the unit of L1
 PAPER, NAIVE, CODE = (0.84, 255.0), (0.84, 1.0), (0.025, 1.0)
-READINGS: dict[Key, str] = {  # what 0.84 in the paper, or 0.025 in the code, may mean
-    PAPER: "0.84 in 8-bit levels: the paper's, as read here",
-    NAIVE: "0.84 in the unit range: the paper's, read naively",
-    CODE: "0.025 in the unit range: the authors' code",
+READINGS: dict[Key, str] = {
+    PAPER: "α = 0.84, L1 in 8-bit levels (our reading of the paper)",
+    NAIVE: "α = 0.84, L1 in [0, 1] (the paper's α, the code's unit)",
+    CODE: "α = 0.025, L1 in [0, 1] (the authors' code)",
 }
-SHORT = {PAPER: "the paper's", NAIVE: "0.84, naive", CODE: "the code's"}
+SHORT = {PAPER: "the paper's", NAIVE: "0.84, [0, 1]", CODE: "the code's"}
 METRICS = ("psnr", "ssim", "ms_ssim")
-SHARE = "train/gradient_share/l1"
+LEVELS = 255.0
 
 
 def unit_alpha(alpha: float, l1_scale: float) -> float:
@@ -59,23 +60,24 @@ class Setting:
     @property
     def levels_alpha(self) -> float:
         """The equivalent α if L1 is in 8-bit levels."""
-        return self.unit_alpha / (self.unit_alpha + (1 - self.unit_alpha) / 255)
+        return unit_alpha(self.unit_alpha, 1 / LEVELS)
 
     @property
     def title(self) -> str:
-        units = {255.0: "8-bit levels", 1.0: "the unit range"}
+        units = {LEVELS: "8-bit levels", 1.0: "[0, 1]"}
         unit = units.get(self.l1_scale, f"units of 1/{self.l1_scale:g}")
-        return READINGS.get(self.key, f"{self.alpha:g} in {unit}")
+        return READINGS.get(self.key, f"α = {self.alpha:g}, L1 in {unit}")
 
 
 def settings_of(study: Study, task: str) -> list[Setting]:
     """Every mixture with L1 that was trained for a task, by rising α."""
-    ours = {"part": _part(study), "task": task}
-    runs, curves = (table[(table[list(ours)] == ours).all(axis=1)] for table in (study.runs, study.curves))
-    shares = curves[curves["tag"] == SHARE].groupby("loss")["value"].mean()
-    mixed = (runs["alpha"] > 0) & (runs["alpha"] < 1) & runs["l1_scale"].notna()
-    trained = runs[mixed].drop_duplicates("loss")
-    columns = trained[["loss", "alpha", "l1_scale"]].itertuples(index=False, name=None)
+    runs = study.runs[(study.runs["part"] == _part(study)) & (study.runs["task"] == task)].drop_duplicates("loss")
+    mixed = runs[runs["alpha"].between(0, 1, inclusive="neither") & runs["l1_scale"].notna()]
+    if mixed.empty:
+        return []
+    of_l1 = study.curves[study.curves["tag"] == f"{SHARE}l1"]
+    shares = of_l1[(of_l1["part"] == _part(study)) & (of_l1["task"] == task)].groupby("loss")["value"].mean()
+    columns = mixed[["loss", "alpha", "l1_scale"]].itertuples(index=False, name=None)
     settings = [Setting(loss, alpha, scale, float(shares.get(loss, math.nan))) for loss, alpha, scale in columns]
     return sorted(settings, key=lambda setting: (setting.unit_alpha, setting.loss))
 
@@ -96,6 +98,9 @@ class Sweep:
     best: Setting
     nearest: Sequence[Setting]
     ends: tuple[Setting, Setting]
+
+    def title(self, study: Study) -> str:
+        return f"{task_title(self.condition.task)} on {set_title(study, self.condition.test_set)}"
 
     def with_key(self, key: Key) -> Setting | None:
         return next((setting for setting in self.settings if setting.key == key), None)
@@ -137,7 +142,7 @@ def answer(all_sweeps: Sequence[Sweep]) -> str:
     low = max((sweep.ends[0] for sweep in all_sweeps), key=lambda setting: setting.unit_alpha)
     high = min((sweep.ends[1] for sweep in all_sweeps), key=lambda setting: setting.unit_alpha)
     common = (
-        f"α from {_plain(low.unit_alpha)} to {_plain(high.unit_alpha)} with L1 in the unit range "
+        f"α from {_plain(low.unit_alpha)} to {_plain(high.unit_alpha)} with L1 in [0, 1] "
         f"({_plain(low.levels_alpha)} to {_plain(high.levels_alpha)} with L1 in 8-bit levels)"
     )
     return (
@@ -160,16 +165,15 @@ def readings_table(comparisons: Comparisons, all_sweeps: Sequence[Sweep]) -> Tab
             behind = comparisons.compare(sweep.condition, setting.loss, sweep.best.loss) if setting else None
             shown = Cell(behind.shown, behind.interval, sound and setting in sweep.nearest) if behind else Cell("–")
             cells.append(Cell("best", best=sound) if setting == sweep.best else shown)
-        title = f"{task_title(sweep.condition.task)} on {set_title(study, sweep.condition.test_set)}"
-        body.append((title, [*cells, _range(*sweep.ends)]))
-    titles = [READINGS[key].partition(":")[0] for key in readings]
+        body.append((sweep.title(study), [*cells, _range(*sweep.ends)]))
+    titles = [f"{READINGS[key].partition(' (')[0]} (dB)" for key in readings]
     notes = [
-        "α with L1 in the unit range; 8 bit: the same α with L1 in 8-bit levels",
+        "α with L1 in [0, 1]; 8 bit: the same α with L1 in 8-bit levels",
         "readings: PSNR below the best setting; highlighted: the best reading, and readings that are as good",
         "as good: equal to the best, or not known to differ from the best; of α: neighbours of the best α",
     ]
     title = "Which reading of α is nearest to the best PSNR"
-    return Table(title, ["best α", *(f"{each} (dB)" for each in titles), "as good as the best"], body, notes)
+    return Table(title, ["best α", *titles, "as good as the best"], body, notes)
 
 
 def behind_best(comparisons: Comparisons, all_sweeps: Sequence[Sweep]) -> pd.DataFrame:
@@ -194,13 +198,11 @@ def sweep_table(comparisons: Comparisons, sweep: Sweep) -> Table:
         share = "–" if math.isnan(setting.share) else f"{100 * setting.share:.2g} %"
         cells = [Cell(_plain(setting.unit_alpha, 3)), Cell(share)]
         for row in shown:
-            beside = (
-                comparisons.compare(row.condition, setting.loss, paper.loss) if paper and setting != paper else None
-            )
+            beside = None if paper in (None, setting) else comparisons.compare(row.condition, setting.loss, paper.loss)
             cells.append(row.cell(setting.loss, beside))
         body.append((setting.title, cells))
-    title = f"α of Mix: {task_title(sweep.condition.task)} on {set_title(comparisons.study, sweep.condition.test_set)}"
-    columns = ["α in the unit range", "L1's share of the gradient", *(row.heading for row in shown)]
+    title = f"α of Mix: {sweep.title(comparisons.study)}"
+    columns = ["α, L1 in [0, 1]", "L1's share of the gradient", *(row.heading for row in shown)]
     return Table(title, columns, body, [HIGHLIGHT, "below a value: its difference to α = 0.84 in 8-bit levels"])
 
 
@@ -209,7 +211,7 @@ def _part(study: Study) -> str:
 
 
 def _range(*ends: Setting) -> Cell:
-    """The ends of a range of α, in the unit range and in 8-bit levels; equal ends once."""
+    """The ends of a range of α, with L1 in [0, 1] and in 8-bit levels; equal ends once."""
     unit = " – ".join(dict.fromkeys(_plain(setting.unit_alpha) for setting in ends))
     levels = " – ".join(dict.fromkeys(_plain(setting.levels_alpha) for setting in ends))
     return Cell(unit, f"(8 bit: {levels})")

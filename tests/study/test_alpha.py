@@ -80,8 +80,8 @@ def test_answer():
     """The range is what all pairs of task and test set have in common."""
     (first,), (second,) = sweeps(sweep_of()), sweeps(sweep_of({**MEANS, "b": 29.0}))
     words = answer([first, second])
-    assert "in 2 pairs of task and test set: 0.84 in 8-bit levels: the paper's, as read here, in 2." in words
-    assert "α from 0.02 to 0.025 with L1 in the unit range (0.84 to 0.87 with L1 in 8-bit levels)" in words
+    assert "in 2 pairs of task and test set: α = 0.84, L1 in 8-bit levels (our reading of the paper), in 2." in words
+    assert "α from 0.02 to 0.025 with L1 in [0, 1] (0.84 to 0.87 with L1 in 8-bit levels)" in words
     (third,) = sweeps(sweep_of({**MEANS, "c": 29.5}))
     assert "no α that was trained" in answer([first, third])
 
@@ -94,7 +94,7 @@ def test_tables():
     assert [cell.text for cell in cells] == ["0.02", "best", "−0.04", "−0.08", "0.0039 – 0.025"]
     assert [cell.best for cell in cells] == [False, True, True, True, False]
     table = sweep_table(comparisons, sweep)
-    assert [name for name, _ in table.rows][2] == "0.84 in 8-bit levels: the paper's, as read here"
+    assert [name for name, _ in table.rows][2] == "α = 0.84, L1 in 8-bit levels (our reading of the paper)"
     assert [cell.text for cell in table.rows[2][1]] == ["0.0202", "25 %", "30.00"]
     assert table.rows[0][1][2].interval.startswith("−1.00\n[")
     assert [cells[2].best for _, cells in table.rows] == [False, True, True, True, False, True]

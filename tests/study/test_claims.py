@@ -6,20 +6,18 @@ from pathlib import Path
 import pytest
 
 from restoration.names import ARTEFACTS, METRICS, UNTRAINED
-from restoration.study.claims import (
+from restoration.study.agreement import (
     MIXED,
     NOT_RUN,
     REFUTED,
     SUPPORTED,
-    Claim,
-    Expected,
     Finding,
     Judged,
-    claims,
     details,
     judge,
     verdict_table,
 )
+from restoration.study.claims import Claim, claims
 from restoration.study.statistics import BETTER, EQUAL, NOT_KNOWN, WORSE, Comparison, Comparisons, Pair
 from restoration.study.survival import survival_table
 from restoration.study.values import Condition
@@ -36,8 +34,8 @@ def judged_as(verdicts: Sequence[str | None], expected: str = BETTER) -> Judged:
     counts = {"images": 24, "left_out": 0, "seeds": 1}
     findings = [
         Finding(
-            Expected("sr", "psnr", "a", "b", expected),
             Pair(condition, "a", "b"),
+            expected,
             None if verdict is None else Comparison(**names, **numbers, **counts, verdict=verdict),
         )
         for verdict in verdicts

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from restoration.names import ARTEFACTS, METRICS
+from restoration.study.agreement import judge
 from restoration.study.alpha import sweeps
-from restoration.study.claims import judge
 from restoration.study.records import Study
 from restoration.study.report import introduction, provenance, sections
 from restoration.study.rows import caution

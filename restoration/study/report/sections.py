@@ -8,7 +8,7 @@ import pandas as pd
 
 from restoration import names
 from restoration.files import write_text
-from restoration.study import alpha, answer, claims, figures, tables
+from restoration.study import agreement, alpha, answer, figures, tables
 from restoration.study.records import Study
 from restoration.study.rendering import Cell, Table, latex, markdown
 from restoration.study.report.blocks import Block, Figure, Fold, Section
@@ -149,16 +149,16 @@ def answered(comparisons: Comparisons) -> Section | None:
 def claimed(comparisons: Comparisons) -> Section:
     """Verdicts on all claims, the same by the part with several seeds, and the evidence."""
     study = comparisons.study
-    judged = claims.judge(comparisons)
-    verdicts = [claims.verdict_table(comparisons, judged, "Claims of the paper, and what was measured here")]
+    judged = agreement.judge(comparisons)
+    verdicts = [agreement.verdict_table(comparisons, judged, "Claims of the paper, and what was measured here")]
     few = [each for each in judged if each.claim.number in IN_SHORT]
-    short = claims.verdict_table(comparisons, few, "Claims of the paper, and what was measured here", legend=False)
+    short = agreement.verdict_table(comparisons, few, "Claims of the paper, and what was measured here", legend=False)
     if "seeds" in study.parts:
-        again = claims.judge(comparisons, main="seeds")
+        again = agreement.judge(comparisons, main="seeds")
         title = f"The same claims: {names.part_title('seeds').lower()}"
-        verdicts.append(claims.verdict_table(comparisons, again, title, legend=False))
+        verdicts.append(agreement.verdict_table(comparisons, again, title, legend=False))
         judged += again
-    evidence = [table for each in judged if (table := claims.details(comparisons, each))]
+    evidence = [table for each in judged if (table := agreement.details(comparisons, each))]
     files = {"agreement.md": markdown(short).partition("\n\n")[2], "claims.md": joined([*verdicts, *evidence])}
     return Section(
         "Does it agree with the paper?",
