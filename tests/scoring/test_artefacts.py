@@ -207,7 +207,7 @@ def test_block_step_equals_loops(by_loops):
 def test_grating_equals_sums_of_cosines(by_loops):
     restored, target, residual, _, _ = by_loops
     rows, columns = ((-1.0) ** np.arange(length) for length in residual.shape[1:])
-    pattern = 0.7 * columns + 0.5 * rows[:, None] + 0.9 * rows[:, None] * columns
+    pattern = 3 * columns + 2 * rows[:, None] + 4 * rows[:, None] * columns
     residual = residual + pattern
     position = np.arange(32)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * position / 32)
