@@ -7,6 +7,8 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from restoration.datasets.pack import pack_set
+from restoration.names import task_title
+from restoration.pretrained import TASKS
 from restoration.study.report.data_page import facts_table, write_page
 from scripts.cli import plain_console, say_next
 
@@ -23,6 +25,7 @@ def main(config: DictConfig) -> None:
     console = plain_console()
     console.print(table)
     folder = Path(config.pages) / photos.name
-    write_page(f"data set {photos.name}", parts, rows, folder)
+    tasks = {task_title(task): degradation for task, degradation in TASKS.items()}
+    write_page(f"data set {photos.name}", parts, rows, tasks, folder)
     console.print(f"to look at: {folder}/index.html and contact_sheet.png", soft_wrap=True)
     say_next("make train TASK=sr LOSS=mix, with the same DATA=")

@@ -26,6 +26,7 @@ from restoration.tasks import Task
 from scripts.cli import explained, plain_console
 from scripts.trained import named_data, networks_of, packed_tests, task_of, tests_of
 
+BUNDLES = {"sample": "scikit-image"}  # titles
 STRIP = ("l2", "l1", "mix")  # the losses on the first screen
 NO_WEIGHTS = "These records came without the weights of the networks, so no photograph can be restored."
 BUNDLED = "Photographs that come with scikit-image, because the test photographs of the study are not here."
@@ -74,10 +75,16 @@ def pictured(study: Study, config: DictConfig, console: Console) -> tuple[list[r
         return [], NO_WEIGHTS
     remark = "" if all(tests for _, _, tests in networks.values()) else BUNDLED
     try:
-        bundled = packed_tests(named_data(config.shown), Path(config.packs)) if remark else {}
+        bundled = bundled_photographs(config) if remark else {}
         return list(drawn(networks, bundled, config.photographs, console)), remark
     except (UserError, InstantiationException) as error:
         return [], explained(error)
+
+
+def bundled_photographs(config: DictConfig) -> dict[str, PackedPhotos]:
+    """The test photographs of a data set that every installation has."""
+    tests = packed_tests(named_data(config.shown), Path(config.packs))
+    return {BUNDLES.get(name, name): photos for name, photos in tests.items()}
 
 
 def trained(study: Study, config: DictConfig) -> Networks:

@@ -1,9 +1,12 @@
 """A data set in numbers and pictures."""
 
+import re
+
 import numpy as np
 from PIL import Image
 
 from restoration.study.report.data_page import facts, facts_table, write_page
+from restoration.tasks import JPEG
 from tests.conftest import packed
 
 
@@ -20,14 +23,18 @@ def test_facts_are_those_of_the_pixels(photo):
 
 
 def test_page_and_contact_sheet(tmp_path, photo):
-    """Every photograph is on both, and the page loads no other file."""
+    """Every photograph is on both, with a larger view; the inputs of the tasks are shown; no other file is loaded."""
     parts = {"train": packed(*[photo] * 23), "test <b>": packed(photo[:, :60])}
     table = facts_table(parts)
     assert [row[:3] for row in table[:2]] == [["", "train", "test <b>"], ["photographs", "23", "1"]]
-    write_page("mine & yours", parts, table, tmp_path)
+    write_page("mine & yours", parts, table, {"deblocking": JPEG()}, tmp_path)
     text = (tmp_path / "index.html").read_text()
-    assert text.count('<img src="data:image/jpeg;base64,') == text.count("src=") == 24
-    assert "href" not in text
+    assert text.count('<img src="data:image/jpeg;base64,') == text.count("src=") == 26
+    assert set(re.findall('alt="(.*?)"', text)) >= {"photograph 0.png", "photograph 22.png", "input of deblocking"}
+    links = re.findall('href="(.*?)"', text)
+    assert len(set(links)) == 24
+    with Image.open(tmp_path / links[0]) as large:
+        assert large.size == (82, 97)
     assert "mine &amp; yours" in text
     assert "test &lt;b&gt;" in text
     assert "60 × 97" in text

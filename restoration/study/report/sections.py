@@ -92,8 +92,8 @@ def introduction(study: Study) -> list[str]:
     losses, tasks = (_counted(runs[name].nunique(), name) for name in ("loss", "task"))
     return [
         f"The same network, trained with each of {losses} for each of {tasks}; only the loss differs. "
-        f"{_numbers(runs['patches'])} patches a network, from {_numbers(runs['photographs'])} photographs; "
-        f"tested on {sets}; {SURE}."
+        f"{_numbers(runs['patches'])} patches a network, from {_numbers(runs['photographs'])} photographs, "
+        f"{_counted(runs['seed'].nunique(), 'training')} a loss; tested on {sets}; {SURE}."
     ]
 
 
