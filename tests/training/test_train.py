@@ -1,6 +1,7 @@
 """The training loop: it learns, resumes exactly, and stops with a reason."""
 
 import math
+import os
 import signal
 import time
 from functools import partial
@@ -21,7 +22,20 @@ from restoration.training.budget import Budget
 from restoration.training.muon import Muon
 from restoration.training.train import Interrupted
 from tests.conftest import crop, packed
-from tests.training.runs import BUDGET, CPU, LONG, LOSS, PSNR, StopAfter, Tiny, events, run, sampler, scalars
+from tests.training.runs import (
+    BUDGET,
+    CPU,
+    LONG,
+    LOSS,
+    PSNR,
+    NoValidation,
+    StopAfter,
+    Tiny,
+    events,
+    run,
+    sampler,
+    scalars,
+)
 
 
 def test_learns(tmp_path, device):
@@ -56,6 +70,23 @@ def test_signal_does_not_wait_for_a_look(tmp_path):
     with pytest.raises(Interrupted, match="SIGINT"):
         run(tmp_path, loss=StopAfter(2, signal.SIGINT), check_steps=50)
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 2
+
+
+def test_signal_in_the_last_validation(tmp_path, monkeypatch, capsys):
+    """It is answered at once; the training is finished, but what comes after it does not begin."""
+    calls = []
+
+    def scores(validation, model):
+        calls.append(model)
+        if len(calls) == BUDGET.validations + 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return {}
+
+    monkeypatch.setattr(NoValidation, "scores", scores)
+    with pytest.raises(Interrupted, match="SIGINT"):
+        run(tmp_path)
+    assert "stopping after this step; again: without a checkpoint" in capsys.readouterr().out
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == BUDGET.steps
 
 
 class Counting(nn.Module):
@@ -190,6 +221,8 @@ def test_curves(tmp_path):
         "loss, each in its own unit/term ms_ssim",
     ]
     assert len(tags["images"]) == 1
+    l2, psnr = scalars(tmp_path, "5 1000 L2/validation")[48], scalars(tmp_path, PSNR)[48]
+    assert l2 == pytest.approx(1000 * 10 ** (-psnr / 10), rel=1e-4)  # one photograph, in the units of the tables
     structure, l1 = (scalars(tmp_path, f"{GRADIENT_SHARE}/{name}") for name in ("ms_ssim", "l1"))
     assert list(l1) == [16, 32, 48]
     assert all(structure[patches] + l1[patches] == pytest.approx(1) for patches in l1)
