@@ -18,11 +18,9 @@ from restoration.errors import UserError
 from restoration.files import alone_in, write_text
 from restoration.names import METRICS
 from restoration.scoring.evaluate import Validation
-from restoration.scoring.protocol import Protocol
 from restoration.study.curves import write_curves
 from restoration.study.provenance import write_provenance
 from restoration.study.runs import Run, read_provenance, read_scoring
-from restoration.tasks import Task
 from restoration.training.board import log_result
 from restoration.training.checkpoint import load_checkpoint, save_weights
 from restoration.training.distributed import ALONE, World, joined
@@ -133,29 +131,28 @@ def is_complete(
 
 
 def _train(
-    run: Run,
-    config: DictConfig,
-    photos: PackedSet,
-    sampler: PatchSampler,
-    device: torch.device,
-    world: World,
+    run: Run, config: DictConfig, photos: PackedSet, sampler: PatchSampler, device: torch.device, world: World
 ) -> None:
     """Trains the network, and scores and keeps it in the run's folder."""
     bf16 = chosen_bf16(config.precision, device)
     torch.manual_seed(config.seed)
     task, budget, protocol = instantiate(config.task), instantiate(config.budget), instantiate(config.protocol)
     model = instantiate(config.model).to(device, memory_format=torch.channels_last)
+    validation, *tests = (
+        Validation(task, part, protocol=protocol, device=device)
+        for part in (photos.val, *(photos.test.values() if config.track and world.first else ()))
+    )
     seconds = train(
         model,
         built_loss(config).to(device),
         built_optimizer(config, model),
         sampler,
-        Validation(task, photos.val, protocol=protocol, device=device),
+        validation,
         budget,
         folder=run.folder,
         identity=identity_of(config, photos.train.key) | {"hardware": {"device": device.type, "bf16": bf16}},
         bf16=bf16,
-        tracked=_tracked(photos, task, protocol, device) if config.track and world.first else {},
+        tracked=dict(zip(photos.test, tests, strict=False)),
         world=world,
         checkpoint_seconds=config.checkpoint_seconds,
         compiled=config.compile,
@@ -219,7 +216,3 @@ def training_sampler(config: DictConfig, photos: PackedSet, device: torch.device
         stored = pack_stored(photos.train, task.store, recipe, Path(config.packs), title=title).to(device)
     generator = torch.Generator(device).manual_seed(config.seed)
     return PatchSampler(task, clean, stored, world.share(config.budget.batch), generator)
-
-
-def _tracked(photos: PackedSet, task: Task, protocol: Protocol, device: torch.device) -> dict[str, Validation]:
-    return {name: Validation(task, test, protocol=protocol, device=device) for name, test in photos.test.items()}

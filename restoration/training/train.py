@@ -56,16 +56,15 @@ def train(
     """Trains `model` in place, from the checkpoint in `folder` if there is one.
 
     Args:
-        sampler: draws this process's share of each batch.
-        identity: nested plain values that say which run this is; a checkpoint of another run is refused.
+        sampler: draws this process's share of each batch; the loss is a mean over its patches.
+        identity: nested plain values; a checkpoint with other values is refused.
         bf16: run the network, but not the loss, under bfloat16 autocast.
-        tracked: test sets whose scores are logged with those of the validation; nothing is chosen by them.
-        world: the processes that train together; the loss must be a mean over its patches.
+        tracked: test sets whose scores are logged at each validation.
         check_steps: steps between two looks for non-finite values; a look waits for the GPU.
-        compiled: compile network and loss with torch.compile: faster after a minute, with other rounding errors.
+        compiled: compile network and loss with torch.compile.
 
     Returns:
-        Seconds of training, with validation and logging, over all interruptions.
+        Seconds of training and validation, over all interruptions.
 
     Raises:
         Interrupted: SIGINT or SIGTERM reached any process; all stop after the same step, with a checkpoint.

@@ -183,8 +183,10 @@ def test_refused_tasks(task, message):
 @pytest.mark.parametrize("task", [Demosaic(), SuperResolution(scale=3), JPEG()], ids=lambda task: type(task).__name__)
 @pytest.mark.parametrize("bf16", [False, True])
 def test_own_parts_pass(task, bf16):
-    losses = [getattr(restoration.losses, name) for name in restoration.losses.__all__ if name.endswith("Loss")]
-    for loss in [make() for make in losses if make is not Switch] + [Switch(L1Loss(), L2Loss())]:
+    names = {name for name in restoration.losses.__all__ if name.endswith("Loss")}
+    names -= {"LPIPSLoss", "VGGLoss", "PyramidMSSSIMLoss"}  # need weights, or large images
+    losses = [getattr(restoration.losses, name)() for name in sorted(names)]
+    for loss in [*losses, Switch(L1Loss(), L2Loss())]:
         assert try_parts(RestorationCNN(residual=True), loss, task, CPU, bf16=bf16) == []
 
 
