@@ -56,7 +56,7 @@ figure: $(READY) ## crops of a test photograph after every trained network: [TAS
 tensorboard: $(READY) ## curves in a browser: [TASK= LOSS= DATA= BUDGET=]
 	$(RUN)
 
-restore: $(READY) ## restore files of yours, as new PNG files: FILES="a.jpg 'my b.jpg'" TASK= [LOSS= OUT=], or NETWORK=a run's folder
+restore: $(READY) ## restore files of yours, as new files: FILES="a.jpg 'my b.jpg'" [TASK= LOSS= OUT= ARGS=--force], or NETWORK=a run's folder
 	$(RUN)
 
 bench: $(BIN)/.ready-dev ## speed beside the machine's and other libraries': [BENCH=step,losses,pipeline,evaluation TASK= LOSS=]

@@ -8,14 +8,15 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
 from restoration import __version__
 from restoration.commands import SOME_FAILED
 from restoration.errors import UserError
-from restoration.names import METRICS
+from restoration.names import METRICS, TASKS
 
 WRONG_USAGE, INTERRUPTED = 2, 130
 EXIT_CODES = "Exit codes: 0 all right, 1 some files failed, 2 wrong usage."
@@ -32,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.command == "score" and asked.explain and (asked.metrics or asked.border):
         commands.error("--explain has metrics and borders of its own: leave out --metrics and --border")
     try:
-        code = import_module(COMMANDS + asked.command.replace("-", "_")).run(asked)
+        with _loading():
+            command = import_module(COMMANDS + asked.command.replace("-", "_"))
+        code = command.run(asked)
         sys.stdout.flush()
         return code
     except UserError as error:
@@ -51,6 +54,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return SOME_FAILED
 
 
+@contextmanager
+def _loading() -> Iterator[None]:
+    """A word on a terminal, since PyTorch takes seconds to load."""
+    on_terminal = sys.stderr.isatty()
+    if on_terminal:
+        print("loading PyTorch ...", end="\r", file=sys.stderr, flush=True)
+    yield
+    if on_terminal:
+        print("\33[K", end="", file=sys.stderr, flush=True)
+
+
 def run() -> None:
     """The console script."""
     sys.exit(main())
@@ -65,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"restoration {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _restore(commands)
     _score(commands)
     _command(commands, "losses", "the losses of restoration.losses: meaning, unit and cost on this machine")
     _check_loss(commands)
@@ -81,6 +96,40 @@ def _command(
         description=f"{purpose[0].upper()}{purpose[1:]}.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=epilog,
+    )
+
+
+def _restore(commands: "argparse._SubParsersAction") -> None:
+    command = _command(
+        commands,
+        "restore",
+        "restore photographs: remove the blocks of JPEG, double the size, or demosaick raw files",
+        epilog=f"""examples:
+  restoration restore photo.jpg
+  restoration restore photos/ -o restored/
+  restoration restore "photos/**/*.png" --task sr --loss l1 --format png
+
+A new file is of the kind of the old one and keeps EXIF, colour profile, resolution, transparency, grey and 16 bits.
+Without -o it gets a name of its own beside the old one. Files that exist are never overwritten.
+{EXIT_CODES}""",
+    )
+    command.add_argument("files", nargs="+", metavar="PHOTO", help="a file, a folder (with subfolders) or a pattern")
+    command.add_argument(
+        "--task",
+        choices=TASKS,
+        default="jpeg",
+        help="jpeg: remove the blocks of JPEG files (the default); sr: double the size; demosaic: raw files",
+    )
+    command.add_argument("--loss", default="mix", help="what trained the network; mix by default")
+    command.add_argument(
+        "-o", "--out", type=_home, metavar="DIR", help="folder of the new files, under their old names"
+    )
+    command.add_argument("--format", metavar="KIND", help="jpeg, png, tiff, webp or bmp, instead of the file's kind")
+    command.add_argument(
+        "--force", action="store_true", help="restore JPEG files, too, that are better than the network was made for"
+    )
+    command.add_argument(
+        "--compare", action="store_true", help="instead, write a strip of crops: the input, and after every loss"
     )
 
 
@@ -127,6 +176,10 @@ Exit codes: 0 no fault, 1 a fault, 2 wrong usage.""",
     command.add_argument(
         "--write", type=Path, action="append", default=[], metavar="FILE", help="the whole card, as .md or .html"
     )
+
+
+def _home(text: str) -> Path:
+    return Path(text).expanduser()
 
 
 def _metrics(text: str) -> list[str]:

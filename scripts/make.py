@@ -33,7 +33,7 @@ TAKES = {
     "report": ["STUDY", *STORED],
     "publish": STORED,
     "raw": ["RAW", *STORED],
-    "restore": ["TASK", "LOSS", "NETWORK", "OUT", "FILES"],
+    "restore": ["TASK", "LOSS", "NETWORK", "OUT", "FILES", "ARGS"],
     "tensorboard": ["TASK", "LOSS", *STORED],
     "bench": ["BENCH", "TASK", "LOSS", "DATA", "TRAIN", "TEST", "BUDGET", "ARGS"],
     "test": ["ARGS"],
@@ -82,7 +82,7 @@ def command(goal: str, given: dict[str, str]) -> list[str]:
     if goal == "recipe":
         goal, given = "study", {"EXPERIMENT": "recipe", **given}
     if goal == "restore":
-        return ["-m", "scripts", "restore", *restore_arguments(given)]
+        return ["-m", "scripts", "restore", *restore_arguments(given, args)]
     if goal == "tensorboard":
         chosen = [f"--{key[5:]}={given[name]}" for name, key in SELECTED.items() if name in given]
         return ["-m", "scripts.tensorboard", *chosen, *args]
@@ -154,11 +154,11 @@ def check_gpus(value: str) -> None:
         raise Refused(f"GPUS={value}: GPUS is the number of GPUs that train one network together")
 
 
-def restore_arguments(given: dict[str, str]) -> list[str]:
+def restore_arguments(given: dict[str, str], args: list[str]) -> list[str]:
     chosen = [f"--{name.lower()}={path(given[name])}" for name in ("NETWORK", "TASK", "LOSS", "OUT") if name in given]
     text = given.get("FILES", "")
     files = [text] if os.path.exists(path(text)) else words("FILES", text)
-    return [*chosen, "--", *(each for file in map(path, files) for each in sorted(glob.glob(file)) or [file])]
+    return [*chosen, *args, "--", *(each for file in map(path, files) for each in sorted(glob.glob(file)) or [file])]
 
 
 def words(name: str, text: str) -> list[str]:

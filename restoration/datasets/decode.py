@@ -183,8 +183,12 @@ def _tiff(encoded: bytes) -> Decoded:
         raise BadPhoto(f"{_described(page)}; save it as RGB, uncompressed")
 
 
-def _tiff_image(page: tifffile.TiffPage, bits: int) -> Image.Image:
-    """A grey or RGB TIFF of 8 to 16 bits a value -> 8 bits, grey or RGB, with its alpha channel, as stored."""
+def tiff_values(page: tifffile.TiffPage) -> np.ndarray:
+    """(H, W, C) of a grey or RGB TIFF, with its alpha channel and without other extra channels, as stored.
+
+    Raises:
+        BadPhoto: a compression, dimensions or channels that are ambiguous.
+    """
     check_compression(page)
     if page.axes not in ("YX", "YXS", "SYX") or page.samplesperpixel > 8 or PREMULTIPLIED in page.extrasamples:
         raise BadPhoto(f"{_described(page)} and dimensions {page.shape}; save it as one RGB picture")
@@ -193,12 +197,16 @@ def _tiff_image(page: tifffile.TiffPage, bits: int) -> Image.Image:
         pixels = pixels.transpose(1, 2, 0)
     elif page.axes == "YX":
         pixels = pixels[..., None]
-    channels = TIFF_CHANNELS[page.photometric]
+    return pixels[..., : TIFF_CHANNELS[page.photometric] + (page.extrasamples[:1] == (ALPHA,))]
+
+
+def _tiff_image(page: tifffile.TiffPage, bits: int) -> Image.Image:
+    """A grey or RGB TIFF of 8 to 16 bits a value -> 8 bits, RGB, with its alpha channel, as stored."""
+    pixels, channels = tiff_values(page), TIFF_CHANNELS[page.photometric]
     levels = pixels if bits == 8 else _eight_bit(pixels, bits, colours=channels)
     shown = 255 - levels[..., :channels] if page.photometric == 0 else levels[..., :channels]
     shown = np.broadcast_to(shown, (*shown.shape[:2], 3))
-    if page.extrasamples and page.extrasamples[0] == ALPHA:
-        shown = np.concatenate([shown, levels[..., channels : channels + 1]], axis=2)
+    shown = np.concatenate([shown, levels[..., channels:]], axis=2)
     return Image.fromarray(np.ascontiguousarray(shown))
 
 

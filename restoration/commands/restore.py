@@ -1,0 +1,64 @@
+"""`restoration restore`: files of the user through a network."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from restoration.commands.comparison import write_comparison
+from restoration.commands.terminal import exit_code, followed
+from restoration.errors import UserError
+from restoration.files import printable
+from restoration.pretrained import TASKS, load
+from restoration.restoring import LeftAsItIs, restore_file
+from restoration.saving import kind_of
+from restoration.targets import given_files, targets
+from restoration.tasks import Demosaic, Task
+
+
+def run(asked: argparse.Namespace) -> int:
+    network = load(asked.task, asked.loss)
+    return restore_files(asked, TASKS[asked.task], network, names=(asked.task, asked.loss))
+
+
+def restore_files(asked: argparse.Namespace, task: Task, network: nn.Module, *, names: tuple[str, str]) -> int:
+    """Restores all files, lists those that failed, and returns the exit code.
+
+    Args:
+        names: of task and loss.
+
+    Raises:
+        UserError: no files, or an unknown format.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = network.to(device).to(memory_format=torch.channels_last)
+    kind = "png" if asked.compare else kind_of(asked.format) if asked.format else None
+    mark = f"-{names[0]}-{'compare' if asked.compare else names[1]}"
+    files = given_files(asked.files, raw=isinstance(task, Demosaic), mark=mark, out=asked.out)
+    chosen = targets(files, mark=mark, kind=kind, out=asked.out)
+    failures: list[str] = []
+    left: list[str] = []
+    for path, target in followed(list(chosen.items()), "restoring"):
+        try:
+            if asked.compare:
+                write_comparison(path, names[0], target, device=device)
+            else:
+                restore_file(path, task, network, target, kind=kind, force=asked.force, device=device)
+            print(printable(target), flush=True)
+        except LeftAsItIs as reason:
+            left.append(f"{printable(path)} is left as it is: {reason}")
+        except UserError as error:
+            failures.append(str(error))
+        except (OSError, RuntimeError, ValueError, MemoryError) as error:  # the other files are still done
+            failures.append(f"{printable(path)}: {type(error).__name__}: {error}")
+    _list(left)
+    return exit_code(failures, of=len(chosen), done="restored")
+
+
+def _list(left: Sequence[str]) -> None:
+    for line in left:
+        print(line, file=sys.stderr)
+    if left:
+        print("--force restores such files, too", file=sys.stderr)

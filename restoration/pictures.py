@@ -1,0 +1,174 @@
+"""A user's image file as a picture that can be written again: bits, grey or RGB, alpha, and what the file says.
+
+`datasets.decode` makes training data of a file: 8 bits, RGB, on white. This module keeps all that a file of the same
+kind can hold. It refuses the same files. CMYK becomes RGB, and a palette its colours.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import tifffile
+from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from restoration.datasets.decode import ORIENTATION, decode_with_profile, read_file, tiff_values, upright
+
+KINDS = {"jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "bmp": ".bmp"}  # and their usual suffixes
+OPENERS: dict[str, Callable[[BytesIO], Image.Image]] = {
+    "jpeg": JpegImageFile,
+    "png": PngImageFile,
+    "tiff": TiffImageFile,
+    "webp": WebPImageFile,
+    "bmp": BmpImageFile,
+}
+STARTS = {b"\xff\xd8": "jpeg", b"\x89P": "png", b"II": "tiff", b"MM": "tiff", b"RI": "webp", b"BM": "bmp"}
+EXIF_IFD, GPS_IFD, WIDTH, HEIGHT = 0x8769, 0x8825, 0xA002, 0xA003
+COPIED = (270, 271, 272, 305, 306, 315, 33432)  # of a TIFF: description, make, model, software, date, artist, copyright
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A photograph, upright.
+
+    Attributes:
+        pixels: (H, W, 1 or 3), uint8 or uint16, without alpha.
+        alpha: (H, W) of the same type, or None.
+        kind: of the file, a key of KINDS.
+        quality: of a JPEG file, 1 to 100, estimated from its quantisation tables; None for other kinds.
+        lossless: whether the file kept its pixels exactly.
+        profile: the ICC profile that fits the pixels.
+        exif: the EXIF block, with the orientation of an upright picture.
+        dpi: dots per inch, horizontal and vertical.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    kind: str = "png"
+    quality: int | None = None
+    lossless: bool = True
+    profile: bytes | None = None
+    exif: bytes | None = None
+    dpi: tuple[float, float] | None = None
+
+
+def read_picture(path: Path) -> Picture:
+    """Reads a JPEG, PNG, TIFF, WebP or BMP file.
+
+    Raises:
+        BadPhoto: as `datasets.decode.decode`.
+    """
+    flat, profile = decode_with_profile(path)  # refuses what is damaged or ambiguous
+    encoded = read_file(path)
+    kind = STARTS[encoded[:2]]
+    values, grey, orientation = _deep_values(encoded, kind), False, 1
+    exif, dpi, quality = None, None, None
+    try:
+        with OPENERS[kind](BytesIO(encoded)) as image:
+            grey = image.mode in ("1", "L", "LA")
+            exif, orientation = _exif(image)
+            dpi = image.info.get("dpi")
+            if isinstance(image, JpegImageFile):
+                quality = quality_of(image.quantization)
+            if values is None and image.has_transparency_data:
+                values = np.array(image.convert("RGBA"))
+                orientation = 1 if kind == "tiff" else orientation  # Pillow turns a TIFF when it decodes
+    except SyntaxError:  # a TIFF that only tifffile reads
+        pass
+    alpha = None
+    if values is None:
+        pixels = flat
+    else:
+        values = upright(values, orientation)
+        colours = 3 if values.shape[2] > 2 else 1
+        pixels = values[..., :colours]
+        if values.shape[2] in (2, 4):
+            alpha = np.ascontiguousarray(values[..., colours])
+    if grey:
+        pixels = pixels[..., :1]
+    space = b"RGB " if pixels.shape[2] == 3 else b"GRAY"
+    return Picture(
+        pixels=np.ascontiguousarray(pixels),
+        alpha=alpha,
+        kind=kind,
+        quality=quality,
+        lossless=kind != "jpeg" and b"VP8 " not in encoded[:64],
+        profile=profile if profile and profile[16:20] == space else None,
+        exif=exif,
+        dpi=_valid(dpi),
+    )
+
+
+def quality_of(tables: dict[int, list[int]]) -> int:
+    """libjpeg's quality, 1 to 100, whose table for luminance is as coarse on average as a file's first table."""
+    luminance = sum(tables[min(tables)])
+    return min(range(1, 101), key=lambda quality: (abs(_coarseness(quality) - luminance), quality))
+
+
+def _coarseness(quality: int) -> int:
+    """The sum of libjpeg's luminance table."""
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return sum(min(max((step * scale + 50) // 100, 1), 255) for step in LUMINANCE)
+
+
+# Table K.1 of ITU-T T.81.
+LUMINANCE = (
+    *(16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56),
+    *(14, 17, 22, 29, 51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92),
+    *(49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99),
+)
+
+
+def _deep_values(encoded: bytes, kind: str) -> np.ndarray | None:
+    """(H, W, 1 to 4) as stored, of a PNG or TIFF of more than 8 bits or a TIFF with alpha; None for other files."""
+    if kind == "png" and encoded[24] == 16:  # bits
+        values = imagecodecs.png_decode(encoded)
+        return values if values.ndim == 3 else values[..., None]
+    if kind != "tiff":
+        return None
+    with tifffile.TiffFile(BytesIO(encoded)) as file:
+        page = file.pages.first
+        if page.bitspersample <= 8 and not page.extrasamples:
+            return None
+        values = tiff_values(page)
+        if page.photometric == 0:  # white is zero
+            values = np.concatenate([2**page.bitspersample - 1 - values[..., :1], values[..., 1:]], axis=2)
+        if 8 < page.bitspersample < 16:
+            top = 2**page.bitspersample - 1
+            values = ((values.astype(np.uint32) * 65535 + top // 2) // top).astype(np.uint16)
+        return values
+
+
+def _exif(image: Image.Image) -> tuple[bytes | None, int]:
+    """The EXIF block of an upright picture, and the orientation that the file has; (None, 1) if damaged or absent."""
+    try:
+        exif = image.getexif()
+        orientation = exif.get(ORIENTATION, 1)
+        if not exif:
+            return None, 1
+        if ORIENTATION in exif:
+            exif[ORIENTATION] = 1
+        if isinstance(image, TiffImageFile):  # the others describe how the pixels are stored
+            for tag in exif.keys() - {*COPIED, ORIENTATION, EXIF_IFD, GPS_IFD}:
+                del exif[tag]
+        for tag in (WIDTH, HEIGHT):  # may differ after the restoration
+            if EXIF_IFD in exif:
+                exif.get_ifd(EXIF_IFD).pop(tag, None)
+        return exif.tobytes(), orientation
+    except Exception:  # Pillow raises all kinds of errors
+        return None, 1
+
+
+def _valid(dpi: object) -> tuple[float, float] | None:
+    try:
+        horizontal, vertical = (float(value) for value in dpi)  # type: ignore[attr-defined]
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (horizontal, vertical) if 1 <= min(horizontal, vertical) <= max(horizontal, vertical) < 1e5 else None

@@ -1,0 +1,99 @@
+"""Which files a user means, and where their restored versions go: no two to one path."""
+
+import glob
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from restoration.datasets.decode import SUFFIXES
+from restoration.datasets.folder import files_below
+from restoration.errors import UserError
+from restoration.files import printable
+from restoration.pictures import KINDS
+from restoration.saving import suffix_of
+from restoration.sensor import RAW_SUFFIXES
+
+
+@dataclass(frozen=True)
+class Given:
+    """A file to restore, and its path below the folder of all new files."""
+
+    path: Path
+    below: Path
+
+
+def given_files(words: Sequence[str], *, raw: bool, mark: str, out: Path | None) -> list[Given]:
+    """The files that paths, folders and patterns name, each once.
+
+    Folders are searched with their subfolders. Hidden files, restored ones (names that end in `mark`) and files in
+    `out` are left out.
+
+    Args:
+        raw: look for raw files in folders, else for photographs.
+
+    Raises:
+        UserError: a folder or a pattern has no such file.
+    """
+    given: dict[Path, Given] = {}
+    several = len(words) > 1
+    for word in words:
+        for file in _files(word, several=several, raw=raw, mark=mark, out=out):
+            given.setdefault(file.path.absolute(), file)
+    return list(given.values())
+
+
+def targets(files: Iterable[Given], *, mark: str, kind: str | None, out: Path | None) -> dict[Path, Path]:
+    """The new path of each file: beside it, with `mark` in the name; or below `out`, under its own name.
+
+    Where two files would get one path (a.jpg and a.png as PNG), the first keeps the name, and the other's old suffix
+    is kept in the new name; then numbers are added.
+    """
+    chosen: dict[Path, Path] = {}
+    taken: set[str] = set()
+    ordered = sorted(files, key=lambda file: file.path.suffix != _suffix(file.path, kind))
+    for file in ordered:
+        place = file.path if out is None else out / file.below
+        for name in _names(file.path, mark if out is None else "", _suffix(file.path, kind)):
+            target = place.with_name(name)
+            key = str(target.absolute()).casefold()  # some file systems do not tell a.jpg from A.jpg
+            if key not in taken:
+                taken.add(key)
+                chosen[file.path] = target
+                break
+    return chosen
+
+
+def _names(path: Path, mark: str, suffix: str) -> Iterator[str]:
+    yield f"{path.stem}{mark}{suffix}"
+    yield f"{path.name}{mark}{suffix}"
+    number = 2
+    while True:
+        yield f"{path.stem}{mark}-{number}{suffix}"
+        number += 1
+
+
+def _suffix(path: Path, kind: str | None) -> str:
+    if kind is not None:
+        return suffix_of(path, kind)
+    return path.suffix if path.suffix.lower() in SUFFIXES else KINDS["png"]
+
+
+def _files(word: str, *, several: bool, raw: bool, mark: str, out: Path | None) -> Iterator[Given]:
+    path = Path(word).expanduser()
+    if path.is_dir():
+        wanted = RAW_SUFFIXES if raw else SUFFIXES
+        found = sorted(file for file in files_below(path) if file.suffix.lower() in wanted)
+        found = [file for file in found if not file.stem.endswith(mark) and not (out and out in file.parents)]
+        if not found:
+            raise UserError(f"{printable(path)} has no files of this task's kinds: {', '.join(sorted(wanted))}")
+        for file in found:
+            below = file.relative_to(path)
+            yield Given(file, Path(path.resolve().name) / below if several else below)
+    elif not path.exists() and glob.has_magic(word):
+        matching = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
+        matching = [file for file in matching if file.is_file()]
+        if not matching:
+            raise UserError(f"no file matches {printable(word)}")
+        yield from (Given(file, Path(file.name)) for file in matching)
+    else:
+        yield Given(path, Path(path.name))
