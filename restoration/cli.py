@@ -122,7 +122,7 @@ Without -o it gets a name of its own beside the old one. Files that exist are ne
     )
     command.add_argument("--loss", default="mix", help="what trained the network; mix by default")
     command.add_argument(
-        "-o", "--out", type=_home, metavar="DIR", help="folder of the new files, under their old names"
+        "-o", "--out", type=_home, metavar="DIR", help="folder of the new files, which keep their names"
     )
     command.add_argument("--format", metavar="KIND", help="jpeg, png, tiff, webp or bmp, instead of the file's kind")
     command.add_argument(

@@ -65,7 +65,8 @@ def targets(files: Iterable[Given], *, mark: str, kind: str | None, out: Path | 
 
 def _names(path: Path, mark: str, suffix: str) -> Iterator[str]:
     yield f"{path.stem}{mark}{suffix}"
-    yield f"{path.name}{mark}{suffix}"
+    if suffix != path.suffix:
+        yield f"{path.name}{mark}{suffix}"
     number = 2
     while True:
         yield f"{path.stem}{mark}-{number}{suffix}"

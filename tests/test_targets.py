@@ -51,7 +51,7 @@ def test_folders_keep_their_shape():
 def test_no_two_files_get_one_path():
     assert placed("a.jpg", "a.png", kind="png", out="new") == {"a.png": "new/a.png", "a.jpg": "new/a.jpg.png"}
     assert placed("a.jpg", "a.png", kind="webp") == {"a.jpg": "a-jpeg-mix.webp", "a.png": "a.png-jpeg-mix.webp"}
-    assert placed("one/x.jpg", "two/x.jpg", out="new") == {"one/x.jpg": "new/x.jpg", "two/x.jpg": "new/x.jpg.jpg"}
+    assert placed("one/x.jpg", "two/x.jpg", out="new") == {"one/x.jpg": "new/x.jpg", "two/x.jpg": "new/x-2.jpg"}
 
 
 def test_patterns_and_names_with_brackets():
