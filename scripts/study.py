@@ -55,7 +55,7 @@ def main(config: DictConfig) -> None:
     runs = composed_runs(config.study, parts, typed, photo_set.name)
     wrong = tried({run: each for run, each in runs.items() if not run.is_complete()}, console)
     right = {run: each for run, each in runs.items() if run not in wrong}
-    if config.rates is not None:
+    if config.rates is not None and config.rates.patches >= config.rates.least:
         searches = composed_runs(config.study, {RATES: search_grids(right, config.rates)}, typed, photo_set.name)
         train_missing(searches, photos, config.launcher, console)  # too high a rate may fail
         factors = chosen_factors(searches, console)

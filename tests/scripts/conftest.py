@@ -71,7 +71,7 @@ def tiny(data, tmp_path) -> list[str]:
 def study(data, tmp_path_factory) -> Path:
     """The folder of a study of L1 and Mix in super-resolution: runs/ and tables/; not to be changed."""
     folder = tmp_path_factory.mktemp("study")
-    call("study", *data, *places(folder), *TINY, "tasks=[sr]", "losses=[l1,mix]", "rates=null")
+    call("study", *data, *places(folder), *TINY, "tasks=[sr]", "losses=[l1,mix]")
     return folder
 
 

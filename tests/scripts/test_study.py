@@ -132,7 +132,6 @@ def options(tiny, tmp_path) -> list[str]:
         "tasks=[sr]",
         "checkpoint_seconds=0",
         "budget.validations=1",
-        "rates=null",
     ]
 
 
@@ -165,7 +164,7 @@ def test_rates(tiny, tmp_path):
     (tmp_path / "configs/loss/mine.yaml").write_text("_target_: torch.nn.L1Loss\n")
     (tmp_path / "configs/loss/known.yaml").write_text("_target_: torch.nn.L1Loss\nabout: {rate: {sr: 0.5}}\n")
     words = [f"hydra.searchpath=[file://{tmp_path}/configs]", *tiny, "tasks=[sr]", "losses=[mine,known]"]
-    words += ["rates.factors=[0.25,1e-6,1e6]", "rates.patches=40", "budget.validations=1"]
+    words += ["rates.factors=[0.25,1e-6,1e6]", "rates.patches=40", "rates.least=40", "budget.validations=1"]
     printed = call("study", *words)
     assert "learning rate of mine in sr: the budget's x 1e-06 (1e-06: " in printed  # five steps do harm
     configs = {path.parents[1].name: OmegaConf.load(path) for path in tmp_path.rglob("config.yaml")}
