@@ -12,7 +12,7 @@ FOR_RAW = $(filter fivek,$(DATA))$(filter demosaic,$(TASK))$(findstring /demosai
 READY = $(BIN)/.ready $(if $(FOR_RAW),$(BIN)/.ready-fivek) $(if $(LAUNCHER),$(BIN)/.ready-cluster)
 
 .DEFAULT_GOAL := help
-.PHONY: help check setup data train eval recipe study report publish raw figure tensorboard restore bench lint test
+.PHONY: help check setup data train calibrate eval recipe study report publish raw figure tensorboard restore bench lint test
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -36,6 +36,9 @@ study: $(READY) ## train all that is not trained yet, write the tables: [TASK=sr
 	$(RUN)
 
 recipe: $(READY) ## compare optimizers, rates, batches, schedules by validation: [TASK=demosaic LOSS=l1 SEED= DATA= BUDGET= LAUNCHER=]
+	$(RUN)
+
+calibrate: $(READY) ## weights of a sum of losses by their shares of the gradient: LOSS="l1:50,lpips:30,edge:20" [TASK= DATA= SEED=]
 	$(RUN)
 
 eval: $(READY) ## score trained runs again, write their tables: [TASK= LOSS= DATA= BUDGET=]

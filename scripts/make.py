@@ -26,6 +26,7 @@ LARGEST_SEED = 2**63 - 1
 TAKES = {
     "train": [name for name in COMPOSED if name not in ("EXPERIMENT", "LAUNCHER")] + ["GPUS"],
     "study": list(COMPOSED),
+    "calibrate": ["LOSS", "TASK", "DATA", "TRAIN", "TEST", "SEED", "ARGS"],
     "recipe": [name for name in COMPOSED if name != "EXPERIMENT"],
     "data": ["DATA", "TRAIN", "TEST", "ARGS"],
     "eval": ["TASK", "LOSS", *STORED],
@@ -93,6 +94,9 @@ def command(goal: str, given: dict[str, str]) -> list[str]:
         for part in parts:
             one_of("BENCH", part, BENCHES)
         return ["-m", "scripts", "bench", f"parts=[{','.join(parts)}]", *composed(goal, given, args)]
+    if goal == "calibrate":
+        given = dict(given)
+        return ["-m", "scripts", goal, f"terms={{{shares(given.pop('LOSS', ''))}}}", *composed(goal, given, args)]
     if goal in ("train", "study", "data"):
         return ["-m", "scripts", goal, *composed(goal, given, args)]
     chosen = [f"{key}={quoted(path(given[name]))}" for name, key in SELECTED.items() if name in given]
@@ -121,6 +125,18 @@ def composed(goal: str, given: dict[str, str], args: list[str]) -> list[str]:
             raise Refused(f"{name}= names photographs of your own: it goes with DATA=folder")
         overrides.append(f"data.{name.lower()}={quoted(path(given[name]))}")
     return overrides + args
+
+
+def shares(text: str) -> str:
+    """The terms of a sum and their shares of the gradient, checked."""
+    for term in text.split(","):
+        name, _, share = term.partition(":")
+        if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", share):
+            raise Refused(
+                f'LOSS={text}: each loss needs its share of the gradient, as in LOSS="l1:50,lpips:30,edge:20"'
+            )
+        check_group("calibrate", "LOSS", name)
+    return text
 
 
 def check_seed(value: str) -> None:
