@@ -18,6 +18,7 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 MANY = 12  # names in one message
 
 OmegaConf.register_new_resolver("share", lambda number, parts, least=1: max(least, number // parts), replace=True)
+OmegaConf.register_new_resolver("times", lambda number, factor: number * factor, replace=True)
 
 
 def composed(name: str, values: Sequence[str]) -> DictConfig:

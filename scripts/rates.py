@@ -17,9 +17,13 @@ def rate_key(config: DictConfig) -> tuple[str, str]:
     return config.names.task, config.names.file
 
 
+def is_rated(config: DictConfig) -> bool:
+    """Whether the file of the loss names the rate for the task (about.rate), so that no search is needed."""
+    return OmegaConf.select(config, f"loss.about.rate.{config.names.task}") is not None
+
+
 def search_grids(runs: Mapping[Run, DictConfig], rates: DictConfig) -> list[dict[str, Any]]:
-    """The short trainings for runs whose loss names no rate for the task (about.rate)."""
-    unrated = [c for run, c in runs.items() if OmegaConf.select(c, f"loss.about.rate.{c.names.task}") is None]
+    """The short trainings for runs whose loss names no rate."""
     return [
         {
             "task": task,
@@ -30,7 +34,7 @@ def search_grids(runs: Mapping[Run, DictConfig], rates: DictConfig) -> list[dict
             "scored": False,
             "names.loss": "${names.file}_x${budget.loss_factor}",
         }
-        for task, loss in dict.fromkeys(map(rate_key, unrated))
+        for task, loss in dict.fromkeys(rate_key(config) for config in runs.values() if not is_rated(config))
     ]
 
 

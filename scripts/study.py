@@ -37,7 +37,7 @@ from restoration.training.trial import try_parts
 from scripts.cli import explained, plain_console, say_next
 from scripts.identity import run_of
 from scripts.make import quoted
-from scripts.rates import chosen_factors, rate_key, search_grids
+from scripts.rates import chosen_factors, is_rated, rate_key, search_grids
 from scripts.scores import show_tables, test_means
 from scripts.train import is_done, train_and_score, training_sampler
 from scripts.trained import built_loss
@@ -59,7 +59,7 @@ def main(config: DictConfig) -> None:
         searches = composed_runs(config.study, {RATES: search_grids(right, config.rates)}, typed, photo_set.name)
         train_missing(searches, photos, config.launcher, console)  # too high a rate may fail
         factors = chosen_factors(searches, console)
-        for each in right.values():
+        for each in (each for each in right.values() if not is_rated(each)):
             each.budget.loss_factor = factors.get(rate_key(each), each.budget.loss_factor)
     failures = wrong | train_missing(right, photos, config.launcher, console)
     complete = [run for run in runs if run.is_complete()]

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections import Counter
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +14,8 @@ from restoration.study.rates import rates_tables
 from restoration.study.records import Study
 from restoration.study.runs import Run
 from scripts.configuration import composed
-from scripts.study import composed_runs
+from scripts.rates import search_grids
+from scripts.study import composed_runs, points
 from tests.scripts.conftest import ROOT, call
 
 
@@ -32,41 +33,77 @@ def names(run: Run) -> tuple[str, str, str, int]:
 
 @pytest.fixture(scope="module")
 def paper() -> dict[Run, DictConfig]:
-    return plan("experiment=paper", "budget=long", "tasks=[sr]")
+    return plan("experiment=paper", "budget=cpu", "tasks=[sr]", "losses=[l2,l1,mix]", "~parts.switching")
 
 
-def test_runs_of_the_paper(paper):
-    columns = {"main": 7, "seeds": 21, "switching": 4, "sigma": 4, "alpha": 12, "adamw": 5, "dense": 5, "residual": 5}
-    assert Counter(run.part for run in paper) == columns
-    assert {run.part for run in list(paper)[:7]} == {"main"}
-    assert all(run.study == "long" for run in paper)
-    assert all(run.variant == ("long" if run.part == "main" else f"long-{run.part}") for run in paper)
-    effort = sum(config.budget.patches for config in paper.values())
-    assert effort == 77 / 3 * 300_000  # 77 models for three tasks, as the experiment's file says
-    assert {config.budget.validations for run, config in paper.items() if run.part == "seeds"} == {4}
+def test_size_of_the_paper():
+    """Networks, patches and search as the header of the experiment says."""
+    config = composed("study", ["experiment=paper", "budget=cpu"])
+    parts: Any = OmegaConf.to_container(config.parts, resolve=True)
+    grids = {part: [dict(value.split("=", 1) for value in point) for point in points(parts[part])] for part in parts}
+    counts = {part: len(runs) for part, runs in grids.items()}
+    assert counts == {
+        "main": 69,
+        "longer": 2,
+        "switching": 12,
+        "sigma": 12,
+        "alpha": 21,
+        "gaussians": 12,
+        "sgd": 2,
+        "adam": 9,
+        "residual": 15,
+    }
+    header = (ROOT / "configs/experiment/paper.yaml").read_text().partition("tasks:")[0]
+    assert f"# {sum(counts.values())} networks." in header
+    runs = [run for runs in grids.values() for run in runs]
+    patches = sum(int(run.get("budget.patches", config.budget.patches)) for run in runs)
+    assert patches / config.budget.patches == pytest.approx(116 + 2 / 3, abs=0.01)
+    assert "116 2/3 networks of `main`" in header
+    searches = {(run["task"], run["loss"]) for run in runs if "++loss.about.rate" not in run}
+    tried = len(searches) * len(config.rates.factors)
+    assert f"{tried} short trainings" in header
+    assert f"{round((patches + tried * config.rates.patches) / 1e6, 1)} million patches" in header
 
 
-def test_what_the_parts_vary(paper):
+def test_parts_of_the_paper(paper):
     config = {names(run): config for run, config in paper.items()}
-    assert {name[0] for name, each in config.items() if each.track} == {"switching"}
+    assert all(run.variant == ("cpu" if run.part == "main" else f"cpu-{run.part}") for run in paper)
+    patches = {part: config[part, "sr", "l1", 0].budget.patches for part in ("main", "longer", "residual")}
+    assert patches == {"main": 100_000, "longer": 1_000_000, "residual": 33_333}
+    assert config["residual", "sr", "l1", 0].budget.validations == 4
     assert config["residual", "sr", "l1", 0].model.residual
-    assert config["adamw", "sr", "l1", 0].optimizer._target_ == "torch.optim.AdamW"
+    assert config["sgd", "demosaic", "l2", 0].optimizer._target_ == "torch.optim.SGD"
+    rates = {name[::2]: each.budget.learning_rate for name, each in config.items() if name[0] in ("sgd", "adam")}
+    assert rates == {
+        ("sgd", "l2"): 0.1,
+        ("sgd", "l1"): 0.03,
+        **{("adam", loss): 0.001 for loss in ("l2", "l1", "mix")},
+    }
     alpha = {run.loss: each.loss for run, each in paper.items() if run.part == "alpha"}
     assert {loss: (float(values.alpha), values.l1_scale) for loss, values in alpha.items()} == {
         "mix": (0.84, 255),
         "mix_code": (0.025, 1),
-        "mix_unit0.055": (0.055, 1),
         "mix_unit0.84": (0.84, 1),
-        **{f"mix_a{value}": (value, 255) for value in (0.01, 0.1, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)},
+        **{f"mix_a{value}": (value, 255) for value in (0.1, 0.5, 0.8, 0.9)},
     }
-    assert alpha["mix_a0.7"].about.title == "Mix, α = 0.7"
+    assert alpha["mix_a0.9"].about.title == "Mix, α = 0.9"
+    sigmas = [each.loss.sigmas for run, each in paper.items() if run.part == "gaussians"]
+    assert len(sigmas) == 4
+    assert all(each == [0.5, 1, 2] for each in sigmas)
+
+
+def test_searched_rates(paper):
+    """One search for each task and file of a loss; none where the part has a rate of its own."""
+    searched = [(grid["task"], grid["loss"]) for grid in search_grids(paper, composed("study", []).rates)]
+    losses = ["l2", "l1", "mix", "ssim9", "ms_ssim_l2", "ssim1", "ssim3", "ssim5", "mix_code"]
+    assert searched == [("sr", loss) for loss in [*losses, "ms_ssim_dense", "mix_dense", "ms_ssim"]]
 
 
 def test_typed_values():
-    grid = plan("experiment=paper", "tasks=[sr]", "five=[l2,mix]", "third=80", "~parts.alpha", "~parts.seeds")
-    assert [run.loss for run in grid if run.part == "adamw"] == ["l2", "mix"]
-    assert {config.budget.patches for run, config in grid.items() if run.part == "dense"} == {80}
-    assert not {run.part for run in grid} & {"alpha", "seeds"}
+    grid = plan("experiment=paper", "tasks=[sr]", "five=[l2,mix]", "third=80", "~parts.alpha", "~parts.main")
+    assert [run.loss for run in grid if run.part == "residual"] == ["l2", "mix"]
+    assert {config.budget.patches for run, config in grid.items() if run.part == "sigma"} == {80}
+    assert not {run.part for run in grid} & {"alpha", "main"}
 
 
 def test_losses():
