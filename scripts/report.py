@@ -23,7 +23,7 @@ from restoration.study.report.photographs import flat_crops
 from restoration.study.runs import find_runs
 from restoration.study.shipping import study_of
 from restoration.tasks import Task
-from scripts.cli import explained, plain_console
+from scripts.cli import explained, plain_console, say_next
 from scripts.trained import named_data, networks_of, packed_tests, task_of, tests_of
 
 BUNDLES = {"sample": "scikit-image"}  # titles
@@ -53,6 +53,7 @@ def main(config: DictConfig) -> None:
     draw_crops(study, shown, folder / "crops.png")
     report.write_page(folder / "index.html", "Which loss for image restoration?", report.introduction(study), sections)
     console.print(f"written to {folder}/index.html; tables and figures as files beside it", soft_wrap=True)
+    say_next("make restore FILES=photo.jpg" if config.study else "make publish")
 
 
 def draw_crops(study: Study, shown: Sequence[report.Picture], path: Path) -> None:

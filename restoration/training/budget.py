@@ -27,6 +27,9 @@ class Budget:
     validations: int = 10
 
     def __post_init__(self) -> None:
+        for name in ("patches", "batch", "validations"):
+            if not isinstance(getattr(self, name), int):
+                raise ValueError(f"{name} must be a whole number, got {getattr(self, name)}")
         if not 0 < self.batch <= self.patches:
             raise ValueError(f"a budget needs 0 < batch <= patches, got batch={self.batch}, patches={self.patches}")
         if self.validations < 1:
