@@ -137,19 +137,19 @@ def _sweep(comparisons: Comparisons, condition: Condition) -> Sweep | None:
 
 def answer(all_sweeps: Sequence[Sweep]) -> str:
     """Which reading has the highest PSNR, and which α are as good as the best everywhere, in sentences."""
-    first = _counted(setting for sweep in all_sweeps for setting in sweep.nearest[:1]) or "none was trained"
-    others = _counted(setting for sweep in all_sweeps for setting in sweep.nearest[1:])
+    first = _counted((sweep.nearest[:1] for sweep in all_sweeps), len(all_sweeps)) or "none was trained"
+    others = _counted((sweep.nearest[1:] for sweep in all_sweeps), len(all_sweeps))
     low = max((sweep.ends[0] for sweep in all_sweeps), key=lambda setting: setting.unit_alpha)
     high = min((sweep.ends[1] for sweep in all_sweeps), key=lambda setting: setting.unit_alpha)
     common = (
         f"α from {_plain(low.unit_alpha)} to {_plain(high.unit_alpha)} with L1 in [0, 1] "
         f"({_plain(low.levels_alpha)} to {_plain(high.levels_alpha)} with L1 in 8-bit levels)"
     )
+    as_good = common if low.unit_alpha <= high.unit_alpha else "no α that was trained"
     return (
-        f"The reading with the highest PSNR, in {len(all_sweeps)} pairs of task and test set: {first}. "
-        + (f"As good as this reading: {others}. " if others else "")
-        + f"As good as the best α, in all pairs: "
-        f"{common if low.unit_alpha <= high.unit_alpha else 'no α that was trained'}."
+        f"Highest PSNR of the readings of α: {first} pairs of task and test set. "
+        + (f"As good: {others}. " if others else "")
+        + f"As good as the best α in all pairs: {as_good}."
     )
 
 
@@ -222,6 +222,7 @@ def _plain(value: float, digits: int = 2) -> str:
     return np.format_float_positional(value, precision=digits, fractional=False, trim="-")
 
 
-def _counted(settings: Iterable[Setting]) -> str:
-    counts = Counter(setting.title for setting in settings)
-    return "; ".join(f"{title}, in {count}" for title, count in counts.most_common())
+def _counted(settings: Iterable[Sequence[Setting]], pairs: int) -> str:
+    """Titles with the number of pairs of task and test set, as in "α = 0.84, L1 in 8-bit levels, in 6 of 6"."""
+    counts = Counter(setting.title for group in settings for setting in group)
+    return "; ".join(f"{title}, in {count} of {pairs}" for title, count in counts.most_common())

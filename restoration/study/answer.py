@@ -20,6 +20,24 @@ from restoration.study.tables import short_title
 from restoration.study.values import Condition
 
 SEEDS = "seeds"  # the part whose losses are trained several times
+WORDS = Table(
+    "What the words mean",
+    ["meaning"],
+    [
+        (
+            "PSNR",
+            [Cell("−10 log10 of the mean squared error of values in [0, 1], in dB; 0.1 dB is 2.3 % of this error")],
+        ),
+        ("SSIM, MS-SSIM", [Cell("likeness of local structure, at one scale or at five; 1 for equal images")]),
+        ("equal", [Cell("the 95 % interval of the difference lies within ±0.1 dB, or ±2.3 % of the remaining error")]),
+        ("not known", [Cell("the interval holds 0 and reaches beyond this margin: the measurement cannot tell")]),
+        (
+            "Mix, SSIM5, SSIM9",
+            [Cell("Mix: 0.84 MS-SSIM + 0.16 L1 in 8-bit levels; 5, 9: the σ of SSIM's window in pixels")],
+        ),
+    ],
+    words=True,
+)
 
 
 @dataclass(frozen=True)

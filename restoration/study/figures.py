@@ -5,9 +5,9 @@ The same table gives the same bytes. An SVG has a white ground, since it is show
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from io import StringIO
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
-from restoration.names import LOSS_ORDER, ordered_columns
+from restoration.study.looks import COLOURS, DASHES, MARKERS, Look, looks
 
 WIDTH, COLUMNS = 4.9, 2  # inches of an SVG, and panels in a row: letters stay readable on a phone
 HEIGHT = 1.4  # inches of a panel
@@ -43,28 +43,6 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
 }
 ALPHAS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99)  # ticks
-
-
-class Look(NamedTuple):
-    """How a loss is drawn: no other loss has the same dash and marker."""
-
-    colour: str
-    dash: Any  # as matplotlib names it
-    marker: str
-
-
-COLOURS = ("#0072b2", "#d55e00", "#000000", "#cc79a7", "#009e73", "#6b0f1a", "#2b2bd0")
-DASHES = ("solid", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-FIRST = ("l2", "l1", "mix", "ms_ssim", "ssim5", "ms_ssim_l2", "ssim9")  # the losses with different colours
-
-
-def looks(losses: Iterable[str]) -> dict[str, Look]:
-    """The look of each loss, in the order of the tables. A loss of `names.LOSS_ORDER` looks the same everywhere."""
-    names = ordered_columns(losses)
-    order = dict.fromkeys([*FIRST, *LOSS_ORDER, *names])
-    every = dict(zip(order, map(Look, *map(itertools.cycle, (COLOURS, DASHES, MARKERS))), strict=False))
-    return {name: every[name] for name in names}
 
 
 def curves(frame: pd.DataFrame, titles: Mapping[str, str], *, switch: float | None = None) -> str:

@@ -48,7 +48,7 @@ def survival_table(comparisons: Comparisons) -> Table | None:
         "them are the same after the change"
     )
     return Table(
-        "Does the order of the losses survive?",
+        "Orders of two losses that stay the same",
         list(map(task_title, study.tasks)),
         body,
         [note, *reversals],

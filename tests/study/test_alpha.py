@@ -80,7 +80,7 @@ def test_answer():
     """The range is what all pairs of task and test set have in common."""
     (first,), (second,) = sweeps(sweep_of()), sweeps(sweep_of({**MEANS, "b": 29.0}))
     words = answer([first, second])
-    assert "in 2 pairs of task and test set: α = 0.84, L1 in 8-bit levels (our reading of the paper), in 2." in words
+    assert "α = 0.84, L1 in 8-bit levels (our reading of the paper), in 2 of 2 pairs of task and test set." in words
     assert "α from 0.02 to 0.025 with L1 in [0, 1] (0.84 to 0.87 with L1 in 8-bit levels)" in words
     (third,) = sweeps(sweep_of({**MEANS, "c": 29.5}))
     assert "no α that was trained" in answer([first, third])

@@ -12,7 +12,7 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from restoration.names import LOSS_ORDER
-from restoration.study import figures
+from restoration.study import figures, looks
 from restoration.study.report.crops import save_crops
 
 TITLES = {"l2": "L2", "mix": "Mix", "mine": "My loss"}
@@ -92,10 +92,10 @@ def test_scaled_to_the_last_third():
 def test_looks_differ():
     """Dash and marker tell any two losses apart; colours stay apart under colour blindness for the first seven."""
     names = [*LOSS_ORDER, *(f"own{number}" for number in range(10))]
-    looks = figures.looks(names)
-    assert len({(look.dash, look.marker) for look in looks.values()}) == len(names)
-    assert figures.looks(["own", "mix"])["mix"] == looks["mix"]
-    colours = np.array([to_rgb(colour) for colour in figures.COLOURS])
+    every = looks.looks(names)
+    assert len({(look.dash, look.marker) for look in every.values()}) == len(names)
+    assert looks.looks(["own", "mix"])["mix"] == every["mix"]
+    colours = np.array([to_rgb(colour) for colour in looks.COLOURS])
     linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
     for matrix in (np.eye(3), DEUTERANOPIA, PROTANOPIA):  # Machado et al. 2009, severity 1
         seen = (linear @ matrix.T).clip(0, 1)

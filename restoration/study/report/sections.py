@@ -10,7 +10,7 @@ from restoration import names
 from restoration.files import write_text
 from restoration.study import agreement, alpha, answer, figures, tables
 from restoration.study.records import Study
-from restoration.study.rendering import Cell, Table, latex, markdown
+from restoration.study.rendering import Table, latex, markdown
 from restoration.study.report.blocks import Block, Figure, Fold, Section
 from restoration.study.report.charts import difference_figure, switching_figure, training_figure
 from restoration.study.report.photographs import Picture, Viewer, flat_crops, strips
@@ -31,24 +31,6 @@ FILES = (  # files of sections that some studies lack
     "training.svg",
 )
 SURE = "intervals: 95 %, over photographs and trainings"
-WORDS = Table(
-    "What the words mean",
-    ["meaning"],
-    [
-        (
-            "PSNR",
-            [Cell("−10 log10 of the mean squared error of values in [0, 1], in dB; 0.1 dB is 2.3 % of this error")],
-        ),
-        ("SSIM, MS-SSIM", [Cell("likeness of local structure, at one scale or at five; 1 for equal images")]),
-        ("equal", [Cell("the 95 % interval of the difference lies within ±0.1 dB, or ±2.3 % of the remaining error")]),
-        ("not known", [Cell("the interval holds 0 and reaches beyond this margin: the measurement cannot tell")]),
-        (
-            "Mix, SSIM5, SSIM9",
-            [Cell("Mix: 0.84 MS-SSIM + 0.16 L1 in 8-bit levels; 5, 9: the σ of SSIM's window in pixels")],
-        ),
-    ],
-    words=True,
-)
 
 
 def sections(study: Study, published: pd.DataFrame | None = None) -> Iterator[Section]:
@@ -142,7 +124,7 @@ def answered(comparisons: Comparisons) -> Section | None:
             note = "line: 95 % interval; grey: differences that count as equal"
             drawn.append(Figure(title, svg, description, [note]))
             files[f"differences-{metric}.svg"] = svg
-    blocks = [table, *drawn[:1], Fold("The same by MS-SSIM, and what the words mean", [*drawn[1:], WORDS])]
+    blocks = [table, *drawn[:1], Fold("The same by MS-SSIM, and what the words mean", [*drawn[1:], answer.WORDS])]
     return Section(headline, [" ".join(words)], blocks, files, warned=bool(caution(comparisons)))
 
 

@@ -159,11 +159,8 @@ class Viewer {
     const width = Math.min(image.width, Math.ceil((canvas.width - left) / scale)) - x;
     const height = Math.min(image.height, Math.ceil((canvas.height - top) / scale)) - y;
     context.drawImage(image, x, y, width, height, left + x * scale, top + y * scale, width * scale, height * scale);
-    this.describe(map ? `${version.title}: difference × ${gain}` : version.title, version.psnr);
-  }
-
-  describe(title, psnr) {
-    this.root.querySelector(".label").textContent = psnr ? `${title}, PSNR ${psnr}` : title;
+    const title = map ? `${version.title}: difference × ${gain}` : version.title;
+    this.root.querySelector(".label").textContent = version.psnr ? `${title}, PSNR ${version.psnr}` : title;
     this.canvas.ariaLabel = `${this.source.task}, ${this.source.photograph}: ${title}`;
     this.stage.classList.toggle("inside", this.scale > this.whole);
     this.named("zoom").value = `${Number((100 * this.scale).toPrecision(3))} %`;
@@ -176,8 +173,7 @@ class Viewer {
 
   connect() {
     const on = (name, event, action) => this.named(name).addEventListener(event, action);
-    on("in", "click", () => this.step(1));
-    on("out", "click", () => this.step(-1));
+    for (const [name, direction] of [["in", 1], ["out", -1]]) on(name, "click", () => this.step(direction));
     on("fit", "click", () => this.look(0, 0, Infinity));
     on("difference", "click", () => this.toggle());
     on("task", "change", () => this.choose());
