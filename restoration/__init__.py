@@ -5,15 +5,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from restoration import losses as losses
+    from restoration.exporting import export as export
     from restoration.pretrained import load as load
     from restoration.pretrained import restore as restore
     from restoration.pretrained import shipped as shipped
     from restoration.scoring.score import score as score
 
-__all__ = ["__version__", "load", "losses", "restore", "score", "shipped"]
+__all__ = ["__version__", "export", "load", "losses", "restore", "score", "shipped"]
 __version__ = "0.1.0"
 
-PLACES = {"load": "pretrained", "restore": "pretrained", "shipped": "pretrained", "score": "scoring.score"}
+PLACES = {
+    "export": "exporting",
+    "load": "pretrained",
+    "restore": "pretrained",
+    "shipped": "pretrained",
+    "score": "scoring.score",
+}
 
 
 def __getattr__(name: str) -> Any:

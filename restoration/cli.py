@@ -83,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     _score(commands)
     _command(commands, "losses", "the losses of restoration.losses: meaning, unit and cost on this machine")
     _check_loss(commands)
+    _export(commands)
     _command(commands, "pretrained", "the networks that are shipped: task, loss and what trained them")
     return top
 
@@ -157,6 +158,23 @@ Files of two folders are partners if they have the same name, up to the suffix. 
     form = command.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="one row a photograph (with --explain: a setting)")
     form.add_argument("--json", action="store_true", help="the same with protocol and means")
+
+
+def _export(commands: "argparse._SubParsersAction") -> None:
+    command = _command(
+        commands,
+        "export",
+        "a shipped network as an ONNX file, for images of any size",
+        epilog=f"""example:
+  restoration export --task jpeg --loss mix jpeg-mix.onnx
+
+Input `degraded` and output `restored` are (N, 3, H, W), nominally in [0, 1].
+Needs pip install 'restoration-losses[export]'. A network of yours, in Python: restoration.export(network, "mine.onnx").
+{EXIT_CODES}""",
+    )
+    command.add_argument("--task", choices=TASKS, required=True)
+    command.add_argument("--loss", default="mix", help="what trained the network; mix by default")
+    command.add_argument("file", type=_home, metavar="FILE.onnx", help="the new file")
 
 
 def _check_loss(commands: "argparse._SubParsersAction") -> None:

@@ -9,7 +9,7 @@ LIBRARY = Path(__file__).parents[1] / "restoration"
 LAYERS = (
     {"errors", "files", "images", "names", "progress"},
     {"datasets", "losses", "networks", "tasks"},
-    {"check", "pictures", "pretrained", "restoring", "saving", "scoring", "sensor", "targets", "training"},
+    {"check", "exporting", "pictures", "pretrained", "restoring", "saving", "scoring", "sensor", "targets", "training"},
     {"study"},
     {"__init__", "cli", "commands"},
 )
