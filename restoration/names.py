@@ -120,14 +120,28 @@ RATES = "rates"  # the part of a study with the short trainings that search lear
 PARTS = {
     "main": "Main training",
     "seeds": "Several seeds",
+    "longer": "Longer training",
     "switching": "Switching losses",
     "sigma": "The σ of SSIM",
     "alpha": "The α of Mix",
+    "gaussians": "At the centre pixel or at every pixel, with the same Gaussians",
+    "sgd": "Another optimiser: SGD with momentum",
+    "adam": "Another optimiser: Adam",
     "adamw": "Another optimiser: AdamW",
     "dense": "Losses at every pixel of a patch",
     "residual": "A network that predicts the residual",
     "raw": "Real raw photographs",
     RATES: "Search of learning rates",
+}
+FORMER_PARTS = ("seeds", "adamw", "dense")  # of the first edition of the study only
+CHANGES = {  # what differs from the training whose order of losses a part is compared with
+    "main": "Longer training",  # than in the part "seeds"
+    "longer": "Longer training",
+    "sgd": "SGD with momentum",
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "dense": "Dense losses",  # without a part of this name: the dense losses of the main part
+    "residual": "Residual network",
 }
 BASELINES = {
     "bicubic": "Bicubic",

@@ -45,6 +45,11 @@ class Claim:
 
 def claims(study: Study) -> list[Claim]:
     """The table of claims; those about α depend on the settings that were trained."""
+    return [*_paper_claims(study), *(claim for claim in LATER if claim.part in study.parts)]
+
+
+def _paper_claims(study: Study) -> list[Claim]:
+    """The claims of the first edition."""
     return [
         Claim("1", "L1 beats L2", "", "main", better("l1", "l2")),
         Claim("2", "Mix beats every other loss of the paper", "", "main", _mix_first()),
@@ -133,3 +138,16 @@ def _paper(study: Study, other: Key, verdict: str = BETTER) -> list[Expected]:
 def _by_alpha(study: Study) -> dict[str, dict[Key, str]]:
     """The trained mixtures of each task."""
     return {task: {setting.key: setting.loss for setting in settings_of(study, task)} for task in study.tasks}
+
+
+LATER = (  # questions of the second edition
+    Claim(
+        "Q7",
+        "MS-SSIM and Mix at every pixel beat those at the centre pixel with the same Gaussians",
+        "our question",
+        "gaussians",
+        better("ms_ssim_dense", "ms_ssim_small") + better("mix_dense", "mix_small"),
+    ),
+    Claim("Q8", "L1 beats L2 with SGD and momentum", "our question", "sgd", better("l1", "l2", tasks=NOISY)),
+    Claim("Q9", "L1 beats L2 after a longer training", "our question", "longer", better("l1", "l2", tasks=["sr"])),
+)

@@ -18,7 +18,7 @@ from restoration.study.statistics import EQUAL, FEWEST, NOT_KNOWN, Comparison, C
 from restoration.study.values import Condition
 
 HIGHLIGHT = "highlighted: the best value, and values that are equal to the best or not known to differ from the best"
-FEW_PATCHES = 50_000  # with fewer patches a network, no loss is highlighted or recommended
+FEW_PATCHES = 30_000  # with fewer patches a network, no loss is highlighted or recommended
 
 
 def photograph_sets(study: Study) -> list[str]:
@@ -72,14 +72,14 @@ class Row:
         return [f"{self.heading[:-2]}: {self.left_out} of {every} photographs left out"] if self.left_out else []
 
     def cell(self, column: str, beside: Comparison | None = None) -> Cell:
-        """The value of a column, and below the value the deviation over seeds, or else a comparison."""
+        """The value of a column, and below the value a comparison, or else the deviation over seeds."""
         if column not in self.means:
             return Cell("–")
         facts, smaller = metric(self.condition.metric), ""
-        if column in self.deviations:
-            smaller = f"± {facts.shown(self.deviations[column])}"
-        elif beside is not None:
+        if beside is not None:
             smaller = f"{beside.shown}\n{beside.interval}".rstrip()
+        elif column in self.deviations:
+            smaller = f"± {facts.shown(self.deviations[column])}"
         best = self.sound and column in self.near_best < self.means.keys()
         return Cell(facts.shown(self.means[column]), smaller, best)
 

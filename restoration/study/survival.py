@@ -1,22 +1,22 @@
-"""The order of the losses after a longer training, with another optimiser, dense losses or a residual network.
+"""The order of the losses in other trainings: longer, with another optimiser, dense losses or a residual network.
 
 An order is a pair of the paper's losses: the first is better than the second by PSNR or MS-SSIM, on one task and test
 set.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 
-from restoration.names import DECIDING, metric, part_title, task_title
+from restoration.names import CHANGES, DECIDING, metric, part_title, task_title
 from restoration.study.claims import PAPER_LOSSES
+from restoration.study.records import Study
 from restoration.study.rendering import Cell, Table
 from restoration.study.statistics import BETTER, EQUAL, NOT_KNOWN, WORSE, Comparison, Comparisons
 from restoration.study.tables import photograph_sets, set_title
 from restoration.study.values import Condition
 
 DENSE = {"ssim5": "ssim_dense", "ms_ssim": "ms_ssim_dense", "mix": "mix_dense"}  # the loss at every pixel of a patch
-CHANGES = {"main": "Longer training", "adamw": "AdamW", "dense": "Dense losses", "residual": "Residual network"}
 SAME, REVERSED = "same", "reversed"
 
 
@@ -25,12 +25,13 @@ def survival_table(comparisons: Comparisons) -> Table | None:
     study = comparisons.study
     base = "seeds" if "seeds" in study.parts else "main"
     body, reversals = [], []
-    for part, title in CHANGES.items():
-        if part not in study.parts or part == base:
+    for change, title in CHANGES.items():
+        part = base if change == "dense" and "dense" not in study.parts else change
+        if part not in study.parts or change == base:
             continue
         cells = []
         for task in study.tasks:
-            pairs = list(_orders(comparisons, base, part, task))
+            pairs = list(_orders(comparisons, base, part, task, DENSE if change == "dense" else {}))
             counts = Counter(_outcome(*pair) for pair in pairs)
             rest = ", ".join(f"{counts[name]} {name}" for name in (REVERSED, EQUAL, NOT_KNOWN) if counts[name])
             cells.append(Cell(f"{counts[SAME]} of {len(pairs)}", f"({rest})" if rest else "") if pairs else Cell("–"))
@@ -40,7 +41,8 @@ def survival_table(comparisons: Comparisons) -> Table | None:
                     where = f"{title}, {task_title(task)} on {set_title(study, after.condition.test_set)}"
                     name = metric(after.condition.metric).title
                     reversals.append(f"reversed: {where}: {losses} = {after} by {name}, before {before}")
-        body.append((title, cells))
+        if any(cell.text != "–" for cell in cells):
+            body.append((title, cells))
     if not body:
         return None
     note = (
@@ -51,14 +53,22 @@ def survival_table(comparisons: Comparisons) -> Table | None:
         "Orders of two losses that stay the same",
         list(map(task_title, study.tasks)),
         body,
-        [note, *reversals],
+        [note, *_fewer_patches(study, base), *reversals],
         words=True,
     )
 
 
-def _orders(comparisons: Comparisons, base: str, part: str, task: str) -> Iterator[tuple[Comparison, Comparison]]:
-    """Orders in the part `base`, each with the comparison of the same losses in another part."""
-    renamed: dict[str, str] = DENSE if part == "dense" else {}
+def _fewer_patches(study: Study, base: str) -> list[str]:
+    """One line about the changes whose networks saw fewer patches; no line without such changes."""
+    patches = study.runs.groupby("part")["patches"].max().to_dict()
+    shorter = [title for part, title in CHANGES.items() if patches.get(part, patches[base]) < patches[base]]
+    return [f"trained with fewer than {patches[base]:,} patches: {', '.join(shorter)}"] if shorter else []
+
+
+def _orders(
+    comparisons: Comparisons, base: str, part: str, task: str, renamed: Mapping[str, str]
+) -> Iterator[tuple[Comparison, Comparison]]:
+    """Orders in the part `base`, each with the comparison of the same losses, perhaps renamed, in another part."""
     losses: tuple[str, ...] = PAPER_LOSSES.get(task, ())
     for first, second in combinations(losses, 2):
         others = renamed.get(first, first), renamed.get(second, second)

@@ -81,7 +81,7 @@ def introduction(study: Study) -> list[str]:
 
 def provenance(study: Study) -> Section:
     """Data, budgets, protocol, hardware and commits, and the parts that were not trained."""
-    runs = study.runs
+    runs = study.runs[study.runs["part"] != names.RATES]
     listed = {name: ", ".join(map(str, sorted(runs[name].unique()))) for name in ("precision", "hardware", "commit")}
     hashes = ", ".join(sorted(hash_[:12] for hash_ in runs["photographs_hash"].unique()))
     lines = [
@@ -91,7 +91,8 @@ def provenance(study: Study) -> Section:
         f"Hardware: {listed['hardware']}. Commits: {listed['commit']}.",
         *study.notes,
     ]
-    if missing := [title for part, title in names.PARTS.items() if part not in study.parts]:
+    known = {*study.parts, *study.runs["part"], *names.FORMER_PARTS}
+    if missing := [title for part, title in names.PARTS.items() if part not in known]:
         command = f"make study EXPERIMENT=paper BUDGET={study.variant}"
         lines.append(f"Not trained: {', '.join(missing)}. {command}, on the same data, trains them.")
     return Section("How this was made", lines, folded=True)
