@@ -8,7 +8,7 @@ def checked_image(name: str, image: Tensor, *, lowest: float = 0.0, highest: flo
     """The image in float32 and in the same shape; 8-bit levels are divided by 255.
 
     Args:
-        name: what the error calls the image.
+        name: the image's name in error messages.
         image: (3, H, W) or (N, 3, H, W), RGB: floating-point from `lowest` to `highest`, or uint8.
 
     Raises:

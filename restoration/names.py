@@ -6,7 +6,7 @@ This module imports no other module of the package, so that every module may use
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-INPUT = "input"  # the column of the degraded input itself
+INPUT = "input"  # column of the degraded input
 QUICK = (
     "l2",
     "psnr",
@@ -15,9 +15,9 @@ QUICK = (
     "ms_ssim",
 )  # metrics of the validation; the other metrics take several times as long
 CURVES = ("psnr", "ms_ssim", "ssim", "l1", "l2")  # the same metrics, in the order of TensorBoard's charts
-GRADIENT_SHARE = "9 share of the gradient"  # followed by the name of a term of the loss
+GRADIENT_SHARE = "9 share of the gradient"  # the tag ends with the name of a term of the loss
 DECIDING = ("psnr", "ms_ssim")  # the metrics that decide a claim
-SQUARED, AMPLITUDE = 0.023, 0.012  # 0.1 dB as a share of a squared error, and of an amplitude
+SQUARED, AMPLITUDE = 0.023, 0.012  # 0.1 dB is 2.3 % of a squared error and 1.2 % of an amplitude
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class Metric:
         return f"{self.title} {self.shown(value)} {self.unit}".rstrip()
 
     def shown_difference(self, value: float, *, sign: bool = False) -> str:
-        """A difference with a true minus. One that rounds to 0 keeps its minus: −0.00 is below 0.
+        """A difference with a minus sign (U+2212). A negative difference that rounds to 0 is shown as −0.00.
 
         Args:
             sign: mark positive differences with +.
@@ -69,7 +69,7 @@ class Metric:
         return f"{value * self.shown_times:{'+' if sign else ''}.{self.digits}f}".replace("-", "−")
 
     def margin_at(self, reference: float) -> float:
-        """The largest difference that counts as equal, in the metric's own unit, beside a mean value of `reference`."""
+        """The largest difference to a mean value of `reference` that counts as equal, in the metric's unit."""
         if self.absolute:
             return self.margin
         return self.margin * abs(1 - reference if self.higher_is_better else reference)
@@ -93,7 +93,7 @@ METRICS = {
     "ssim_y": Metric(title="SSIM-Y", higher_is_better=True),
 }
 HEADLINE = ("psnr", "ssim", "ms_ssim")  # metrics of the first table
-OTHERS = {  # metrics of the further tables, by what they have in common
+OTHERS = {  # metrics of the further tables, by title
     "errors and luma": ("l2", "l1", "psnr_y", "ssim_y"),
     "structure": ("iw_ssim", "gmsd", "fsim", "fsimc"),
 }
@@ -109,7 +109,7 @@ ARTEFACTS = {
     "luminance_shift": _artefact("Luminance shift"),
     "colour_shift": _artefact("Colour shift"),
 }
-ARTEFACT_TASKS = {"grating": ("sr",), "block_step": ("jpeg",)}  # artefacts that only some degradations leave
+ARTEFACT_TASKS = {"grating": ("sr",), "block_step": ("jpeg",)}  # artefacts that only some tasks can cause
 TASKS = {
     "demosaic": "Demosaicking + denoising",
     "sr": "Super-resolution ×2",
@@ -151,7 +151,7 @@ BASELINES = {
     "bm3d_blind": "BM3D, blind",
 }
 TERM_FAMILIES = {"l2": "pixelwise", "l1": "pixelwise", "ms_ssim": "structural"}  # families of the terms of a mixture
-UNTRAINED = (INPUT, *BASELINES)  # columns without a training and without a seed, in order
+UNTRAINED = (INPUT, *BASELINES)  # columns without training and seed, in order
 LOSS_ORDER = (
     "l2",
     "l1",
@@ -188,7 +188,7 @@ def curve_tag(metric: str, photographs: str = "validation") -> str:
 
 
 def is_measured(artefact: str, task: str) -> bool:
-    """Whether a task's degradation leaves the traces that an artefact measure looks for; true for every metric."""
+    """Whether a task can cause an artefact; true for every metric."""
     return task in ARTEFACT_TASKS.get(artefact, (task,))
 
 
@@ -224,5 +224,5 @@ def ordered_columns(columns: Iterable[str]) -> list[str]:
 
 
 def _ordered(names: Iterable[str], order: tuple[str, ...]) -> list[str]:
-    place = {name: number for number, name in enumerate(order)}
-    return sorted(set(names), key=lambda name: (place.get(name, len(order)), name))
+    position = {name: number for number, name in enumerate(order)}
+    return sorted(set(names), key=lambda name: (position.get(name, len(order)), name))

@@ -1,7 +1,7 @@
-"""A user's image file as a picture that can be written again: bits, grey or RGB, alpha, and what the file says.
+"""Reads a user's image file and keeps what a restored file needs: bit depth, grey or RGB, alpha channel, metadata.
 
-`datasets.decode` makes training data of a file: 8 bits, RGB, on white. This module keeps all that a file of the same
-kind can hold. It refuses the same files. CMYK becomes RGB, and a palette its colours.
+`datasets.decode` reads training data: always 8 bits, RGB, transparent pixels on white. Both modules refuse the same
+files. CMYK and palette colours become RGB.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from restoration.datasets.decode import ORIENTATION, decode_with_profile, read_file, tiff_values, upright
 
-KINDS = {"jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "bmp": ".bmp"}  # and their usual suffixes
+KINDS = {"jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "bmp": ".bmp"}  # usual suffixes
 OPENERS: dict[str, Callable[[BytesIO], Image.Image]] = {
     "jpeg": JpegImageFile,
     "png": PngImageFile,
@@ -29,9 +29,17 @@ OPENERS: dict[str, Callable[[BytesIO], Image.Image]] = {
     "webp": WebPImageFile,
     "bmp": BmpImageFile,
 }
-STARTS = {b"\xff\xd8": "jpeg", b"\x89P": "png", b"II": "tiff", b"MM": "tiff", b"RI": "webp", b"BM": "bmp"}
+FIRST_BYTES = {b"\xff\xd8": "jpeg", b"\x89P": "png", b"II": "tiff", b"MM": "tiff", b"RI": "webp", b"BM": "bmp"}
 EXIF_IFD, GPS_IFD, WIDTH, HEIGHT = 0x8769, 0x8825, 0xA002, 0xA003
-COPIED = (270, 271, 272, 305, 306, 315, 33432)  # of a TIFF: description, make, model, software, date, artist, copyright
+COPIED = (
+    270,
+    271,
+    272,
+    305,
+    306,
+    315,
+    33432,
+)  # tags of a TIFF: description, make, model, software, date, artist, copyright
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +49,11 @@ class Picture:
     Attributes:
         pixels: (H, W, 1 or 3), uint8 or uint16, without alpha.
         alpha: (H, W) of the same type, or None.
-        kind: of the file, a key of KINDS.
-        quality: of a JPEG file, 1 to 100, estimated from its quantisation tables; None for other kinds.
-        lossless: whether the file kept its pixels exactly.
-        profile: the ICC profile that fits the pixels.
-        exif: the EXIF block, with the orientation of an upright picture.
+        kind: the kind of the file, a key of KINDS.
+        quality: quality of a JPEG file, 1 to 100, estimated from its quantisation tables; None for other kinds.
+        lossless: whether the compression of the file is lossless.
+        profile: the ICC profile, if it has as many channels as the pixels.
+        exif: the EXIF block; its orientation is set to upright.
         dpi: dots per inch, horizontal and vertical.
     """
 
@@ -65,9 +73,9 @@ def read_picture(path: Path) -> Picture:
     Raises:
         BadPhoto: as `datasets.decode.decode`.
     """
-    flat, profile = decode_with_profile(path)  # refuses what is damaged or ambiguous
+    eight_bit, profile = decode_with_profile(path)  # refuses damaged and ambiguous files
     encoded = read_file(path)
-    kind = STARTS[encoded[:2]]
+    kind = FIRST_BYTES[encoded[:2]]
     values, grey, orientation = _deep_values(encoded, kind), False, 1
     exif, dpi, quality = None, None, None
     try:
@@ -79,12 +87,12 @@ def read_picture(path: Path) -> Picture:
                 quality = quality_of(image.quantization)
             if values is None and image.has_transparency_data:
                 values = np.array(image.convert("RGBA"))
-                orientation = 1 if kind == "tiff" else orientation  # Pillow turns a TIFF when it decodes
-    except SyntaxError:  # a TIFF that only tifffile reads
+                orientation = 1 if kind == "tiff" else orientation  # Pillow applies the orientation of a TIFF
+    except SyntaxError:  # a TIFF that Pillow cannot read, but tifffile can
         pass
     alpha = None
     if values is None:
-        pixels = flat
+        pixels = eight_bit
     else:
         values = upright(values, orientation)
         colours = 3 if values.shape[2] > 2 else 1
@@ -107,7 +115,7 @@ def read_picture(path: Path) -> Picture:
 
 
 def quality_of(tables: dict[int, list[int]]) -> int:
-    """libjpeg's quality, 1 to 100, whose table for luminance is as coarse on average as a file's first table."""
+    """The quality, 1 to 100, whose luminance table in libjpeg has the sum nearest to that of the file's first table."""
     luminance = sum(tables[min(tables)])
     return min(range(1, 101), key=lambda quality: (abs(_coarseness(quality) - luminance), quality))
 
@@ -127,8 +135,8 @@ LUMINANCE = (
 
 
 def _deep_values(encoded: bytes, kind: str) -> np.ndarray | None:
-    """(H, W, 1 to 4) as stored, of a PNG or TIFF of more than 8 bits or a TIFF with alpha; None for other files."""
-    if kind == "png" and encoded[24] == 16:  # bits
+    """Pixels as stored, (H, W, 1 to 4), of a PNG or TIFF with more than 8 bits, or a TIFF with alpha; else None."""
+    if kind == "png" and encoded[24] == 16:  # bits a value
         values = imagecodecs.png_decode(encoded)
         return values if values.ndim == 3 else values[..., None]
     if kind != "tiff":
@@ -138,7 +146,7 @@ def _deep_values(encoded: bytes, kind: str) -> np.ndarray | None:
         if page.bitspersample <= 8 and not page.extrasamples:
             return None
         values = tiff_values(page)
-        if page.photometric == 0:  # white is zero
+        if page.photometric == 0:  # 0 means white
             values = np.concatenate([2**page.bitspersample - 1 - values[..., :1], values[..., 1:]], axis=2)
         if 8 < page.bitspersample < 16:
             top = 2**page.bitspersample - 1
@@ -147,7 +155,7 @@ def _deep_values(encoded: bytes, kind: str) -> np.ndarray | None:
 
 
 def _exif(image: Image.Image) -> tuple[bytes | None, int]:
-    """The EXIF block of an upright picture, and the orientation that the file has; (None, 1) if damaged or absent."""
+    """The EXIF block with the orientation set to upright, and the old orientation; (None, 1) if damaged or absent."""
     try:
         exif = image.getexif()
         orientation = exif.get(ORIENTATION, 1)
@@ -155,7 +163,7 @@ def _exif(image: Image.Image) -> tuple[bytes | None, int]:
             return None, 1
         if ORIENTATION in exif:
             exif[ORIENTATION] = 1
-        if isinstance(image, TiffImageFile):  # the others describe how the pixels are stored
+        if isinstance(image, TiffImageFile):  # other TIFF tags describe how the pixels are stored
             for tag in exif.keys() - {*COPIED, ORIENTATION, EXIF_IFD, GPS_IFD}:
                 del exif[tag]
         for tag in (WIDTH, HEIGHT):  # may differ after the restoration

@@ -1,4 +1,4 @@
-"""A picture -> a new file of its kind, with what the old file said."""
+"""Writes a picture as an image file, with the metadata of the file that was read: EXIF, colour profile, resolution."""
 
 import struct
 import zlib
@@ -21,10 +21,10 @@ INCH = 39.3701  # inches in a metre
 
 
 def write_picture(path: Path, picture: Picture, kind: str) -> None:
-    """Writes a picture as a file of a kind; JPEG, WebP and BMP files get 8 bits.
+    """Writes a picture as a file of one of the KINDS; JPEG, WebP and BMP files get 8 bits.
 
     Raises:
-        UserError: the picture has alpha and the kind has not.
+        UserError: the picture has an alpha channel, but this kind of file cannot have one.
     """
     if picture.alpha is not None and kind in ("jpeg", "bmp"):
         raise UserError(f"a {kind.upper()} file cannot keep transparency; give --format png, tiff or webp")
@@ -48,27 +48,30 @@ def write_picture(path: Path, picture: Picture, kind: str) -> None:
 
 
 def kind_of(name: str) -> str:
-    """The kind that a word means, as jpg or .tif.
+    """The kind of file that a name or a suffix means, such as "jpg" or ".tif".
 
     Raises:
-        UserError: no kind is meant.
+        UserError: the name is unknown.
     """
-    word = name.lower().removeprefix(".")
-    word = {"jpg": "jpeg", "jfif": "jpeg", "tif": "tiff"}.get(word, word)
-    if word not in KINDS:
+    short = name.lower().removeprefix(".")
+    kind = {"jpg": "jpeg", "jfif": "jpeg", "tif": "tiff"}.get(short, short)
+    if kind not in KINDS:
         raise UserError(f"unknown format {name!r}; known: {', '.join(KINDS)}")
-    return word
+    return kind
 
 
 def suffix_of(path: Path, kind: str) -> str:
-    """The suffix of a new file: the old one if it means this kind."""
+    """The suffix of a new file of a kind: the suffix of `path` if it fits, else the usual one."""
     if path.suffix.lower() in SUFFIXES and kind_of(path.suffix) == kind:
         return path.suffix
     return KINDS[kind]
 
 
 def _write_png(path: Path, values: np.ndarray, picture: Picture) -> None:
-    """A 16-bit PNG: Pillow writes none in colour, imagecodecs no text around the pixels."""
+    """Writes a 16-bit PNG: imagecodecs encodes the pixels, and metadata chunks are inserted after the header.
+
+    Pillow cannot write 16-bit colour, and imagecodecs cannot write metadata.
+    """
     encoded = imagecodecs.png_encode(np.ascontiguousarray(values if values.shape[2] > 1 else values[..., 0]))
     chunks = b""
     if picture.profile:
@@ -86,10 +89,14 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def _write_tiff(path: Path, values: np.ndarray, picture: Picture) -> None:
-    """A TIFF of 8 or 16 bits: Pillow writes neither 16 bits in colour nor EXIF beside compressed pixels."""
+    """Writes a TIFF of 8 or 16 bits with EXIF and GPS details.
+
+    Pillow cannot write 16-bit colour, nor EXIF together with compressed pixels. tifffile cannot write tags that point
+    to another directory, so a placeholder tag is written for each and replaced afterwards.
+    """
     exif = Image.Exif()
     exif.load(picture.exif or b"")
-    inner = {tag: exif.get_ifd(tag) for tag in (EXIF_IFD, GPS_IFD) if tag in exif}
+    directories = {tag: exif.get_ifd(tag) for tag in (EXIF_IFD, GPS_IFD) if tag in exif}
     tags = [(tag, "s", 0, str(exif[tag]), True) for tag in COPIED if tag in exif]
     tifffile.imwrite(
         path,
@@ -103,23 +110,23 @@ def _write_tiff(path: Path, values: np.ndarray, picture: Picture) -> None:
         iccprofile=picture.profile,
         resolution=picture.dpi or (72, 72),
         resolutionunit="inch",
-        extratags=[*tags, *((tag - 1, "I", 1, 0, True) for tag in inner)],  # tifffile writes no such tag itself
+        extratags=[*tags, *((tag - 1, "I", 1, 0, True) for tag in directories)],  # placeholders
         metadata=None,
         software=False,
     )
-    for tag, entries in inner.items():
-        _append_directory(path, tag, entries)
+    for tag, values_by_tag in directories.items():
+        _append_directory(path, tag, values_by_tag)
 
 
-def _append_directory(path: Path, tag: int, entries: Mapping[int, Any]) -> None:
-    """Writes EXIF details behind the pixels, and their place over the entry of the tag before, which kept room."""
+def _append_directory(path: Path, tag: int, values_by_tag: Mapping[int, Any]) -> None:
+    """Appends a directory to a TIFF, and turns the placeholder `tag` - 1 into `tag`, which points to the directory."""
     directory = ImageFileDirectory_v2(b"II*\0\0\0\0\0")
-    for entry, value in entries.items():
-        directory[entry] = value
+    for inner_tag, value in values_by_tag.items():
+        directory[inner_tag] = value
     with tifffile.TiffFile(path) as tiff:
-        room = tiff.pages.first.tags[tag - 1].offset
+        placeholder = tiff.pages.first.tags[tag - 1].offset
     with open(path, "r+b") as file:
-        place = file.seek(0, 2)
-        file.write(directory.tobytes(place))
-        file.seek(room)
-        file.write(struct.pack("<HHII", tag, 4, 1, place))
+        offset = file.seek(0, 2)
+        file.write(directory.tobytes(offset))
+        file.seek(placeholder)
+        file.write(struct.pack("<HHII", tag, 4, 1, offset))

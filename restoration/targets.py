@@ -52,9 +52,9 @@ def targets(files: Iterable[Given], *, mark: str, kind: str | None, out: Path | 
     taken: set[str] = set()
     ordered = sorted(files, key=lambda file: file.path.suffix != _suffix(file.path, kind))
     for file in ordered:
-        place = file.path if out is None else out / file.below
+        path_without_mark = file.path if out is None else out / file.below
         for name in _names(file.path, mark if out is None else "", _suffix(file.path, kind)):
-            target = place.with_name(name)
+            target = path_without_mark.with_name(name)
             key = str(target.absolute()).casefold()  # some file systems do not tell a.jpg from A.jpg
             if key not in taken:
                 taken.add(key)
@@ -82,12 +82,12 @@ def _suffix(path: Path, kind: str | None) -> str:
 def _files(word: str, *, several: bool, raw: bool, mark: str, out: Path | None) -> Iterator[Given]:
     path = Path(word).expanduser()
     if path.is_dir():
-        wanted = RAW_SUFFIXES if raw else SUFFIXES
-        found = sorted(file for file in files_below(path) if file.suffix.lower() in wanted)
-        found = [file for file in found if not file.stem.endswith(mark) and not (out and out in file.parents)]
-        if not found:
-            raise UserError(f"{printable(path)} has no files of this task's kinds: {', '.join(sorted(wanted))}")
-        for file in found:
+        suffixes = RAW_SUFFIXES if raw else SUFFIXES
+        matches = sorted(file for file in files_below(path) if file.suffix.lower() in suffixes)
+        matches = [file for file in matches if not file.stem.endswith(mark) and not (out and out in file.parents)]
+        if not matches:
+            raise UserError(f"{printable(path)} has no files of this task's kinds: {', '.join(sorted(suffixes))}")
+        for file in matches:
             below = file.relative_to(path)
             yield Given(file, Path(path.resolve().name) / below if several else below)
     elif not path.exists() and glob.has_magic(word):

@@ -22,12 +22,12 @@ PHOTOGRAPHS = 1  # of each test set, the first by name
 
 
 def main(config: DictConfig) -> None:
-    asked = find_runs(Path(config.runs), **config.only)
-    if not asked:
+    selected = find_runs(Path(config.runs), **config.only)
+    if not selected:
         raise UserError(f"no trained run to draw in {config.runs}; train them: make study")
-    for data, variant in sorted({(run.data, run.variant) for run in asked}):
+    for data, variant in sorted({(run.data, run.variant) for run in selected}):
         path = Path(config.tables) / data / variant / "crops.png"
-        runs = [run for run in asked if (run.data, run.variant) == (data, variant)]
+        runs = [run for run in selected if (run.data, run.variant) == (data, variant)]
         draw(runs, Path(config.packs), path, drawn_on=config.drawn_on)
         print(f"written to {path}")
     say_next("make report")

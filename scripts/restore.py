@@ -38,12 +38,12 @@ def main(words: Sequence[str]) -> None:
     commands = cli.parser()
     if any(word.startswith(("--task", "--loss")) for word in words):
         commands.error("a network that you trained has its task and loss: leave out TASK and LOSS beside NETWORK")
-    asked = commands.parse_args(["restore", *words[1:]])
-    if asked.compare:
+    arguments = commands.parse_args(["restore", *words[1:]])
+    if arguments.compare:
         commands.error("--compare shows the shipped networks: leave out NETWORK")
     with clear_errors():
         names, task, network = own_network(Path(words[0].removeprefix(NETWORK)).expanduser())
-        sys.exit(restore_files(asked, task, network, names=names))
+        sys.exit(restore_files(arguments, task, network, names=names))
 
 
 def own_network(folder: Path) -> tuple[tuple[str, str], Task, nn.Module]:
@@ -68,8 +68,8 @@ def refuse_foreign_code(run: Run) -> None:
     """
     config: Any = OmegaConf.to_container(config_of(run), resolve=True)
     for target in targets_in([config["task"], config["model"]]):
-        made = get_object(target)
-        if not isinstance(made, type) or not made.__module__.startswith(KNOWN):
+        target_class = get_object(target)
+        if not isinstance(target_class, type) or not target_class.__module__.startswith(KNOWN):
             raise UserError(
                 f"{run.folder}/config.yaml calls {target}, which is no network or task of this package or torch.nn: "
                 f"it may do anything. If you trust it, move the run's folders below {RUNS}"

@@ -1,4 +1,4 @@
-"""What the scripts do with scores: measure those of runs, and show them in tables."""
+"""Scores of runs: measured, written into run folders, and shown in tables."""
 
 import math
 from collections.abc import Mapping
@@ -33,7 +33,10 @@ def score_runs(
     protocol: Protocol,
     device: torch.device,
 ) -> None:
-    """Scores networks and the degraded input that they share on every test set; each run gets both records."""
+    """Scores networks and their common degraded input on every test set.
+
+    Every run folder gets the scores of the run's network and of the input.
+    """
     by_name = {str(run.folder): model for run, model in models.items()}
     evaluations = {
         name: evaluate(by_name, task, test, protocol=protocol, device=device) for name, test in tests.items()
@@ -44,25 +47,28 @@ def score_runs(
     }
     for run in models:
         names = {INPUT: INPUT, str(run.folder): run.loss}
-        own = {
+        scores_of_run = {
             test: [replace(score, loss=names[score.loss]) for score in records if score.loss in names]
             for test, records in scores.items()
         }
-        write_scores(run, own, scoring(task, tests, protocol))
+        write_scores(run, scores_of_run, scoring(task, tests, protocol))
 
 
 def scoring(task: Task, tests: Mapping[str, PackedPhotos], protocol: Protocol) -> dict[str, Any]:
-    """How scores are measured: everything that they depend on, except for the network."""
+    """Everything that scores depend on, except for the network."""
     keys = {name: test.key for name, test in tests.items()}
     return {"protocol": str(protocol), "metrics": list(ALL_METRICS), "degradation": repr(task), "test sets": keys}
 
 
 def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
-    """Writes and prints every table in which one of these runs stands, with all its columns."""
+    """Writes and prints every table that contains one of these runs.
+
+    A table has all its columns, also those of other runs.
+    """
     for root, data, name in dict.fromkeys((run.root, run.data, run.study) for run in runs):
         comparisons = Comparisons(Study.collect(root, data=data, variant=name))
-        own = [run for run in runs if (run.data, run.study) == (data, name)]
-        for variant, part, task in dict.fromkeys((run.variant, run.part, run.task) for run in own):
+        runs_of_study = [run for run in runs if (run.data, run.study) == (data, name)]
+        for variant, part, task in dict.fromkeys((run.variant, run.part, run.task) for run in runs_of_study):
             for test_set in comparisons.study.test_sets:
                 if table := main_table(comparisons, part, task, test_set):
                     tables = [table, *other_tables(comparisons, part, task, test_set)]
@@ -75,7 +81,7 @@ def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
 
 
 def test_means(run: Run) -> dict[tuple[str, str], float]:
-    """Mean scores of a run by test set and deciding metric, without values that are not finite."""
+    """Mean scores of a run by test set and deciding metric, over finite values."""
     scores = read_scores(run).replace(math.inf, math.nan)
     means = scores[scores["loss"] == run.loss].groupby(["test_set", "metric"])["value"].mean()
     tests = dict.fromkeys(scores["test_set"])

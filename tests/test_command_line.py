@@ -43,7 +43,7 @@ def test_wrong_usage(arguments):
 def test_unforeseen_errors(monkeypatch, capsys):
     """One line, and the traceback on request."""
 
-    def fail(asked: object) -> int:
+    def fail(arguments: object) -> int:
         raise RuntimeError("out of luck")
 
     monkeypatch.setattr(score, "run", fail)
@@ -56,7 +56,7 @@ def test_unforeseen_errors(monkeypatch, capsys):
 
 
 def test_interrupted(monkeypatch):
-    monkeypatch.setattr(score, "run", lambda asked: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(score, "run", lambda arguments: (_ for _ in ()).throw(KeyboardInterrupt))
     assert main(["score", "a", "b"]) == 130
 
 

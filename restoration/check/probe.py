@@ -1,4 +1,4 @@
-"""What a probe is, and its verdict."""
+"""A probe asks one question about a loss and gives a verdict."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,22 +8,22 @@ from restoration.check.subject import Subject
 OK, FAULT, LIMIT, DECLARED, MEASURED, SKIPPED = "ok", "fault", "limit", "declared", "measured", "not run"
 MEANING = {
     OK: "as it should be",
-    FAULT: "a training can go wrong unnoticed",
+    FAULT: "a training can go wrong without an error",
     LIMIT: "usable, but not everywhere",
     DECLARED: "a fault that the loss declares as part of its definition",
     MEASURED: "a number without a verdict",
-    SKIPPED: "needs what an earlier probe did not find",
+    SKIPPED: "needs an earlier probe that failed",
 }
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One question to a loss.
+    """One question about a loss.
 
     Attributes:
         reason: why the answer matters.
-        given: the minimal input.
-        ask: returns verdict and text; an exception is a fault.
+        given: the minimal input, in words.
+        ask: takes a loss; returns verdict and text. An exception is a fault.
     """
 
     name: str
@@ -54,12 +54,12 @@ def probe(name: str, reason: str, given: str) -> Callable[[Callable], Callable]:
     return add
 
 
-def answered(each: Probe, subject: Subject) -> Finding:
-    """Asks a loss; a fault that the loss declares is named so."""
+def answered(probe: Probe, subject: Subject) -> Finding:
+    """The answer of a probe; an expected fault gets the verdict DECLARED."""
     try:
-        verdict, text = each.ask(subject)
+        verdict, text = probe.ask(subject)
     except Exception as error:
         verdict, text = FAULT, f"{type(error).__name__}: {error}".replace("\n", " ")[:200]
-    if verdict == FAULT and each.name in subject.declares:
-        verdict, text = DECLARED, subject.declares[each.name]
-    return Finding(each, verdict, text)
+    if verdict == FAULT and probe.name in subject.declares:
+        verdict, text = DECLARED, subject.declares[probe.name]
+    return Finding(probe, verdict, text)

@@ -16,19 +16,19 @@ from restoration.errors import UserError
 WRITERS = {".md": markdown, ".html": page}
 
 
-def run(asked: argparse.Namespace) -> int:
-    for path in asked.write:
+def run(arguments: argparse.Namespace) -> int:
+    for path in arguments.write:
         if path.suffix not in WRITERS:
             raise UserError(f"--write takes names that end with {' or '.join(WRITERS)}, got {path}")
-    card = check_loss(loss_of(asked.loss), asked.loss)
+    card = check_loss(loss_of(arguments.loss), arguments.loss)
     print_card(card)
-    for path in asked.write:
+    for path in arguments.write:
         path.write_text(WRITERS[path.suffix](card), encoding="utf-8")
     return SOME_FAILED if card.faults else 0
 
 
 def loss_of(text: str) -> nn.Module:
-    """The loss that `module:Loss` or `module:Loss(option=value)` names; modules in the current folder are found, too.
+    """The loss named by `module:Loss` or `module:Loss(option=value)`; the module may be in the current folder.
 
     Raises:
         UserError: there is no such module, class or option.
@@ -50,14 +50,14 @@ def loss_of(text: str) -> nn.Module:
         ) from None
     sys.path.insert(0, os.getcwd())
     try:
-        made = getattr(import_module(module), call.id)
-        made = made(**options) if isinstance(made, type) else made
+        loss = getattr(import_module(module), call.id)
+        loss = loss(**options) if isinstance(loss, type) else loss
     except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise UserError(f"{text} cannot be made: {error}") from error
+        raise UserError(f"{text} cannot be created: {error}") from error
     finally:
         sys.path.remove(os.getcwd())
-    if not isinstance(made, nn.Module):
+    if not isinstance(loss, nn.Module):
         raise UserError(
-            f"{text} is a {type(made).__name__}; a loss is a torch.nn.Module with forward(restored, target)"
+            f"{text} is a {type(loss).__name__}; a loss is a torch.nn.Module with forward(restored, target)"
         )
-    return made
+    return loss

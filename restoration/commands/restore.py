@@ -18,12 +18,12 @@ from restoration.targets import given_files, targets
 from restoration.tasks import Demosaic, Task
 
 
-def run(asked: argparse.Namespace) -> int:
-    network = load(asked.task, asked.loss)
-    return restore_files(asked, TASKS[asked.task], network, names=(asked.task, asked.loss))
+def run(arguments: argparse.Namespace) -> int:
+    network = load(arguments.task, arguments.loss)
+    return restore_files(arguments, TASKS[arguments.task], network, names=(arguments.task, arguments.loss))
 
 
-def restore_files(asked: argparse.Namespace, task: Task, network: nn.Module, *, names: tuple[str, str]) -> int:
+def restore_files(arguments: argparse.Namespace, task: Task, network: nn.Module, *, names: tuple[str, str]) -> int:
     """Restores all files, lists those that failed, and returns the exit code.
 
     Args:
@@ -34,18 +34,18 @@ def restore_files(asked: argparse.Namespace, task: Task, network: nn.Module, *, 
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = network.to(device).to(memory_format=torch.channels_last)
-    kind = "png" if asked.compare else kind_of(asked.format) if asked.format else None
-    mark = f"-{names[0]}-{'compare' if asked.compare else names[1]}"
-    files = given_files(asked.files, raw=isinstance(task, Demosaic), mark=mark, out=asked.out)
-    chosen = targets(files, mark=mark, kind=kind, out=asked.out)
+    kind = "png" if arguments.compare else kind_of(arguments.format) if arguments.format else None
+    mark = f"-{names[0]}-{'compare' if arguments.compare else names[1]}"
+    files = given_files(arguments.files, raw=isinstance(task, Demosaic), mark=mark, out=arguments.out)
+    chosen = targets(files, mark=mark, kind=kind, out=arguments.out)
     failures: list[str] = []
     left: list[str] = []
     for path, target in followed(list(chosen.items()), "restoring"):
         try:
-            if asked.compare:
+            if arguments.compare:
                 write_comparison(path, names[0], target, device=device)
             else:
-                restore_file(path, task, network, target, kind=kind, force=asked.force, device=device)
+                restore_file(path, task, network, target, kind=kind, force=arguments.force, device=device)
             print(printable(target), flush=True)
         except LeftAsItIs as reason:
             left.append(f"{printable(path)} is left as it is: {reason}")

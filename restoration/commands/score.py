@@ -20,20 +20,20 @@ from restoration.scoring.score import ALL_METRICS, score
 IN_A_ROW = ("psnr", "ssim", "ms_ssim", "l1")  # metrics of each photograph of a folder
 
 
-def run(asked: argparse.Namespace) -> int:
-    pairs, failures = paired(asked.restored, asked.truth)
+def run(arguments: argparse.Namespace) -> int:
+    pairs, failures = paired(arguments.restored, arguments.truth)
     total = len(pairs) + len(failures)
-    protocol = Protocol(border=asked.border)
+    protocol = Protocol(border=arguments.border)
     scored: list[Pair] = []
     rows: list[dict[str, float]] = []
     steps: list[list[Step]] = []
     for pair in followed(pairs, "scoring"):
         try:
             restored, truth = pair.images()
-            if asked.explain:
+            if arguments.explain:
                 steps.append(explain(restored, truth))
             else:
-                values = score(restored, truth, metrics=asked.metrics or ALL_METRICS, protocol=protocol)
+                values = score(restored, truth, metrics=arguments.metrics or ALL_METRICS, protocol=protocol)
                 rows.append({name: float(value) for name, value in values.items()})
             scored.append(pair)
         except UserError as error:
@@ -41,21 +41,21 @@ def run(asked: argparse.Namespace) -> int:
         except (ValueError, MemoryError) as error:  # an image too small for SSIM, or for this border
             failures.append(f"{printable(pair.name)}: {error}")
     names = [printable(pair.name) for pair in scored]
-    if asked.explain and scored:
-        _print_explanation(mean_steps(steps), len(scored), asked)
+    if arguments.explain and scored:
+        _print_explanation(mean_steps(steps), len(scored), arguments)
     elif scored:
-        _print_scores(names, rows, protocol, asked)
+        _print_scores(names, rows, protocol, arguments)
     return exit_code(failures, of=total, done="scored")
 
 
 def _print_scores(
-    names: Sequence[str], rows: Sequence[Mapping[str, float]], protocol: Protocol, asked: argparse.Namespace
+    names: Sequence[str], rows: Sequence[Mapping[str, float]], protocol: Protocol, arguments: argparse.Namespace
 ) -> None:
-    if asked.csv:
+    if arguments.csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerows([["image", *rows[0]], *([name, *row.values()] for name, row in zip(names, rows, strict=True))])
         print(_declared(protocol), file=sys.stderr)
-    elif asked.json:
+    elif arguments.json:
         images = [{"image": name, **_finite(row)} for name, row in zip(names, rows, strict=True)]
         averages = _finite({name: mean.value for name, mean in means(rows).items()})
         print(json.dumps({"protocol": _declared(protocol), "images": images, "means": averages}, indent=1))
@@ -95,12 +95,12 @@ def _finite(row: Mapping[str, float]) -> dict[str, float | None]:
     return {name: value if isfinite(value) else None for name, value in row.items()}
 
 
-def _print_explanation(steps: Sequence[Step], count: int, asked: argparse.Namespace) -> None:
-    if asked.csv:
+def _print_explanation(steps: Sequence[Step], count: int, arguments: argparse.Namespace) -> None:
+    if arguments.csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerows([[field.name for field in fields(Step)], *(asdict(step).values() for step in steps)])
         return
-    if asked.json:
+    if arguments.json:
         print(json.dumps([{**asdict(step), **_finite(_numbers(step))} for step in steps], indent=1))
         return
     ours = {step.metric: step.value for step in steps if not step.setting}

@@ -1,6 +1,6 @@
 """An image file -> 8-bit RGB.
 
-JPEG, PNG, TIFF, WebP and BMP files are recognised by their first bytes; no other decoder is started. The EXIF
+JPEG, PNG, TIFF, WebP and BMP files are recognised by their first bytes; other decoders are never started. The EXIF
 orientation is applied. Grey becomes three equal channels; palettes, CMYK and YCbCr become RGB. Transparent pixels are
 put on white. More than 8 bits are rounded to 8. Only the first frame is read. Colour profiles and gamma are not
 applied. Damaged files and unusual kinds of TIFF files are refused.
@@ -30,7 +30,7 @@ from restoration.errors import UserError
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jfif", ".tif", ".tiff", ".webp", ".bmp"}
 MAX_PIXELS = 2**28  # limits memory: a file of a few kilobytes can claim any size
 ORIENTATION, PROFILE = 0x0112, 34675
-SIZED_BY_THE_PAGE = {1, 5, 8, 32773, 32946}  # TIFF compressions: none, LZW, Deflate, PackBits, Deflate
+SAFE_COMPRESSIONS = {1, 5, 8, 32773, 32946}  # TIFF compressions: none, LZW, Deflate, PackBits, Deflate
 TIFF_CHANNELS = {0: 1, 1: 1, 2: 3}  # white-is-zero, grey, RGB
 TIFF_BY_PILLOW = {*TIFF_CHANNELS, 3, 5, 6}  # also palette, CMYK, YCbCr
 PREMULTIPLIED, ALPHA = 1, 2  # TIFF's extra samples
@@ -38,7 +38,9 @@ DARK = 2**14  # 16-bit files without larger values hold 10, 12 or 14 bits
 
 Decoded = tuple[np.ndarray, int, bytes | None]  # (H, W, 3) uint8 as stored, EXIF orientation, ICC profile
 
-warnings.filterwarnings("ignore", "(?s).*EXIF", module="PIL")  # a damaged EXIF block does not concern the pixels
+warnings.filterwarnings(
+    "ignore", "(?s).*EXIF", module="PIL"
+)  # pixels can be read from a file with a damaged EXIF block
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 2**26  # bytes; editors write more than Pillow's 2**20
 
 
@@ -61,15 +63,15 @@ def decode_with_profile(path: Path) -> tuple[np.ndarray, bytes | None]:
     Raises:
         BadPhoto: as `decode`.
     """
-    with bad_photos_named():
+    with decoder_errors_as_bad_photo():
         encoded = read_file(path)
         pixels, orientation, profile = _reader(encoded)(encoded)
     return np.ascontiguousarray(upright(pixels, orientation)), profile
 
 
 @contextlib.contextmanager
-def bad_photos_named() -> Iterator[None]:
-    """Turns the errors of decoders into `BadPhoto`: damaged files make them raise errors of all kinds."""
+def decoder_errors_as_bad_photo() -> Iterator[None]:
+    """Turns all errors of decoders into `BadPhoto`."""
     try:
         yield
     except (BadPhoto, UserError, MemoryError):
@@ -92,19 +94,19 @@ def read_file(path: Path) -> bytes:
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Undoes an EXIF orientation, 1 to 8; others leave the pixels as they are."""
+    """Turns pixels upright by an EXIF orientation, 1 to 8; other numbers change nothing."""
     if orientation in (2, 4, 5, 7):
         pixels = pixels[:, ::-1]
     return np.rot90(pixels, {3: 2, 4: 2, 5: 1, 6: -1, 7: -1, 8: 1}.get(orientation, 0))
 
 
 def check_compression(page: tifffile.TiffPage) -> None:
-    """Refuses compressed pictures that state a size of their own: a small page could hide one that fills the memory.
+    """Refuses compressions whose data contain another image size: a small page could then hold a huge image.
 
     Raises:
         BadPhoto: the page is compressed by anything but LZW, Deflate or PackBits.
     """
-    if page.compression not in SIZED_BY_THE_PAGE:
+    if page.compression not in SAFE_COMPRESSIONS:
         raise BadPhoto(f"{_described(page)}; save it without compression, or with LZW or Deflate")
 
 
@@ -140,11 +142,12 @@ def _jpeg(encoded: bytes) -> Decoded:
 def _png(encoded: bytes) -> Decoded:
     with PngImageFile(BytesIO(encoded)) as image:
         _check_size(*image.size)
-        image.verify()  # the checksums, which Pillow does not compare when it decodes
+        image.verify()  # compares the checksums; decoding does not
     with PngImageFile(BytesIO(encoded)) as image:
-        if encoded[24] == 16:  # bits; Pillow would cut off the lower eight
-            deep = imagecodecs.png_decode(encoded)
-            pixels = _on_white(Image.fromarray(_eight_bit(deep, 16, colours=3 if deep.shape[-1] in (3, 4) else 1)))
+        if encoded[24] == 16:  # bits a value; Pillow would drop the lower 8 bits
+            values = imagecodecs.png_decode(encoded)
+            colours = 3 if values.shape[-1] in (3, 4) else 1
+            pixels = _on_white(Image.fromarray(_eight_bit(values, 16, colours=colours)))
         else:
             pixels = _on_white(image)
         return pixels, _orientation(image), image.info.get("icc_profile")
@@ -184,10 +187,10 @@ def _tiff(encoded: bytes) -> Decoded:
 
 
 def tiff_values(page: tifffile.TiffPage) -> np.ndarray:
-    """(H, W, C) of a grey or RGB TIFF, with its alpha channel and without other extra channels, as stored.
+    """The stored values of a grey or RGB TIFF, (H, W, C), with alpha but without other extra channels.
 
     Raises:
-        BadPhoto: a compression, dimensions or channels that are ambiguous.
+        BadPhoto: the compression is refused, or dimensions or channels are ambiguous.
     """
     check_compression(page)
     if page.axes not in ("YX", "YXS", "SYX") or page.samplesperpixel > 8 or PREMULTIPLIED in page.extrasamples:
@@ -201,7 +204,7 @@ def tiff_values(page: tifffile.TiffPage) -> np.ndarray:
 
 
 def _tiff_image(page: tifffile.TiffPage, bits: int) -> Image.Image:
-    """A grey or RGB TIFF of 8 to 16 bits a value -> 8 bits, RGB, with its alpha channel, as stored."""
+    """A grey or RGB TIFF of 8 to 16 bits a value -> 8-bit RGB or RGBA, not yet turned upright."""
     pixels, channels = tiff_values(page), TIFF_CHANNELS[page.photometric]
     levels = pixels if bits == 8 else _eight_bit(pixels, bits, colours=channels)
     shown = 255 - levels[..., :channels] if page.photometric == 0 else levels[..., :channels]
@@ -219,8 +222,11 @@ def _described(page: tifffile.TiffPage) -> str:
 def _eight_bit(pixels: np.ndarray, bits: int, *, colours: int) -> np.ndarray:
     """Values of `bits` bits -> uint8, rounded.
 
+    Args:
+        colours: number of colour channels, which come first.
+
     Raises:
-        BadPhoto: a 16-bit file whose colours, the first so many channels, fill less than 15 bits.
+        BadPhoto: a 16-bit file with colours below 2^14: its values are probably not scaled to 16 bits.
     """
     if pixels.dtype != np.uint16:
         raise BadPhoto(f"16-bit integers expected, got {pixels.dtype}")
@@ -235,7 +241,7 @@ def _eight_bit(pixels: np.ndarray, bits: int, *, colours: int) -> np.ndarray:
 
 
 def _on_white(image: Image.Image) -> np.ndarray:
-    """(H, W, 3) uint8."""
+    """An image on a white background, (H, W, 3) uint8."""
     if image.mode in ("F", "I"):
         raise BadPhoto(f"float or 32-bit pixels (mode {image.mode}); save it with 8 or 16 bits")
     image.load()

@@ -20,7 +20,14 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from restoration.datasets.decode import ORIENTATION, PROFILE, BadPhoto, bad_photos_named, check_compression, upright
+from restoration.datasets.decode import (
+    ORIENTATION,
+    PROFILE,
+    BadPhoto,
+    check_compression,
+    decoder_errors_as_bad_photo,
+    upright,
+)
 from restoration.errors import UserError
 
 LONG, SHORT = 999, 666
@@ -84,7 +91,7 @@ def read_tiff(path: Path) -> np.ndarray:
     Raises:
         BadPhoto: another kind of file, or a damaged one.
     """
-    with bad_photos_named(), tifffile.TiffFile(path) as tiff:
+    with decoder_errors_as_bad_photo(), tifffile.TiffFile(path) as tiff:
         page = tiff.pages.first
         if page.dtype != np.uint16 or page.photometric != 2 or page.axes != "YXS" or page.samplesperpixel != 3:
             raise BadPhoto(f"16-bit RGB expected, got {page.dtype} {page.photometric!s} in {page.shape}")
@@ -130,7 +137,7 @@ def read_dng(path: Path) -> np.ndarray:
         UserError: rawpy is not installed.
     """
     rawpy = raw_library()
-    with bad_photos_named(), open(path, "rb") as file, rawpy.imread(file) as raw:
+    with decoder_errors_as_bad_photo(), open(path, "rb") as file, rawpy.imread(file) as raw:
         active, flip = (raw.sizes.height, raw.sizes.width), raw.sizes.flip  # postprocess sets flip to user_flip
         _check_size(*active)
         pixels = raw.postprocess(

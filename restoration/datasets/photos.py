@@ -23,7 +23,7 @@ HEADER_BYTES = 512
 THUMBNAIL = 24  # side, pixels
 SAME = 0.9  # correlation
 
-Places = tuple[Tensor, Tensor, Tensor]  # photograph, top, left: (N,) int64 each; a corner may lie outside
+Places = tuple[Tensor, Tensor, Tensor]  # corners of N windows: photograph, top, left, each (N,) int64; may lie outside
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class PhotoSet:
     """The files of a study.
 
     Attributes:
-        name: stands in the paths of runs and in tables.
+        name: the data set's name in paths of runs and in tables.
         train: photographs from which patches are drawn.
         val: whole photographs that are scored during training.
         test: named sets of whole photographs; each set is scored and reported apart.
-        skip_bad: leave out files that cannot be used; otherwise one such file is an error.
-        published: the roles are fixed; photographs that look alike in two roles are named, not refused.
+        skip_bad: leave out unusable files; False: an unusable file is an error.
+        published: its authors fixed the split. Photographs that look alike in two roles are listed, not refused.
     """
 
     name: str
@@ -90,14 +90,14 @@ class PackedPhotos:
         return torch.from_numpy(self.array(index).copy()).permute(2, 0, 1).float() / 255
 
     def crop(self, places: Places, size: int) -> Tensor:
-        """Windows at N places, (N, 3, size, size) uint8; outside a photograph its edge pixels repeat."""
+        """N windows, (N, 3, size, size) uint8; outside a photograph, the edge pixels are repeated."""
         photo, top, left = places
         heights, widths = self.sizes[photo].T
         rows, columns = _positions(top, size, heights), _positions(left, size, widths)
         row_bytes = self.starts[photo][:, None] + 3 * rows * widths[:, None]
         column_bytes = (3 * columns[:, :, None] + torch.arange(3, device=columns.device)).flatten(1)
-        places_of_bytes = row_bytes[:, :, None] + column_bytes[:, None, :]
-        window = self.pixels.index_select(0, places_of_bytes.view(-1))  # six times as fast as pixels[...]
+        byte_positions = row_bytes[:, :, None] + column_bytes[:, None, :]
+        window = self.pixels.index_select(0, byte_positions.view(-1))  # six times as fast as pixels[...]
         return window.view(-1, size, size, 3).permute(0, 3, 1, 2)
 
 
@@ -112,13 +112,13 @@ class PackedSet:
 
 def thumbnail(photo: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8 -> (24, 24) uint8, the grey picture that `look_alikes` compares."""
-    step = max(1, min(photo.shape[:2]) // 512)  # as good and much faster for large photographs
+    step = max(1, min(photo.shape[:2]) // 512)  # equally good, and much faster for large photographs
     grey = Image.fromarray(np.ascontiguousarray(photo[::step, ::step])).convert("L")
     return np.asarray(grey.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
 
 
 def look_alikes(first: PackedPhotos, second: PackedPhotos) -> list[tuple[int, int]]:
-    """Pairs of a photograph of each set that show the same, also after compression, reduction or loss of colour.
+    """Index pairs of photographs with the same content, one of each set, also if compressed, reduced or made grey.
 
     Two photographs look alike if the slopes of their thumbnails correlate by more than 0.9. Among 568 photographs, no
     two different ones reach 0.6; copies as JPEG of quality 50 and above, or of half the size, nearly always reach 0.99.
@@ -128,10 +128,11 @@ def look_alikes(first: PackedPhotos, second: PackedPhotos) -> list[tuple[int, in
 
 
 def write_photos(file: BinaryIO, photos: Iterable[np.ndarray], names: list[str]) -> None:
-    """Writes photographs, (H, W, 3) uint8, as they come.
+    """Writes photographs one by one.
 
     Args:
-        names: names of the photographs; read last, so that `photos` may still append names.
+        photos: each (H, W, 3) uint8; the iterator may append to `names`.
+        names: names of the photographs, read after the last photograph.
     """
     file.seek(HEADER_BYTES)
     sizes, thumbnails = [], []
@@ -177,7 +178,7 @@ def _positions(start: Tensor, length: int, size: Tensor) -> Tensor:
 
 
 def _slopes(thumbnails: Tensor) -> Tensor:
-    """(n, 24, 24) -> differences of neighbours, (n, 2 * 24 * 23), each row of length 1; of flat pictures 0."""
+    """(n, 24, 24) -> differences of neighbours, (n, 2 * 24 * 23), each row of length 1; 0 for a flat picture."""
     grey = thumbnails.float()
     slopes = torch.cat([grey.diff(dim=1).flatten(1), grey.diff(dim=2).flatten(1)], dim=1)
     return functional.normalize(slopes, dim=1)

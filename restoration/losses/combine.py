@@ -1,8 +1,8 @@
 """Losses made of other losses.
 
 Besides its value, a loss may offer
-- `terms(restored, target)`: its weighted summands by name, which are logged;
-- `progress`: an attribute that is set before each step to the share of the training that is done, in [0, 1).
+- `terms(restored, target)`: its weighted terms by name, which are logged;
+- `progress`: an attribute in [0, 1), the share of the training that is done; the trainer sets it before each step.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 @runtime_checkable
 class HasTerms(Protocol):
-    """A loss that names its summands, weighted as they stand in the sum."""
+    """A loss with named terms, already weighted: the loss is their sum."""
 
     def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]: ...
 
@@ -33,7 +33,7 @@ def terms_of(loss: nn.Module, restored: Tensor, target: Tensor) -> dict[str, Ten
 
 
 def set_progress(loss: nn.Module, progress: float) -> None:
-    """Set `progress` of a loss and of the losses inside it, where they have this attribute."""
+    """Sets `progress` of a loss and of the losses inside it that have this attribute."""
     for part in loss.modules():
         if isinstance(part, FollowsTraining):
             part.progress = progress
@@ -55,7 +55,7 @@ class Sum(nn.Module):
         self.weights = {name: float(weight) for name, weight in weights.items()}
 
     def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """The weighted summands."""
+        """The weighted losses."""
         return {name: self.weights[name] * loss(restored, target) for name, loss in self.losses.items()}
 
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ class Switch(nn.Module):
     def __init__(self, first: nn.Module, second: nn.Module, *, at: float = 0.5):
         super().__init__()
         if not 0 < at < 1:
-            raise ValueError(f"at is the share of the training before the switch and lies in (0, 1), got {at}")
+            raise ValueError(f"at must be the share of the training before the switch, in (0, 1), got {at}")
         self.first, self.second, self.at = first, second, at
         self.progress = 0.0
 
@@ -86,7 +86,7 @@ class Switch(nn.Module):
 
 
 class Clamped(nn.Module):
-    """A loss after `restored` is clamped to [0, 1], for losses that refuse other values, such as piq's.
+    """Clamps `restored` to [0, 1] for a loss that refuses other values, such as the losses of piq.
 
     Pixels outside [0, 1] get no gradient.
     """

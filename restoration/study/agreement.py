@@ -1,7 +1,7 @@
 """The verdicts of a study on each claim, for each task, on one test set or on all together.
 
-NOTES say what the verdicts mean; "equal" and "worse" contradict "better". Losses that were not trained do not count; a
-note lists them.
+NOTES define the verdicts. "equal" and "worse" contradict "better". Comparisons with losses that were not trained are
+ignored; a note lists these losses.
 """
 
 from collections.abc import Iterable, Sequence
@@ -54,9 +54,13 @@ class Judged:
         return {finding.pair: finding.comparison for finding in self.findings if finding.comparison}
 
     def verdict(self, task: str, test_set: str | None = None) -> str:
-        """The verdict on the claim for one task, on one test set or on all; empty if it says nothing about the task."""
+        """The verdict for one task, on one test set or on all; empty if the claim says nothing about the task."""
         conditions = [(finding.pair.condition, finding.outcome) for finding in self.findings]
-        outcomes = {outcome for each, outcome in conditions if each.task == task and test_set in (None, each.test_set)}
+        outcomes = {
+            outcome
+            for condition, outcome in conditions
+            if condition.task == task and test_set in (None, condition.test_set)
+        }
         measured = outcomes - {NOT_RUN}
         if len(measured) < 2:
             return next(iter(measured or outcomes), "")
@@ -64,19 +68,23 @@ class Judged:
 
 
 def judge(comparisons: Comparisons, *, main: str = "main") -> list[Judged]:
-    """All claims with their findings. With another part as `main`: only the claims that the main part decides."""
+    """All claims with their findings.
+
+    Args:
+        main: the part that stands for the main part. If another part, only claims about the main part are judged.
+    """
     study, judged = comparisons.study, []
     raw = [name for name, facts in study.test_sets.items() if facts.get("noise") == "light"]
     for claim in claims(study):
         if claim.part == "main" or main == "main":
             part = claim.part if claim.part != "main" and claim.part in study.parts else main
             expected = {
-                Pair(Condition(part, each.task, test_set, each.metric), each.first, each.second): each.verdict
-                for each in claim.expected
+                Pair(Condition(part, wanted.task, test_set, wanted.metric), wanted.first, wanted.second): wanted.verdict
+                for wanted in claim.expected
                 for test_set in (raw if claim.part == "raw" else photograph_sets(study))
             }
-            known = comparisons.compare_all(expected)
-            findings = [Finding(pair, verdict, known.get(pair)) for pair, verdict in expected.items()]
+            compared = comparisons.compare_all(expected)
+            findings = [Finding(pair, verdict, compared.get(pair)) for pair, verdict in expected.items()]
             judged.append(Judged(claim, part, findings))
     return judged
 
@@ -84,23 +92,24 @@ def judge(comparisons: Comparisons, *, main: str = "main") -> list[Judged]:
 def verdict_table(comparisons: Comparisons, judged: Sequence[Judged], title: str, *, legend: bool = True) -> Table:
     """A row for each claim with its verdict for each task; notes explain the verdicts and list missing losses."""
     study, body = comparisons.study, []
-    for each in judged:
-        cells = [Cell(each.verdict(task), _by_test_set(study, each, task)) for task in study.tasks]
-        source = f" ({each.claim.source})" if each.claim.source else ""
-        body.append((f"{each.claim.number}. {each.claim.words}{source}", cells))
+    for item in judged:
+        claim = item.claim
+        cells = [Cell(item.verdict(task), _by_test_set(study, item, task)) for task in study.tasks]
+        source = f" ({claim.source})" if claim.source else ""
+        body.append((f"{claim.number}. {claim.words}{source}", cells))
     notes = [*(NOTES if legend else ()), *_tiled(judged), *_not_run(comparisons, judged)]
     return Table(title, list(map(task_title, study.tasks)), body, notes, words=True)
 
 
 def details(comparisons: Comparisons, judged: Judged) -> Table | None:
-    """Every comparison that decides a claim, and the verdicts by the paper's other metrics; None if there is none."""
+    """Every comparison that decides a claim, with verdicts by the paper's other metrics; None without comparisons."""
     study, measured = comparisons.study, judged.comparisons
     deciding = list(dict.fromkeys(pair.condition.metric for pair in measured))
     others = [name for name in PAPER_METRICS if name not in deciding] if set(deciding) == set(DECIDING) else []
     body = []
     for pair in dict.fromkeys(pair.by("") for pair in measured):
         by_metric = [measured.get(pair.by(name)) for name in deciding]
-        cells = [Cell(each.verdict, str(each)) if each else Cell("–") for each in by_metric]
+        cells = [Cell(compared.verdict, str(compared)) if compared else Cell("–") for compared in by_metric]
         if others:
             cells.append(Cell(_by_verdict(comparisons.compare_all(pair.by(name) for name in others).values())))
         _, task, test_set, _ = pair.condition
@@ -125,19 +134,20 @@ def _by_test_set(study: Study, judged: Judged, task: str) -> str:
 
 def _tiled(judged: Sequence[Judged]) -> list[str]:
     """One line about the claims that tiles of a raw photograph decide; no line without such claims."""
-    numbers = [each.claim.number for each in judged if any(known.tiled for known in each.comparisons.values())]
+    tiled = [item for item in judged if any(comparison.tiled for comparison in item.comparisons.values())]
+    numbers = [item.claim.number for item in tiled]
     return [f"{', '.join(numbers)}: from tiles of one photograph; other photographs may differ"] if numbers else []
 
 
 def _not_run(comparisons: Comparisons, judged: Sequence[Judged]) -> list[str]:
     """One line about losses that were not trained, and the claims that need them; no line if none is missing."""
     numbers: dict[str, dict[str, None]] = {}
-    for each in judged:
-        for condition, *losses in (finding.pair for finding in each.findings if finding.comparison is None):
+    for item in judged:
+        for condition, *losses in (finding.pair for finding in item.findings if finding.comparison is None):
             absent = [loss for loss in losses if comparisons.values(condition, loss) is None]
             titles = [column_title(comparisons.study, loss) for loss in absent or losses]
             for title in titles if absent else [f"a common seed of {' and '.join(titles)}"]:
-                numbers.setdefault(f"{title} for {task_title(condition.task)}", {})[each.claim.number] = None
+                numbers.setdefault(f"{title} for {task_title(condition.task)}", {})[item.claim.number] = None
     words = [f"{title} ({', '.join(claims)})" for title, claims in numbers.items()]
     return [f"not run: {'; '.join(words)}"] if words else []
 

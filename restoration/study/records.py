@@ -1,8 +1,8 @@
 """A study as tables: the scores, settings and curves of every training.
 
 One study is one data set and one variant (a budget, or a name that the user gave). It has parts: "main", and those of a
-larger experiment ("seeds", "alpha", ...). Settings that vary between trainings are columns, written by the trainer from
-the configuration; no setting is read from a name. This module loads neither PyTorch nor matplotlib.
+larger experiment ("seeds", "alpha", ...). Settings that vary between trainings are columns; the trainer writes them
+from the configuration. Names are never parsed for settings. This module imports neither PyTorch nor matplotlib.
 
 Files of a saved study:
     scores.csv.xz   a row per value
@@ -27,11 +27,11 @@ from restoration.names import RATES, UNTRAINED, ordered_parts, ordered_tasks
 from restoration.study.curves import CURVE, read_curves
 from restoration.study.runs import Run, baselines_beside, find_runs, read_scores, read_scoring, read_table
 
-RUN = ["part", "task", "loss", "seed"]  # name a training within its study
+RUN = ["part", "task", "loss", "seed"]  # columns that identify a training within its study
 VARYING = ["alpha", "l1_scale", "sigma", "learning_rate", "model", "optimizer", "patches"]
 SCORE = ["part", "task", "test_set", "loss", "seed", "image", "metric", "value"]
 NO_SEED = -1
-SAME = 1e-6  # relative difference up to which two values are the same
+SAME = 1e-6  # relative difference up to which two values count as equal
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Study:
     """The tables of one data set and variant.
 
     Attributes:
-        scores: columns data, SCORE and VARYING. Columns without a training (the degraded input, baselines) stand once
-            for each task and test set, with part "" and seed -1: they belong to every part.
+        scores: columns data, SCORE and VARYING. The degraded input and baselines are not trained: they are stored once
+            for each task and test set, with part "" and seed -1, and belong to every part.
         runs: columns RUN, VARYING, title, family, batch, precision, hardware, seconds, commit, photographs,
             photographs_hash, protocol, degradation, test_sets, versions, config.
-        read_curves: reads `curves`, when they are asked for: the events of many runs take seconds.
-        test_sets: facts by name: title, images; of real raw files also noise, noise_a, noise_b.
+        read_curves: reads `curves` at the first access, because the events of many runs take seconds.
+        test_sets: facts by name: title, images; for real raw files also noise, noise_a, noise_b.
         notes: lines of text about the study.
     """
 
@@ -67,7 +67,7 @@ class Study:
 
     @cached_property
     def parts(self) -> list[str]:
-        """The parts with a training, in order; "raw" where real raw files are scored."""
+        """The parts with a training, in order; "raw" if real raw files are scored."""
         return ordered_parts(set(self.scores["part"].unique()) - {""})
 
     @cached_property
@@ -75,7 +75,7 @@ class Study:
         return ordered_tasks(self.scores["task"].unique())
 
     def title(self, loss: str) -> str:
-        """The title of a trained loss in tables; its name is added if several losses have the same title."""
+        """The title of a trained loss in tables; the loss's name is added if several losses have the same title."""
         runs = self.runs[self.runs["part"] != RATES]
         titles = runs.loc[runs["loss"] == loss, "title"]
         if titles.empty:
@@ -85,7 +85,10 @@ class Study:
 
     @classmethod
     def collect(cls, root: Path, *, data: str | None = None, variant: str | None = None) -> "Study":
-        """The complete, scored trainings below `root`, of one data set and variant; None: there is only one.
+        """Reads the complete, scored trainings below `root`, of one data set and variant.
+
+        Args:
+            data, variant: names; None if there is only one below `root`.
 
         Raises:
             UserError: there is no such study, or more than one; or its trainings were scored in different ways.
@@ -97,7 +100,7 @@ class Study:
         tables = [read_scores(run).assign(part=run.part) for run in runs]
         tables += [scores for task in tested["task"].unique() for scores in _baselines(runs, task)]
         raw_scores, raw_sets, notes = _raw(root / runs[0].data / f"raw-{runs[0].study}")
-        scores = _each_once(pd.concat([*tables, *raw_scores], ignore_index=True)[SCORE])
+        scores = _without_duplicates(pd.concat([*tables, *raw_scores], ignore_index=True)[SCORE])
         images = scores.groupby("test_set")["image"].nunique()
         sets = {name: {"title": name, **raw_sets.get(name, {}), "images": int(images[name])} for name in images.index}
 
@@ -132,7 +135,7 @@ class Study:
         write_text(folder / "study.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
 
     def lost_from(self, folder: Path) -> list[str]:
-        """Titles of trainings and raw scores that the study saved in `folder` has, but this study lacks."""
+        """Descriptions of trainings and raw scores that the study saved in `folder` has, but this study lacks."""
         if not (folder / "study.json").exists():
             return []
         saved = Study.load(folder)
@@ -143,7 +146,7 @@ class Study:
 
 
 def _sorted(study: Study) -> Study:
-    """Sorts the tables and adds the varying settings to each score; raw files were restored by the main training."""
+    """Sorts the tables and adds the varying settings to each score; the main training restored the raw files."""
     numbers = dict.fromkeys(["alpha", "l1_scale", "sigma", "learning_rate"], float)
     runs = study.runs.astype(numbers).sort_values(RUN, ignore_index=True)
     scores = study.scores.sort_values(SCORE[:-1], ignore_index=True)
@@ -157,13 +160,13 @@ def _sorted(study: Study) -> Study:
 def _runs_of_one_study(root: Path, data: str | None, variant: str | None) -> list[Run]:
     runs = [run for run in find_runs(root) if (run.folder / "per_image.csv").exists()]
     studies = sorted({(run.data, run.study) for run in runs})
-    named = [names for names in studies if data in (None, names[0]) and variant in (None, names[1])]
-    if len(named) != 1:
+    matches = [names for names in studies if data in (None, names[0]) and variant in (None, names[1])]
+    if len(matches) != 1:
         lines = [f"  DATA='{data}' BUDGET='{variant}'" for data, variant in studies]
-        known = "\n".join(lines) or "  none; train some: make study"
-        problem = "more than one study matches" if named else "no study matches"
-        raise UserError(f"{problem}: name its data set and budget. Trained and scored in {root}:\n{known}")
-    return [run for run in runs if (run.data, run.study) == named[0]]
+        listed = "\n".join(lines) or "  none; train some: make study"
+        problem = "more than one study matches" if matches else "no study matches"
+        raise UserError(f"{problem}: name its data set and budget. Trained and scored in {root}:\n{listed}")
+    return [run for run in runs if (run.data, run.study) == matches[0]]
 
 
 def _check_scored_alike(facts: pd.DataFrame) -> None:
@@ -175,7 +178,7 @@ def _check_scored_alike(facts: pd.DataFrame) -> None:
                 raise UserError(
                     f"trainings for {task} differ in their {name}, so one table cannot hold both:\n"
                     f"  {values[0]}\n  {values[1]}\n"
-                    "Score them alike (make eval), or train other settings under a name of their own: variant=NAME."
+                    "Score them in the same way (make eval), or train other settings under another name: variant=NAME."
                 )
 
 
@@ -197,11 +200,11 @@ def _raw(folder: Path) -> tuple[list[pd.DataFrame], dict[str, dict[str, Any]], l
     return [read_table(folder / "records.csv").assign(part="raw")], sets, notes
 
 
-def _each_once(scores: pd.DataFrame) -> pd.DataFrame:
+def _without_duplicates(scores: pd.DataFrame) -> pd.DataFrame:
     """Drops duplicate rows of untrained columns: every run scores its degraded input.
 
     Raises:
-        UserError: two runs have different scores of the same input.
+        UserError: two runs have different scores for the same input.
     """
     untrained = scores["loss"].isin(UNTRAINED)
     scores = scores.assign(

@@ -45,26 +45,26 @@ def main_table(
     Args:
         against: below each value, the difference to this loss is shown.
     """
-    place = Condition(part, task, test_set, "")
-    shown = [column for column in _columns(comparisons, place) if column not in BASELINES or column == "bm3d"]
-    return _table(comparisons, titled(comparisons.study, part, task, test_set), place, HEADLINE, shown, against)
+    condition = Condition(part, task, test_set, "")
+    shown = [column for column in _columns(comparisons, condition) if column not in BASELINES or column == "bm3d"]
+    return _table(comparisons, titled(comparisons.study, part, task, test_set), condition, HEADLINE, shown, against)
 
 
 def other_tables(comparisons: Comparisons, part: str, task: str, test_set: str) -> list[Table]:
     """The other metrics, and all baselines."""
-    place, title = Condition(part, task, test_set, ""), titled(comparisons.study, part, task, test_set)
-    columns = _columns(comparisons, place)
+    condition, title = Condition(part, task, test_set, ""), titled(comparisons.study, part, task, test_set)
+    columns = _columns(comparisons, condition)
     baselines = [column for column in columns if column in BASELINES and column != "bm3d"]
-    made = [_table(comparisons, f"{title}: further baselines", place, HEADLINE, baselines)]
-    made += [_table(comparisons, f"{title}: {kind}", place, names, columns) for kind, names in OTHERS.items()]
-    return [table for table in made if table]
+    tables = [_table(comparisons, f"{title}: further baselines", condition, HEADLINE, baselines)]
+    tables += [_table(comparisons, f"{title}: {kind}", condition, names, columns) for kind, names in OTHERS.items()]
+    return [table for table in tables if table]
 
 
 def artefact_table(comparisons: Comparisons, part: str, task: str, test_set: str) -> Table | None:
     """The artefacts that a task can cause, in 8-bit levels; None if none is measured."""
-    place, title = Condition(part, task, test_set, ""), titled(comparisons.study, part, task, test_set)
+    condition, title = Condition(part, task, test_set, ""), titled(comparisons.study, part, task, test_set)
     names = [name for name in ARTEFACTS if is_measured(name, task)]
-    return _table(comparisons, f"{title}: artefacts", place, names, _columns(comparisons, place))
+    return _table(comparisons, f"{title}: artefacts", condition, names, _columns(comparisons, condition))
 
 
 def published_tables(comparisons: Comparisons, published: pd.DataFrame) -> list[Table]:
@@ -78,8 +78,10 @@ def published_tables(comparisons: Comparisons, published: pd.DataFrame) -> list[
     for task in published["task"].unique():
         columns = ordered_columns(published.loc[published["task"] == task, "loss"])
         for test_set in photograph_sets(study):
-            place = Condition("main", task, test_set, "")
-            table = rows(comparisons, [place._replace(metric=name) for name in published["metric"].unique()], columns)
+            condition = Condition("main", task, test_set, "")
+            table = rows(
+                comparisons, [condition._replace(metric=name) for name in published["metric"].unique()], columns
+            )
             body = []
             for column in columns:
                 cells = []
@@ -95,15 +97,15 @@ def published_tables(comparisons: Comparisons, published: pd.DataFrame) -> list[
 
 
 def summary(comparisons: Comparisons, *, against: str = "l2") -> pd.DataFrame:
-    """A row for each column at each place: its mean with an interval, its comparison with one loss, its settings."""
+    """A row for each column and condition: mean with interval, comparison with the loss `against`, settings."""
     study, lines = comparisons.study, []
     settings = study.runs.drop_duplicates(["part", "task", "loss"]).set_index(["part", "task", "loss"])[list(VARYING)]
     known = settings.to_dict("index")
     for part in study.parts:
         for task in study.tasks:
             measured = [name for name in (*METRICS, *ARTEFACTS) if is_measured(name, task)]
-            places = [Condition(part, task, test_set, name) for test_set in study.test_sets for name in measured]
-            table = rows(comparisons, places, _columns(comparisons, *places))
+            conditions = [Condition(part, task, test_set, name) for test_set in study.test_sets for name in measured]
+            table = rows(comparisons, conditions, _columns(comparisons, *conditions))
             compared = comparisons.compare_all(
                 Pair(row.condition, column, against) for row in table for column in row.means if column != against
             )
@@ -164,17 +166,17 @@ def titled(study: Study, part: str, task: str, test_set: str) -> str:
 def _table(
     comparisons: Comparisons,
     title: str,
-    place: Condition,
+    condition: Condition,
     metrics: Sequence[str],
     shown: Sequence[str],
     against: str | None = None,
 ) -> Table | None:
-    """A row for each shown column, a column for each metric; all columns of the place decide what is highlighted."""
-    study, places = comparisons.study, [place._replace(metric=name) for name in metrics]
-    table = rows(comparisons, places, _columns(comparisons, *places))
+    """A row for each shown column, a column for each metric. Values are highlighted among all columns, shown or not."""
+    study, conditions = comparisons.study, [condition._replace(metric=name) for name in metrics]
+    table = rows(comparisons, conditions, _columns(comparisons, *conditions))
     others = [column for column in shown if column not in (against, *UNTRAINED)] if against else []
     compared = comparisons.compare_all(Pair(row.condition, column, against or "") for row in table for column in others)
-    titles = _budgeted(study, place, shown)
+    titles = _budgeted(study, condition, shown)
     body = [
         (titles[column], [row.cell(column, compared.get(Pair(row.condition, column, against or ""))) for row in table])
         for column in shown
@@ -190,16 +192,24 @@ def _table(
     return Table(title, [row.heading for row in table], body, notes)
 
 
-def _budgeted(study: Study, place: Condition, columns: Iterable[str]) -> dict[str, str]:
+def _budgeted(study: Study, condition: Condition, columns: Iterable[str]) -> dict[str, str]:
     """Titles of columns; with the number of patches where the losses of one table saw different numbers."""
-    runs = study.runs[(study.runs["part"] == place.part) & (study.runs["task"] == place.task)]
+    runs = study.runs[(study.runs["part"] == condition.part) & (study.runs["task"] == condition.task)]
     patches = runs.groupby("loss")["patches"].max().to_dict()
     marks = {loss: f" ({count:,} patches)" for loss, count in patches.items()} if len({*patches.values()}) > 1 else {}
-    return {column: column_title(study, column, place.task) + marks.get(column, "") for column in columns}
+    return {column: column_title(study, column, condition.task) + marks.get(column, "") for column in columns}
 
 
-def _columns(comparisons: Comparisons, *places: Condition) -> list[str]:
-    """The columns of a table, by any metric if the place names none; none if no loss was trained at these places."""
-    wanted = [place._replace(metric=name) for place in places for name in ([place.metric] if place.metric else METRICS)]
-    scored = {column for place in wanted for column in comparisons.columns(place)}
+def _columns(comparisons: Comparisons, *conditions: Condition) -> list[str]:
+    """The columns of a table; none if no loss was trained under these conditions.
+
+    Args:
+        conditions: an empty metric stands for all metrics.
+    """
+    by_metric = [
+        condition._replace(metric=name)
+        for condition in conditions
+        for name in ([condition.metric] if condition.metric else METRICS)
+    ]
+    scored = {column for condition in by_metric for column in comparisons.columns(condition)}
     return ordered_columns(scored) if scored - {*UNTRAINED} else []

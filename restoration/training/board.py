@@ -14,8 +14,8 @@ from restoration.names import GRADIENT_SHARE, METRICS, curve_tag
 from restoration.networks.inference import evaluating
 from restoration.scoring.evaluate import Validation
 
-SPEED = "8 training"
-LOSS = "loss, each in its own unit"  # the last charts: losses of other units are not to be compared
+SPEED = "8 training"  # numbers order the charts, see `names.curve_tag`
+LOSS = "loss, each in its own unit"  # the last charts: losses of different units cannot be compared
 FINAL = "6 final test scores"
 CROPS = "7 crops: degraded, restored, truth"
 
@@ -24,7 +24,7 @@ class Board:
     """Writes the events of one training.
 
     Args:
-        patches: seen so far; events of an interrupted training that were logged later are hidden.
+        patches: number of patches seen so far. Later events, of an interrupted training, are hidden.
     """
 
     def __init__(self, folder: Path, patches: int):
@@ -38,20 +38,20 @@ class Board:
         self.writer.close()
 
     def scores(self, photographs: str, scores: Mapping[str, float], patches: int) -> None:
-        """Means over the validation photographs, or over a test set, in the units of the tables."""
+        """Logs means over the validation photographs, or over a test set, in the units of the tables."""
         for name, value in scores.items():
             self.writer.add_scalar(curve_tag(name, photographs), value * METRICS[name].shown_times, patches)
 
     def crops(self, validation: Validation, model: nn.Module, patches: int) -> None:
-        """Centres of validation photographs."""
+        """Logs the centres of validation photographs: degraded, restored, truth."""
         for index, crop in enumerate(validation.crops(model)):
             self.writer.add_image(f"{CROPS}/{index}", crop, patches)
 
     def step(self, loss: nn.Module, restored: Tensor, target: Tensor, mean: Tensor, rate: float, patches: int) -> None:
-        """Learning rate, speed, the mean loss, and of each of its terms: value and share of the gradient.
+        """Logs learning rate, speed, the mean loss, and for each term of the loss: value and share of the gradient.
 
-        The share is the norm of the term's gradient at the network's output divided by the sum of all terms' norms; a
-        term without gradient has 0.
+        The share is the norm of the term's gradient at the network's output, divided by the sum of all terms' norms. It
+        is 0 for a term without gradient.
         """
         before, now = self.last, time.perf_counter()
         self.last = patches, now
@@ -68,10 +68,10 @@ class Board:
 
 
 def log_result(folder: Path, settings: Mapping[str, str | float], scores: Mapping[str, float]) -> None:
-    """Settings and final scores of a run, for TensorBoard's page HPARAMS.
+    """Logs settings and final scores of a run, for TensorBoard's page HPARAMS.
 
     Args:
-        scores: by title.
+        scores: values by title.
     """
     named = {f"{FINAL}/{title}": value for title, value in scores.items()}
     with SummaryWriter(str(folder)) as writer:

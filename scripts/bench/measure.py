@@ -1,4 +1,4 @@
-"""Measuring on a noisy machine: works take turns, medians count, a table says where and with what. Times in seconds."""
+"""Measures times, in seconds, on a noisy machine: the measured functions take turns, and medians are compared."""
 
 import statistics
 import time
@@ -18,7 +18,7 @@ LEAST_ROUNDS = 3
 
 
 class Measured(NamedTuple):
-    """A table of measurements: name of its file, title, columns, and rows by their own names."""
+    """A table of measurements: name of its file, title, names of columns, and rows, each a name and its cells."""
 
     name: str
     title: str
@@ -27,7 +27,7 @@ class Measured(NamedTuple):
 
 
 def in_turn(works: Mapping[str, Callable[[], float]], seconds: float) -> dict[str, list[float]]:
-    """The times that each work returned in each round, after one round to warm up.
+    """The times that each function returned, one for each round; the first round only warms up and is dropped.
 
     Args:
         seconds: for all rounds together; LEAST_ROUNDS are measured in any case.
@@ -57,7 +57,7 @@ def timed(work: Callable[[], object], device: torch.device, turn: float) -> Call
 
 
 def ratio(times: Mapping[str, Sequence[float]], name: str, base: str) -> str:
-    """The time of one work over that of another: the median of the ratios of all rounds."""
+    """The time of `name` divided by that of `base`: the median of the ratios of all rounds."""
     return f"{statistics.median(a / b for a, b in zip(times[name], times[base], strict=True)):.3g}"
 
 

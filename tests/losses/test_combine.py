@@ -54,7 +54,7 @@ def test_compiled_switch(pair):
     ("make", "message"),
     [(lambda weights=weights: Sum({"l1": L1Loss()}, weights), "each loss needs one weight")
      for weights in ({}, {"l2": 1}, {"l1": 1, "l2": 1})]
-    + [(lambda at=at: Switch(L1Loss(), L2Loss(), at=at), rf"lies in \(0, 1\), got {at}")
+    + [(lambda at=at: Switch(L1Loss(), L2Loss(), at=at), rf"before the switch, in \(0, 1\), got {at}")
        for at in (0.0, 1.0, -0.5, 50)],
 )  # fmt: skip
 def test_refused_arguments(make, message):

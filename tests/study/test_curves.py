@@ -1,4 +1,4 @@
-"""Curves are read alike from events and from curves.csv."""
+"""Curves read from TensorBoard's events and from curves.csv are equal."""
 
 import time
 from pathlib import Path
@@ -24,7 +24,7 @@ def run(tmp_path: Path, request: pytest.FixtureRequest) -> Run:
     tags, times = request.param, 1000 if request.param is SHOWN else 1
     run = Run(tmp_path, "photos", "10", "sr", "mix", 2, part="seeds")
     for begin, end, purge in ((0, 700, 1), (500, 1000, 501)):
-        time.sleep(1.01 if begin else 0)  # files of events are read in the order of their names, which tell the second
+        time.sleep(1.01 if begin else 0)  # event files are read in the order of their names, which contain the second
         with SummaryWriter(str(run.folder), purge_step=purge) as board:
             for patches in range(begin, end + 1, 50):
                 value = patches / 1000 + (0.1 if end == 700 else 0)
@@ -38,7 +38,7 @@ def run(tmp_path: Path, request: pytest.FixtureRequest) -> Run:
 
 
 def test_events(run):
-    """Of each tenth of the training there are two values, 50 and 100 of the first; those purged are forgotten."""
+    """Training curves are means of two values, such as those after 50 and 100 patches; purged values are ignored."""
     curves = read_curves(run)
     assert list(curves) == CURVE
     assert set(curves["tag"]) == {"val/psnr", "test/kodak24/l2", "train/gradient_share/l1"}
@@ -51,7 +51,7 @@ def test_events(run):
 
 
 def test_file(run):
-    """The file holds the same values, and is read in place of the events."""
+    """The file has the same values, and is read instead of the events."""
     before = read_curves(run)
     write_curves(run)
     for events in run.folder.glob("events.*"):

@@ -50,7 +50,7 @@ def sections(study: Study, published: pd.DataFrame | None = None) -> Iterator[Se
 
 
 def unfolded(blocks: Iterable[Block]) -> Iterator[Block]:
-    """All blocks, also those inside of folds."""
+    """All blocks, also those inside folds."""
     for block in blocks:
         if isinstance(block, Fold):
             yield from unfolded(block.blocks)
@@ -59,7 +59,7 @@ def unfolded(blocks: Iterable[Block]) -> Iterator[Block]:
 
 
 def write_texts(folder: Path, sections: Iterable[Section]) -> None:
-    """Writes the files of each section into `folder`; files of an earlier study that are no longer made are removed."""
+    """Writes the files of each section into `folder`, and removes files that only an earlier study had."""
     for name in FILES:
         (folder / name).unlink(missing_ok=True)
     for section in sections:
