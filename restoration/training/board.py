@@ -13,6 +13,7 @@ from restoration.losses.combine import terms_of
 from restoration.names import GRADIENT_SHARE, METRICS, curve_tag
 from restoration.networks.inference import evaluating
 from restoration.scoring.evaluate import Validation
+from restoration.training.failures import Batch
 
 SPEED = "8 training"  # numbers order the charts, see `names.curve_tag`
 LOSS = "loss, each in its own unit"  # the last charts: losses of different units cannot be compared
@@ -47,7 +48,7 @@ class Board:
         for index, crop in enumerate(validation.crops(model)):
             self.writer.add_image(f"{CROPS}/{index}", crop, patches)
 
-    def step(self, loss: nn.Module, restored: Tensor, target: Tensor, mean: Tensor, rate: float, patches: int) -> None:
+    def step(self, loss: nn.Module, batch: Batch, mean: Tensor, rate: float, patches: int) -> None:
         """Logs learning rate, speed, the mean loss, and for each term of the loss: value and share of the gradient.
 
         The share is the norm of the term's gradient at the network's output, divided by the sum of all terms' norms. It
@@ -58,9 +59,9 @@ class Board:
         self.writer.add_scalar(f"{SPEED}/learning rate", rate, patches)
         self.writer.add_scalar(f"{SPEED}/patches per second", (patches - before[0]) / (now - before[1]), patches)
         self.writer.add_scalar(f"{LOSS}/loss", mean, patches)
-        output = restored.clone().requires_grad_()
+        output = batch.restored.clone().requires_grad_()
         with evaluating(loss), torch.enable_grad():
-            terms = terms_of(loss, output, target)
+            terms = terms_of(loss, output, batch.target)
             norms = {name: float(_gradient_norm(term, output)) for name, term in terms.items()}
         for name, term in terms.items():
             self.writer.add_scalar(f"{LOSS}/term {name}", term, patches)

@@ -81,7 +81,8 @@ def resume(run: Resumable, path: Path, identity: dict[str, Any], world: World) -
     if saved is not None:
         run.load(saved)
     elif world.size > 1:  # different machines may draw different weights from the same seed
-        run.model.load_state_dict(world.from_first(run.model.state_dict))
+        weights = {name: weight.cpu() for name, weight in run.model.state_dict().items()}
+        run.model.load_state_dict(world.from_first(lambda: weights))
     if saved is not None and len(saved["random"]) == world.size:
         run.load_random(saved["random"][world.rank])
     elif saved is not None or world.size > 1:
@@ -132,9 +133,9 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
             "move its folder away to train from the start"
         ) from error
     saved = {key: value for key, value in saved.items() if key in identity}
-    if lines := [_difference(*row) for row in differences(saved, identity)]:
+    if lines := [f"  {_difference(*row)}\n" for row in differences(saved, identity)]:
         raise UserError(
-            f"{path.parent} holds another training:\n" + "\n".join(lines) + "\n"
+            f"{path.parent} holds another training:\n{''.join(lines)}"
             "Give this training its own name with variant=NAME, or move that folder away."
         )
     return state
@@ -143,12 +144,10 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
 def _difference(key: str, saved: object, asked: object) -> str:
     kind, _, name = key.partition(".")
     if kind == "photographs":
-        return "  the training photographs are others"
-    return (
-        f"  the code of {name} has changed"
-        if kind == "code"
-        else f"  {key}: {saved} in the checkpoint, {asked} requested"
-    )
+        return "the training photographs are others"
+    if kind == "code":
+        return f"the code of {name} has changed"
+    return f"{key}: {saved} in the checkpoint, {asked} requested"
 
 
 def save_weights(path: Path, model: nn.Module) -> None:

@@ -5,7 +5,6 @@ Tensors on a GPU travel by NCCL, everything else by gloo. All processes must sen
 """
 
 import hashlib
-import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -101,16 +100,8 @@ class World:
         self.gathered(None)
 
     def from_first(self, make: Callable[[], Value]) -> Value:
-        """What `make` returns in the first process: plain values and tensors, which arrive on the CPU."""
-        if self.size == 1:
-            return make()
-        buffer = io.BytesIO()
-        if self.first:
-            torch.save(make(), buffer)
-        message = [buffer.getvalue()]
-        with self._reported():
-            dist.broadcast_object_list(message, group=self.patient)
-        return torch.load(io.BytesIO(message[0]), weights_only=True, map_location="cpu")
+        """What `make` returns in the first process: plain values and CPU tensors."""
+        return self.gathered(make() if self.first else None)[0]  # pyright: ignore[reportReturnType]
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:

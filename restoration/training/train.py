@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -76,39 +77,43 @@ def train(
     validation_steps = budget.validation_steps() - ({run.step} if resumed else set())  # validated before the checkpoint
     objective = _objective(model, loss, bf16=bf16, compiled=compiled)
     unchecked: list[Batch] = []  # since the last look
-    unlogged: list[Tensor] = []  # losses since the last log
+    losses: deque[Tensor] = deque(maxlen=log_steps)
     stop = due = 0  # agreed by all processes: the signal to stop for, whether a checkpoint is due
     last_checkpoint = time.perf_counter()
     started = last_checkpoint - run.seconds
+    patches = run.step * budget.batch
     with (
-        Board(folder, run.step * budget.batch) if world.first else nullcontext() as board,
+        Board(folder, patches) if world.first else nullcontext() as board,
         _signals(world) as received,
-        Bar("training", budget.steps * budget.batch, "patches", done=run.step * budget.batch, shown=world.first) as bar,
+        Bar("training", budget.steps * budget.batch, "patches", done=patches, shown=world.first) as bar,
         torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False),
     ):
+        urgent = received if world.size == 1 else []  # several processes agree at the next look
         model.train()
         while True:
             # validate
             if run.step in validation_steps:
                 if board:
-                    _validate(model, {VALIDATION: validation, **tracked}, board, bar, run.step * budget.batch)
+                    _validate(model, {VALIDATION: validation, **tracked}, board, bar, patches)
                 world.meet()  # scoring may take longer than the timeout of a gradient
 
             # checkpoint
+            finished = run.step == budget.steps
             run.seconds = time.perf_counter() - started
-            if due or stop or run.step == budget.steps:
+            if due or stop or finished:
                 if board:
                     board.writer.flush()
                 save_checkpoint(run, folder / "checkpoint.pt", identity, world)
                 last_checkpoint = time.perf_counter()
-            if stop or (run.step == budget.steps and world.size == 1 and received):
-                raise Interrupted(stop or received[0])
-            if run.step == budget.steps:
+            if stop or (finished and urgent):
+                raise Interrupted(stop or urgent[0])
+            if finished:
                 return run.seconds
 
             # learning rate, and the progress of a loss that follows the training
+            rate = budget.learning_rate_at(run.step)
             for group in optimizer.param_groups:
-                group["lr"] = budget.learning_rate_at(run.step)
+                group["lr"] = rate
             set_progress(loss, run.step / budget.steps)
 
             # forward and backward
@@ -116,16 +121,16 @@ def train(
             with named_step(run.step + 1, degraded, target, folder):
                 batch = _forward_backward(model, objective, degraded, target)
             run.step += 1
+            patches += budget.batch
             unchecked.append(batch)
 
-            # look for non-finite values and signals; a look waits for the GPU
+            # look for non-finite values and signals
             stop = due = 0
-            if run.step % check_steps == 0 or run.step == budget.steps or (world.size == 1 and received):
+            if run.step % check_steps == 0 or run.step == budget.steps or urgent:
                 check_finite(unchecked, loss, run.step, folder, world)
                 unchecked.clear()
                 overdue = time.perf_counter() - last_checkpoint > checkpoint_seconds
-                looks = world.gathered((max(received, default=0), overdue))
-                stop, due = max(stop for stop, _ in looks), max(due for _, due in looks)
+                stop, due = map(max, zip(*world.gathered((max(received, default=0), overdue)), strict=True))
 
             # step
             mean_loss = batch.loss.clone()
@@ -133,12 +138,9 @@ def train(
             optimizer.step()
 
             # log
-            unlogged.append(mean_loss)
-            if run.step % log_steps == 0:
-                if board:
-                    rate, mean_loss = optimizer.param_groups[0]["lr"], torch.stack(unlogged).mean()
-                    board.step(loss, batch.restored, batch.target, mean_loss, rate, run.step * budget.batch)
-                unlogged.clear()
+            losses.append(mean_loss)
+            if board and run.step % log_steps == 0:
+                board.step(loss, batch, torch.stack([*losses]).mean(), rate, patches)
             bar.advance(budget.batch)
 
 

@@ -23,6 +23,7 @@ from restoration.training.patches import PATCH, PatchSampler
 PATCHES = 4
 PHOTO = (67, 90)  # height and width of the made-up photograph: an odd and an even number of pixels
 LARGE = 256  # a side that every loss for images takes
+NO_GRADIENT = "look for detach(), item(), numpy() or torch.no_grad() in it"
 RESULTS = {  # what a loss may return by mistake, and how to mend it
     tuple: "return one of its parts",
     list: "return one of its parts",
@@ -41,94 +42,95 @@ def try_parts(model: object, loss: object, task: object, device: torch.device, *
     Raises:
         UserError: a part breaks the contract.
     """
-    model, loss = _module(model, "network"), _module(loss, "loss").to(device)
-    degraded, target = try_task(task, device)
-    restored = try_network(model.to(device), degraded, bf16=bf16)
-    warnings = try_loss(loss, target)
+    model, loss = _module(model, "network").to(device), _module(loss, "loss").to(device)
+    degraded, target = _try_task(task, device)
+    restored = _try_network(model, degraded, bf16=bf16)
+    warnings = _try_loss(loss, target)
     with _explained(loss, "loss", "fails on the first output of the network"):
         value = loss(restored, target)
         value.backward()
     gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
-    if not all(tensor.isfinite().all() for tensor in (value, *gradients)):
-        raise UserError(f"the loss {_name(loss)} of the first output of the network, or its gradient, is not finite")
+    if not _finite(value, *gradients):
+        raise UserError(f"{_title(loss, 'loss')} of the first output of the network, or its gradient, is not finite")
     return warnings
 
 
-def try_task(task: object, device: torch.device) -> tuple[Tensor, Tensor]:
+def _try_task(task: object, device: torch.device) -> tuple[Tensor, Tensor]:
     """Degrades a made-up photograph, and returns patches of it, degraded and target."""
     _check_built(task, "task")
     known: Task = task  # pyright: ignore[reportAssignmentType]
+    title = _title(task, "task")
     photo = (_picture(*PHOTO) * 255).round().byte().permute(1, 2, 0).contiguous()
     clean = _packed(photo)
     image = clean.image(0)
     with _explained(task, "task", "fails to degrade a photograph"):
         degraded = known.degrade(image.clone(), torch.Generator().manual_seed(0))
-    _check_images(degraded, image.shape, f"degrade() of the task {_name(task)}")
+    _check_images(degraded, image.shape, f"degrade() of {title}")
     if " at 0x" in repr(task):  # the key of packed photographs
-        raise UserError(
-            f"the repr of the task {_name(task)} must name its settings: derive it from restoration.tasks.Task"
-        )
+        raise UserError(f"the repr of {title} must name its settings: derive it from restoration.tasks.Task")
     if known.margin > (MIN_SIDE - PATCH) // 2:
-        raise UserError(
-            f"the margin of the task {_name(task)} is {known.margin} pixels; small photographs have room for 8"
-        )
+        raise UserError(f"the margin of {title} is {known.margin} pixels; small photographs have room for 8")
     with _explained(task, "task", "fails to make training patches"):
         stored = _packed(torch.from_numpy(known.store(photo.numpy()))) if known.stores else clean
         generator = torch.Generator(device).manual_seed(0)
         pair = PatchSampler(known, clean.to(device), stored.to(device), PATCHES, generator).sample()
     for patches in pair:
-        _check_images(patches, (PATCHES, 3, PATCH, PATCH), f"patches() of the task {_name(task)}")
+        _check_images(patches, (PATCHES, 3, PATCH, PATCH), f"patches() of {title}")
     return pair
 
 
-def try_network(model: nn.Module, degraded: Tensor, *, bf16: bool = False) -> Tensor:
+def _try_network(model: nn.Module, degraded: Tensor, *, bf16: bool) -> Tensor:
     """Restores patches in training mode and a photograph in eval mode; returns the patches."""
+    title = _title(model, "network")
     if not any(weight.requires_grad for weight in model.parameters()):
-        raise UserError(f"the network {_name(model)} has no weights to train")
+        raise UserError(f"{title} has no weights to train")
     model.train()
     with _explained(model, "network", f"fails on patches of {PATCH} x {PATCH} pixels"):
         with torch.autocast(degraded.device.type, torch.bfloat16, enabled=bf16):
             restored = model(degraded)
-        _check_images(restored, degraded.shape, f"the network {_name(model)}", bounded=False)
+        _check_images(restored, degraded.shape, title, bounded=False)
     if not restored.requires_grad:
-        raise UserError(
-            f"the network {_name(model)} gets no gradient: look for detach(), numpy() or torch.no_grad() in it"
-        )
+        raise UserError(f"{title} gets no gradient: {NO_GRADIENT}")
     photo = _picture(*PHOTO).to(degraded.device)
     with _explained(model, "network", "fails on a photograph of {} x {} pixels; it must take any size".format(*PHOTO)):
         restore_image(model, photo)
     return restored.float()
 
 
-def try_loss(loss: object, target: Tensor) -> list[str]:
+def _try_loss(loss: nn.Module, target: Tensor) -> list[str]:
     """Calls the loss on noisy, exact and flat patches, and on values outside [0, 1]; returns warnings."""
-    loss = _module(loss, "loss")
-    warnings: list[str] = []
+    warnings: dict[str, None] = {}
     follows = any(isinstance(part, FollowsTraining) for part in loss.modules())
     for progress in (0.0, 0.999) if follows else (0.0,):
         set_progress(loss, progress)
-        value = _try_noisy(loss, target)
+        noisy_value = _try_noisy(loss, target)
         with _explained(loss, "loss", "fails in terms()"):
             terms = terms_of(loss, target, target)
         for name, term in terms.items():
             if term.ndim:
-                raise UserError(f"terms() of the loss {_name(loss)}: {name} has the shape {tuple(term.shape)}, not ()")
-        warnings += _warnings_of(loss, value, target)
-    return list(dict.fromkeys(warnings))
+                raise UserError(f"terms() of {_title(loss, 'loss')}: {name} has the shape {tuple(term.shape)}, not ()")
+        warnings |= dict.fromkeys(_try_exact(loss, noisy_value, target))
+    return list(warnings)
 
 
 def _try_noisy(loss: nn.Module, target: Tensor) -> Tensor:
     """The loss of noisy patches in [0, 1]."""
+    title = _title(loss, "loss")
     noise = 0.02 * torch.randn(target.shape, generator=torch.Generator().manual_seed(0)).to(target)
     noisy = (target + noise).clamp(0, 1)
     try:
         value, gradient = _value_and_gradient(loss, noisy, target)
     except UserError as error:
-        raise (_too_small(loss, error) if _takes_large(loss, target.device) else error) from error.__cause__
-    if not (value.isfinite() and gradient.isfinite().all()):
-        raise UserError(f"the loss {_name(loss)} of a noisy patch, or its gradient, is not finite")
+        if error.__cause__ is None or not _takes_large(loss, target.device):
+            raise
+        raise UserError(
+            f"{title} refuses patches of {PATCH} x {PATCH} pixels, of which every training is made "
+            f"({error.__cause__}); give it a smaller window or fewer scales, or take another loss"
+        ) from error.__cause__
+    if not _finite(value, gradient):
+        raise UserError(f"{title} of a noisy patch, or its gradient, is not finite")
     if not gradient.any():
-        raise UserError(f"the gradient of the loss {_name(loss)} is zero for a noisy patch: nothing would be learnt")
+        raise UserError(f"the gradient of {title} is zero for a noisy patch: nothing would be learnt")
     try:
         beyond, _ = _value_and_gradient(loss, 2 * noisy - 0.5, target)
         refusal = "" if beyond.isfinite() else "the value is not finite"
@@ -136,49 +138,48 @@ def _try_noisy(loss: nn.Module, target: Tensor) -> Tensor:
         refusal = str(error.__cause__ or error)
     if refusal:
         raise UserError(
-            f"the loss {_name(loss)} refuses values outside [0, 1], which a network may give ({refusal}).\n"
+            f"{title} refuses values outside [0, 1], which a network may give ({refusal}).\n"
             "Wrap it, then the values are clamped:\n"
             "  _target_: restoration.losses.Clamped\n  loss: {_target_: the loss, with its options}"
         )
     return value
 
 
-def _warnings_of(loss: nn.Module, noisy_value: Tensor, target: Tensor) -> Iterator[str]:
-    """Refuses a loss that is higher for better patches; warns of values that are not finite."""
+def _try_exact(loss: nn.Module, noisy_value: Tensor, target: Tensor) -> Iterator[str]:
+    """Refuses a loss that is higher for exact patches; warns of values that are not finite."""
+    title = _title(loss, "loss")
     value, gradient = _value_and_gradient(loss, target, target)
     if value > noisy_value:
         raise UserError(
-            f"the loss {_name(loss)} is {value:.4g} for an exact patch and {noisy_value:.4g} for a noisy one, so that "
+            f"{title} is {value:.4g} for an exact patch and {noisy_value:.4g} for a noisy one, so that "
             "training would make images worse. Of a similarity, take 1 - similarity, or change its sign:\n"
             "  _target_: restoration.losses.Sum\n  losses: {similarity: {_target_: the loss, with its options}}\n"
             "  weights: {similarity: -1}\n"
             'To train with it as it is: ARGS="trial=false".'
         )
     flat = torch.full_like(target, 0.5)
-    flat_value, flat_gradient = _value_and_gradient(loss, flat, flat)
-    if not all(tensor.isfinite().all() for tensor in (value, gradient, flat_value, flat_gradient)):
+    if not _finite(value, gradient, *_value_and_gradient(loss, flat, flat)):
         yield (
-            f"the loss {_name(loss)}, or its gradient, is not finite for an exact or flat patch: a training stops at "
+            f"{title}, or its gradient, is not finite for an exact or flat patch: a training stops at "
             "the first such batch. A small number added under a root or to a divisor helps"
         )
 
 
 def _value_and_gradient(loss: nn.Module, restored: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    title = _title(loss, "loss")
     restored = restored.clone().requires_grad_()
     with _explained(loss, "loss", f"fails on patches of {PATCH} x {PATCH} pixels"):
         value = loss(restored, target)
     if not isinstance(value, Tensor):
         advice = RESULTS.get(type(value), "return a tensor")
-        raise UserError(f"the loss {_name(loss)} returns a {type(value).__name__}, not one number: {advice}")
+        raise UserError(f"{title} returns a {type(value).__name__}, not one number: {advice}")
     if value.ndim:
         raise UserError(
-            f"the loss {_name(loss)} returns a tensor of shape {tuple(value.shape)}, not one number: "
+            f"{title} returns a tensor of shape {tuple(value.shape)}, not one number: "
             "set its reduction to 'mean', or return value.mean()"
         )
     if not value.requires_grad:
-        raise UserError(
-            f"the loss {_name(loss)} has no gradient: look for detach(), item(), numpy() or torch.no_grad() in it"
-        )
+        raise UserError(f"{title} has no gradient: {NO_GRADIENT}")
     with _explained(loss, "loss", "fails in its backward pass"):
         (gradient,) = torch.autograd.grad(value, restored, allow_unused=True, materialize_grads=True)
     return value.detach(), gradient
@@ -192,15 +193,6 @@ def _takes_large(loss: nn.Module, device: torch.device) -> bool:
         return False
 
 
-def _too_small(loss: nn.Module, error: UserError) -> UserError:
-    if error.__cause__ is None:  # the result is wrong, not the size
-        return error
-    return UserError(
-        f"the loss {_name(loss)} refuses patches of {PATCH} x {PATCH} pixels, of which every training is made "
-        f"({error.__cause__}); give it a smaller window or fewer scales, or take another loss"
-    )
-
-
 @contextmanager
 def _explained(part: object, kind: str, what: str) -> Iterator[None]:
     """Errors of a part in words that name it."""
@@ -209,13 +201,14 @@ def _explained(part: object, kind: str, what: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"the {kind} {_name(part)} {what}: {type(error).__name__}: {error}") from error
+        raise UserError(f"{_title(part, kind)} {what}: {type(error).__name__}: {error}") from error
 
 
 def _module(part: object, kind: str) -> nn.Module:
     _check_built(part, kind)
     if not isinstance(part, nn.Module):
-        raise UserError(f"a {kind} is a torch.nn.Module, got {_name(part)}: wrap it in a class with a method forward")
+        name = type(part).__name__
+        raise UserError(f"a {kind} is a torch.nn.Module, got {name}: wrap it in a class with a method forward")
     return part
 
 
@@ -234,10 +227,14 @@ def _check_images(images: object, shape: tuple[int, ...], what: str, *, bounded:
         raise UserError(f"{what} returns a {type(images).__name__}, not a tensor")
     if tuple(images.shape) != tuple(shape):
         raise UserError(f"{what} returns the shape {tuple(images.shape)}, not {tuple(shape)}")
-    if not images.is_floating_point() or not images.isfinite().all():
+    if not images.is_floating_point() or not _finite(images):
         raise UserError(f"{what} returns {images.dtype} values that are not all finite floating-point numbers")
     if bounded and not (images.min() >= -1e-4 and images.max() <= 1 + 1e-4):
         raise UserError(f"{what} returns values from {images.min():.4g} to {images.max():.4g}, not in [0, 1]")
+
+
+def _finite(*tensors: Tensor) -> bool:
+    return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
 def _picture(height: int, width: int) -> Tensor:
@@ -252,5 +249,5 @@ def _packed(photo: Tensor) -> PackedPhotos:
     return PackedPhotos(photo.flatten(), torch.tensor([photo.shape[:2]]), ["made up"], thumbnails, "made up")
 
 
-def _name(part: object) -> str:
-    return type(part).__name__
+def _title(part: object, kind: str) -> str:
+    return f"the {kind} {type(part).__name__}"
