@@ -11,7 +11,7 @@ README = (ROOT / "README.md").read_text()
 
 def test_shown_tables_are_the_generated_ones():
     shown = re.findall(r"<!-- (results/\S+\.md) -->\n(.*?)<!-- end -->", README, flags=re.DOTALL)
-    assert len(shown) == 2
+    assert len(shown) == 3
     for path, text in shown:
         assert text == (ROOT / path).read_text()
 

@@ -35,7 +35,11 @@ def caution(comparisons: Comparisons, part: str = "main") -> str:
     small = [f"{images} test photographs"] if images < FEWEST else []
     small += [] if comparisons.has_repeats else ["one training of each loss (more: SEED=0,1,2)"]
     small += [f"{patches:,} patches a network"] if patches < FEW_PATCHES else []
-    return f"This study shows that the tool works, not which loss wins: {' and '.join(small)}." if small else ""
+    return (
+        f"This study shows that the tool works, not which loss wins: it has only {' and '.join(small)}."
+        if small
+        else ""
+    )
 
 
 @dataclass(frozen=True)

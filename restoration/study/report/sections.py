@@ -29,6 +29,7 @@ FILES = (  # files of sections that some studies lack
     "published.md",
     "switching.svg",
     "training.svg",
+    "trainings.md",
 )
 SURE = "intervals: 95 %, over photographs and trainings"
 
@@ -184,7 +185,9 @@ def changed(comparisons: Comparisons) -> Section | None:
     survival = survival_table(comparisons)
     folds = [Fold(names.part_title(part), part_tables(comparisons, part)) for part in parts]
     blocks = [*([survival] if survival else []), *folds]
-    return Section("Does the order survive other trainings?", blocks=blocks, folded=True) if blocks else None
+    files = {"trainings.md": markdown(survival)} if survival else {}
+    title = "Does the order survive other trainings?"
+    return Section(title, blocks=blocks, files=files, folded=True) if blocks else None
 
 
 def alphas(comparisons: Comparisons) -> Section | None:
