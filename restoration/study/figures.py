@@ -60,12 +60,12 @@ def curves(frame: pd.DataFrame, titles: Mapping[str, str], *, switch: float | No
     shown = looks(frame["loss"].unique())
     panels = list(frame.groupby("panel", sort=False))
     with mpl.rc_context(STYLE):
-        figure, places = _panels(len(panels), top=0, right=LABELS)
+        figure, places = panels_in_rows(len(panels), top=0, right=LABELS)
         for axes, (title, rows) in zip(places, panels, strict=True):
             later = rows.loc[rows["patches"] >= rows["patches"].max() * 2 / 3, "value"]
             axes.set(title=title, ylim=_padded(later.min(), later.max()), xlim=(0, rows["patches"].max()))
             ends = {loss: _curve(axes, rows[rows["loss"] == loss], look) for loss, look in shown.items()}
-            _label_ends(axes, {titles[loss]: (*end, shown[loss].colour) for loss, end in ends.items() if end})
+            label_ends(axes, {titles[loss]: (*end, shown[loss].colour) for loss, end in ends.items() if end})
             axes.xaxis.set_major_formatter(EngFormatter(sep=""))
             axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
             axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
@@ -73,10 +73,10 @@ def curves(frame: pd.DataFrame, titles: Mapping[str, str], *, switch: float | No
                 axes.axvline(switch, color="0.5", linewidth=0.8, linestyle=":")
         for axes in places[-COLUMNS:]:
             axes.set_xlabel("patches seen")
-        return _svg(figure)
+        return svg_of(figure)
 
 
-def _label_ends(axes: Axes, ends: Mapping[str, tuple[float, float, str]]) -> None:
+def label_ends(axes: Axes, ends: Mapping[str, tuple[float, float, str]]) -> None:
     """Writes each title beside the end (x, y, colour) of its line; no label is on another one."""
     low, high = axes.get_ylim()
     gap = LINE / HEIGHT
@@ -134,7 +134,7 @@ def differences(frame: pd.DataFrame, titles: Mapping[str, str], *, label: str) -
     shown = looks(frame["loss"].unique())
     panels = list(frame.groupby("panel", sort=False))
     with mpl.rc_context(STYLE):
-        figure, places = _panels(len(panels), height=0.17 * len(shown), top=0, left=0.12, margin=0.95)
+        figure, places = panels_in_rows(len(panels), height=0.17 * len(shown), top=0, left=0.12, margin=0.95)
         for axes, (title, rows) in zip(places, panels, strict=True):
             margin = rows["margin"].iloc[0]
             axes.axvspan(-margin, margin, color="0.9", linewidth=0)
@@ -150,7 +150,7 @@ def differences(frame: pd.DataFrame, titles: Mapping[str, str], *, label: str) -
             axes.set_yticks(range(len(shown)), [titles[loss] for loss in shown])
         for axes in places[-COLUMNS:]:
             axes.set_xlabel(label)
-        return _svg(figure)
+        return svg_of(figure)
 
 
 def alpha(frame: pd.DataFrame, readings: Mapping[str, float]) -> str:
@@ -164,7 +164,7 @@ def alpha(frame: pd.DataFrame, readings: Mapping[str, float]) -> str:
     tasks = list(frame.groupby("task", sort=False))
     tests = dict(zip(frame["test_set"].unique(), map(Look, COLOURS, DASHES, MARKERS), strict=False))
     with mpl.rc_context(STYLE):
-        figure, places = _panels(2 * len(tasks), height=1.6, left=0.45, above=0.3)
+        figure, places = panels_in_rows(2 * len(tasks), height=1.6, left=0.45, above=0.3)
         for (title, rows), lost, share in zip(tasks, places[::2], places[1::2], strict=True):
             for test, look in tests.items():
                 _sweep(lost, rows[rows["test_set"] == test], look)
@@ -177,7 +177,7 @@ def alpha(frame: pd.DataFrame, readings: Mapping[str, float]) -> str:
         for axes in places[-COLUMNS:]:
             axes.set_xlabel("α; above: with L1 in 8-bit levels")
         _legend(figure, tests)
-        return _svg(figure)
+        return svg_of(figure)
 
 
 def _sweep(axes: Axes, rows: pd.DataFrame, look: Look) -> None:
@@ -212,7 +212,7 @@ def _log_odds(alpha: Sequence[float] | pd.Series | float) -> np.ndarray:
     return np.log10(odds / (1 - odds))
 
 
-def _panels(
+def panels_in_rows(
     count: int,
     *,
     height: float = HEIGHT,
@@ -253,7 +253,7 @@ def _padded(low: float, high: float) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _svg(figure: Figure) -> str:
+def svg_of(figure: Figure) -> str:
     """The figure as SVG. Coordinates have two decimals: further decimals would differ from machine to machine.
 
     Identifiers are hashes of NumPy's printed arrays, and packages change how NumPy prints: colour-science does.

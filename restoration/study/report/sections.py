@@ -15,6 +15,7 @@ from restoration.study.rendering import Table, latex, markdown
 from restoration.study.report.blocks import Block, Figure, Fold, Section
 from restoration.study.report.charts import difference_figure, switching_figure, training_figure
 from restoration.study.report.photographs import Picture, Viewer, flat_crops, strips
+from restoration.study.report.searched import searched
 from restoration.study.rows import caution, photograph_sets
 from restoration.study.statistics import Comparisons
 from restoration.study.survival import survival_table
@@ -28,6 +29,8 @@ FILES = (  # files of sections that some studies lack
     "differences-ms_ssim.svg",
     "differences-psnr.svg",
     "published.md",
+    "rates.md",
+    "rates.svg",
     "switching.svg",
     "training.svg",
     "trainings.md",
@@ -42,7 +45,7 @@ def sections(study: Study, published: pd.DataFrame | None = None) -> Iterator[Se
         published: the figures of the paper; see `tables.published_tables`.
     """
     comparisons, made = Comparisons(study), []
-    for make in (answered, claimed, lambda each: scored(each, published), changed, alphas, artefacts, curves):
+    for make in (answered, claimed, lambda each: scored(each, published), changed, alphas, artefacts, curves, searched):
         if section := make(comparisons):
             made.append(section)
             yield section
