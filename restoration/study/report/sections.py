@@ -121,7 +121,7 @@ def answered(comparisons: Comparisons) -> Section | None:
     short = markdown(replace(table, notes=())).partition("\n\n")[2]
     details = ". ".join([*table.notes, SURE, *tables.provenance(comparisons.study, "main")])
     text = f"**{headline}.** {' '.join(words)}\n\n{short}"
-    text += f"\n<details><summary>How this was measured</summary>{escape(details)}.</details>\n"
+    text += f"\n<details><summary>How this was measured</summary>{escape(details, quote=False)}.</details>\n"
     files, drawn = {"answer.md": text}, []
     for metric in names.DECIDING:
         if svg := difference_figure(comparisons, metric):
