@@ -1,6 +1,6 @@
-"""The command `restoration`: its words and exit codes. What a command does stands in the library.
+"""The command `restoration`: arguments and exit codes. `restoration.commands` does the work.
 
-Nothing heavy is imported before a command is known: help comes at once.
+Heavy packages are imported only after the arguments are parsed, so that help is fast.
 """
 
 import argparse
@@ -20,18 +20,18 @@ from restoration.names import METRICS, TASKS
 
 WRONG_USAGE, INTERRUPTED = 2, 130
 EXIT_CODES = "Exit codes: 0 all right, 1 some files failed, 2 wrong usage."
-COMMANDS = "restoration.commands."  # a module a command, with one function `run`
+COMMANDS = "restoration.commands."  # each command is a module with a function `run`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal may lack the letters of a name
+            stream.reconfigure(errors="replace")  # a terminal may not know all letters of a file name
     commands = parser()
     asked = commands.parse_args(arguments)
     if asked.command == "score" and asked.explain and (asked.metrics or asked.border):
-        commands.error("--explain has metrics and borders of its own: leave out --metrics and --border")
+        commands.error("--explain uses fixed metrics and borders: leave out --metrics and --border")
     try:
         with _loading():
             command = import_module(COMMANDS + asked.command.replace("-", "_"))
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _loading() -> Iterator[None]:
-    """A word on a terminal, since PyTorch takes seconds to load."""
+    """Prints a message on a terminal, since PyTorch takes seconds to load."""
     on_terminal = sys.stderr.isatty()
     if on_terminal:
         print("loading PyTorch ...", end="\r", file=sys.stderr, flush=True)
@@ -66,12 +66,12 @@ def _loading() -> Iterator[None]:
 
 
 def run() -> None:
-    """The console script."""
+    """The entry point of the installed command."""
     sys.exit(main())
 
 
 def parser() -> argparse.ArgumentParser:
-    """The words of all commands."""
+    """The arguments of all commands."""
     top = argparse.ArgumentParser(
         prog="restoration",
         description="Networks that restore photographs, trained with different losses; scores of restored photographs.",
@@ -110,8 +110,8 @@ def _restore(commands: "argparse._SubParsersAction") -> None:
   restoration restore photos/ -o restored/
   restoration restore "photos/**/*.png" --task sr --loss l1 --format png
 
-A new file is of the kind of the old one and keeps EXIF, colour profile, resolution, transparency, grey and 16 bits.
-Without -o it gets a name of its own beside the old one. Files that exist are never overwritten.
+A new file has the same format. EXIF, colour profile, resolution, transparency, grey and 16 bits are kept.
+Without -o, the new file gets a new name in the same folder. Existing files are never overwritten.
 {EXIT_CODES}""",
     )
     command.add_argument("files", nargs="+", metavar="PHOTO", help="a file, a folder (with subfolders) or a pattern")
@@ -127,7 +127,9 @@ Without -o it gets a name of its own beside the old one. Files that exist are ne
     )
     command.add_argument("--format", metavar="KIND", help="jpeg, png, tiff, webp or bmp, instead of the file's kind")
     command.add_argument(
-        "--force", action="store_true", help="restore JPEG files, too, that are better than the network was made for"
+        "--force",
+        action="store_true",
+        help="also restore JPEG files of a higher quality than the network was trained for",
     )
     command.add_argument(
         "--compare", action="store_true", help="instead, write a strip of crops: the input, and after every loss"

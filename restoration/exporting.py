@@ -15,13 +15,13 @@ from restoration.networks.inference import evaluating
 from restoration.restoring import refuse_existing
 
 PACKAGES = ("onnx", "onnxscript")
-EXAMPLE = (2, 3, 40, 48)  # another size of each axis, so that none is taken for fixed
+EXAMPLE = (2, 3, 40, 48)  # different sizes, so that no axis becomes fixed
 
 
 def export(network: nn.Module, path: str | Path) -> None:
     """Writes a network in eval mode as ONNX, `degraded` -> `restored`, (N, 3, H, W) each, for any N, H and W.
 
-    Values are nominally in [0, 1]; the output is not clamped. The network stays as it is.
+    Values are nominally in [0, 1]; the output is not clamped. The network is not changed.
 
     Raises:
         UserError: the file exists, or onnx and onnxscript are not installed.
@@ -33,7 +33,7 @@ def export(network: nn.Module, path: str | Path) -> None:
     refuse_existing(path)
     device = next((weight.device for weight in network.parameters()), torch.device("cpu"))
     sizes = {0: Dim("images"), 2: Dim("height"), 3: Dim("width")}
-    with evaluating(network), contextlib.redirect_stdout(io.StringIO()):  # torch reports its steps
+    with evaluating(network), contextlib.redirect_stdout(io.StringIO()):  # torch prints its steps
         program = torch.onnx.export(
             network,
             (torch.zeros(EXAMPLE, device=device),),

@@ -1,4 +1,4 @@
-"""Progress of long work: bars in a terminal; elsewhere lines of plain text, each with rate and time left."""
+"""Progress of long work: bars in a terminal, plain lines otherwise, each with rate and time left."""
 
 import sys
 import time
@@ -9,21 +9,21 @@ from rich import get_console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Column
 
-SECONDS_BETWEEN_LINES = 30.0  # where there is no terminal
-SECONDS_BETWEEN_UPDATES = 0.1  # of a bar
+SECONDS_BETWEEN_LINES = 30.0  # without a terminal
+SECONDS_BETWEEN_UPDATES = 0.1  # in a terminal
 
 Item = TypeVar("Item")
 
 
 class Bar:
-    """Work of known length. A bar within another one of the same unit is a part of the other's work.
+    """Progress of work of known length. The progress of a bar inside another bar of the same unit counts for both.
 
     Args:
-        title: 22 characters of it are shown in a terminal, so that the bar fits into 80 columns.
+        title: at most 22 characters are shown in a terminal, so that the bar fits into 80 columns.
         total: units of work, of which `done` were done before.
     """
 
-    stack: list["Bar"] = []  # noqa: RUF012, the bars that are in use, the outermost first
+    stack: list["Bar"] = []  # noqa: RUF012, all open bars, the outermost first
 
     def __init__(self, title: str, total: int, unit: str, *, done: int = 0, shown: bool = True):
         self.unit, self.total, self.done, self.shown = unit, total, done, shown
@@ -51,7 +51,7 @@ class Bar:
 
     @property
     def state(self) -> str:
-        """Share that is done, rate and time left."""
+        """Finished share, rate and time left, as a text."""
         share = f"{self.done / self.total:4.0%}" if self.total else ""
         rate = (self.done - self.first) / max(time.perf_counter() - self.started, 1e-9)
         if not rate:
@@ -60,7 +60,7 @@ class Bar:
         return f"{share}  {speed} {self.unit}/s  {duration((self.total - self.done) / rate)} left"
 
     def advance(self, count: int = 1) -> None:
-        """Shows that more of the work is done."""
+        """Adds finished units of work."""
         self.done += count
         now = time.perf_counter()
         if now - self.updated > SECONDS_BETWEEN_UPDATES:
@@ -73,7 +73,7 @@ class Bar:
             self.outer.advance(count)
 
     def say(self, text: str) -> None:
-        """Prints a line above the bar; where there is no terminal, with the state of the work.
+        """Prints a line above the bar; without a terminal, the line includes the state of the work.
 
         A part of other work prints nothing.
         """
@@ -82,7 +82,7 @@ class Bar:
 
 
 def tracked(items: Iterable[Item], title: str, total: int, unit: str = "photographs") -> Iterator[Item]:
-    """The items, with a bar while they are taken."""
+    """Yields the items and shows a bar."""
     with Bar(title, total, unit) as bar:
         for item in items:
             yield item

@@ -1,4 +1,4 @@
-"""Restores files of the user and writes new ones, of the same kind and with what the files say.
+"""Restores files of the user and writes new files of the same kind, with the same metadata.
 
 The task decides the input: demosaic reads a raw file of a Bayer sensor; sr a photograph, which is enlarged first; jpeg
 a photograph that was saved as JPEG. A photograph goes through the network in bands, so that memory stays bounded.
@@ -43,26 +43,26 @@ def restore_file(
     """Restores a user's file and writes `target`.
 
     Args:
-        kind: of the new file, a key of `pictures.KINDS`; by default that of the file, PNG for a raw file.
-        force: restore files, too, that are better than what the network was made for.
+        kind: kind of the new file, a key of `pictures.KINDS`; by default the kind of the old file, PNG for a raw file.
+        force: also restore files of a higher quality than the network was trained for.
 
     Raises:
-        UserError: `target` exists or has too long a name, or the task does not take the file.
-        LeftAsItIs: the file may become worse.
+        UserError: `target` exists, its name is too long, or the task cannot use the file.
+        LeftAsItIs: the network may make the file worse.
     """
     refuse_existing(target)
     picture = restored_picture(read_input(path, task, force=force), task, network, device=device)
     with replacing(target) as temporary:
         write_picture(temporary, picture, kind or picture.kind)
-        refuse_existing(target)  # the file may have been created meanwhile
+        refuse_existing(target)  # another program may have created the file meanwhile
 
 
 def read_input(path: Path, task: Task, *, force: bool = False) -> Picture | Path:
     """The photograph of a file; for demosaicking, the raw file itself.
 
     Raises:
-        UserError: the task does not take the file; the message says why.
-        LeftAsItIs: the file may become worse, unless `force`.
+        UserError: the task cannot use the file; the message says why.
+        LeftAsItIs: the network may make the file worse, and `force` is false.
     """
     name = printable(path)
     if not path.is_file():
@@ -90,7 +90,7 @@ def read_input(path: Path, task: Task, *, force: bool = False) -> Picture | Path
 
 def _refuse_good(picture: Picture) -> None:
     if picture.quality is None:
-        raise LeftAsItIs(f"no JPEG file but {picture.kind.upper()}: the network removes what JPEG files leave")
+        raise LeftAsItIs(f"a {picture.kind.upper()} file, not JPEG: the network removes artefacts of JPEG files")
     if picture.quality > LARGEST_QUALITY:
         raise LeftAsItIs(
             f"JPEG quality is about {picture.quality}; above {LARGEST_QUALITY} the network, trained for 25, makes "
@@ -99,7 +99,7 @@ def _refuse_good(picture: Picture) -> None:
 
 
 def restored_picture(given: Picture | Path, task: Task, network: nn.Module, *, device: torch.device) -> Picture:
-    """The picture after the network, with the bits, channels and facts of the given one."""
+    """The picture after the network, with the bits, channels and metadata of the given picture."""
     if isinstance(given, Path):
         sensor = read_sensor(given)
         shown = displayed(restore_image(network, network_input(sensor).to(device)).cpu(), sensor)
@@ -109,7 +109,7 @@ def restored_picture(given: Picture | Path, task: Task, network: nn.Module, *, d
     pixels = np.empty((scale * height, scale * width, channels), given.pixels.dtype)
     alpha = None if given.alpha is None else np.empty(pixels.shape[:2], pixels.dtype)
     top_level = np.iinfo(pixels.dtype).max
-    radius = getattr(network, "receptive_radius", None)  # without it, the network gets the whole picture
+    radius = getattr(network, "receptive_radius", None)  # None: the network gets the whole picture
     margin = 0 if radius is None else -(-radius // scale) + 1  # and one row for the enlargement
     band = height if radius is None else TILE // scale - 2 * margin
     for top in range(0, height, band):
@@ -149,15 +149,15 @@ def _levels(image: Tensor, top_level: int) -> np.ndarray:
 
 
 def refuse_existing(target: Path) -> None:
-    """Refuses a path that exists, or that cannot be.
+    """Refuses a path that exists or cannot be written.
 
     Raises:
-        UserError: says which of them.
+        UserError: the path exists, or its name is not possible.
     """
     try:
         os.lstat(target)
     except FileNotFoundError:
         return
-    except OSError as error:  # such as a name of more than 255 bytes
+    except OSError as error:  # for example, a name of more than 255 bytes
         raise UserError(f"cannot write {printable(target)}: {error.strerror}; rename the file") from error
     raise UserError(f"{printable(target)} exists and is not overwritten; move it, or choose another folder (-o, OUT=)")

@@ -1,18 +1,18 @@
-"""Raw files -> the demosaicking network's range and back to a picture; and the noise of a raw file, estimated.
+"""Converts raw files to the demosaicking network's range and back to pictures; estimates the noise of a raw file.
 
 The networks were trained on photographs with synthetic noise. From a raw file to the network's range, in this order:
 1. the visible area, cropped by at most one row and one column so that it begins with red (RGGB) and has an even size;
 2. (value - black) / (white - black), clipped to [0, 1]: linear light;
-3. the camera's white balance (daylight where the file has none), the least multiplier 1, clipped to [0, 1]: clipped
-   highlights stay white;
+3. the camera's white balance (daylight if the file has none), with 1 as the smallest multiplier, clipped to [0, 1], so
+   that clipped highlights stay white;
 4. the sRGB curve, which the training photographs have;
 5. bilinear interpolation, as in `tasks.demosaic`.
 The network's output has camera colours: `displayed` undoes the curve, applies the camera's matrix, then the curve.
 
 Noise: a sensor's light y has the variance a y + b. After gain g and curve f the variance is about
 (f'(g y) g)² (a y + b). The curve is steep in shadows (12.92 at black) and flat in highlights (0.44 at white), so the
-noise of a raw file differs from that of the training in shape, too. `noisy` adds noise to light, as a sensor does;
-`Demosaic(a=a, b=b).degrade` adds it to encoded values, as in training.
+noise of a raw file depends on brightness in another way than the noise of the training. `noisy` adds noise to light, as
+a sensor does; `Demosaic(a=a, b=b).degrade` adds it to encoded values, as in training.
 """
 
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ from restoration.errors import UserError
 from restoration.files import printable
 from restoration.tasks.demosaic import interpolated, mosaic_of
 
-RAW_SUFFIXES = {".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".pef", ".raf", ".rw2"}  # looked for in folders
+RAW_SUFFIXES = {".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".pef", ".raf", ".rw2"}  # searched in folders
 CORNERS = {"RGGB": (0, 0), "GRBG": (0, 1), "GBRG": (1, 0), "BGGR": (1, 1)}  # rows and columns before the first red
 BLOCK = 8  # side of a block, in differences of 2 x 2 pixels of one colour
 GROUPS = 16  # groups of equally many blocks, by brightness
@@ -63,7 +63,7 @@ def read_sensor(path: str | Path) -> Sensor:
     """
     rawpy, name = raw_library(), printable(path)
     try:
-        with open(path, "rb") as file, rawpy.imread(file) as raw:  # rawpy takes no names that are not UTF-8
+        with open(path, "rb") as file, rawpy.imread(file) as raw:  # rawpy refuses names that are not UTF-8
             pattern = _pattern(raw)
             if pattern not in CORNERS:
                 raise UserError(
@@ -110,16 +110,16 @@ def displayed(image: Tensor, sensor: Sensor) -> Tensor:
 
 
 def noisy(sensor: Sensor, *, a: float, b: float, generator: torch.Generator) -> Sensor:
-    """The same with added Gaussian noise of variance a y + b on its light y, clipped to [0, 1]."""
+    """The sensor with added Gaussian noise of variance a y + b on its light y, clipped to [0, 1]."""
     noise = torch.randn(sensor.light.shape, generator=generator, device=generator.device).to(sensor.light)
     return replace(sensor, light=(sensor.light + (a * sensor.light + b).sqrt() * noise).clamp_(0, 1))
 
 
 def binned(sensor: Sensor) -> tuple[Sensor, Tensor]:
-    """A photograph with a quarter of the pixels whose three colours were all measured: a reference of real light.
+    """A photograph with a quarter of the pixels, in which all three colours of a pixel were measured: a true reference.
 
-    A quad's red, mean green and blue become one pixel. Red and blue lie half a new pixel apart, in the reference and in
-    its mosaic alike. The reference keeps the sensor's noise, which is small at a low ISO.
+    A quad's red, mean green and blue become one pixel. Red and blue are half a new pixel apart, both in the reference
+    and in its mosaic. The reference keeps the sensor's noise, which is small at a low ISO.
 
     Returns:
         The sensor that sees the binned photograph, and the reference in the network's range, (3, H / 2, W / 2).
@@ -145,15 +145,15 @@ def estimated_noise(light: Tensor) -> tuple[float, float]:
     """a and b of the variance a y + b of a raw photograph's light, estimated from the photograph alone.
 
     In 2 x 2 pixels of one colour, half the difference of the sums of the two diagonals has the variance of one pixel's
-    noise, whatever the scene's slope. Its mean square over a block is that variance where the scene is smooth, and
-    more elsewhere. So blocks are grouped by brightness, a low quantile of each group is divided by the same quantile
-    of pure noise, and a line is fitted. In a scene without smooth areas the estimate is too high.
+    noise, also on a slope of the scene. Its mean square over a block equals this variance if the scene is smooth, and
+    is larger otherwise. So blocks are grouped by brightness, a low quantile of each group is divided by the same
+    quantile of pure noise, and a line is fitted. In a scene without smooth areas the estimate is too high.
 
     Args:
         light: (H, W) in [0, 1], a Bayer mosaic.
 
     Returns:
-        (a, b); (0, 0) where nearly all blocks have clipped values.
+        (a, b); (0, 0) if nearly all blocks have clipped values.
     """
     planes = [_blocks(light[row::2, column::2].double().numpy()) for row in (0, 1) for column in (0, 1)]
     levels, variances = np.concatenate(planes, axis=1)
@@ -180,18 +180,18 @@ def _blocks(plane: np.ndarray) -> np.ndarray:
 
 
 def _pattern(raw: Any) -> str:
-    """The colours of the visible area's top left 2 x 2 pixels; "none" where the pattern repeats otherwise."""
+    """The colours of the visible area's top left 2 x 2 pixels; "none" if the pattern is not 2 x 2."""
     if raw.raw_pattern is None or raw.raw_pattern.shape != (2, 2):
         return "none"
     return "".join(chr(raw.color_desc[index]) for index in raw.raw_colors_visible[:2, :2].flatten())
 
 
 def _to_srgb(embedded: np.ndarray, from_xyz: np.ndarray) -> Tensor | None:
-    """Balanced camera colours -> linear sRGB, (3, 3): by the file's matrix or LibRaw's table; None without both.
+    """Balanced camera colours -> linear sRGB, (3, 3): from the file's matrix, else LibRaw's table; else None.
 
     Args:
-        embedded: (3, 3); zero where the file has none, as with many cameras.
-        from_xyz: (3, 3), CIE XYZ -> camera colours; zero where LibRaw does not know the camera.
+        embedded: (3, 3); zero if the file has none, as with many cameras.
+        from_xyz: (3, 3), CIE XYZ -> camera colours; zero if LibRaw does not know the camera.
     """
     if embedded.any():
         matrix = embedded
@@ -204,7 +204,7 @@ def _to_srgb(embedded: np.ndarray, from_xyz: np.ndarray) -> Tensor | None:
 
 
 def _balance(camera: list[float], daylight: list[float]) -> Tensor:
-    """Multipliers of red, green and blue: the camera's, daylight's where one of those is 0, or none."""
+    """Multipliers of red, green and blue: the camera's, else daylight's, else 1. A set with a 0 is not used."""
     for multipliers in (camera, daylight):
         balance = torch.tensor(multipliers[:3])
         if (balance > 0).all():

@@ -1,4 +1,4 @@
-"""Which files a user means, and where their restored versions go: no two to one path."""
+"""The files that a user names, and the paths of their restored versions; all new paths are different."""
 
 import glob
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,10 +23,10 @@ class Given:
 
 
 def given_files(words: Sequence[str], *, raw: bool, mark: str, out: Path | None) -> list[Given]:
-    """The files that paths, folders and patterns name, each once.
+    """The files that paths, folders and patterns name, without repetitions.
 
-    Folders are searched with their subfolders. Hidden files, restored ones (names that end in `mark`) and files in
-    `out` are left out.
+    Folders are searched with their subfolders, without hidden files, restored files (names that end in `mark`) and
+    files in `out`.
 
     Args:
         raw: look for raw files in folders, else for photographs.
@@ -43,10 +43,10 @@ def given_files(words: Sequence[str], *, raw: bool, mark: str, out: Path | None)
 
 
 def targets(files: Iterable[Given], *, mark: str, kind: str | None, out: Path | None) -> dict[Path, Path]:
-    """The new path of each file: beside it, with `mark` in the name; or below `out`, under its own name.
+    """The new path of each file: in the same folder, with `mark` in the name; or below `out`, with the same name.
 
-    Where two files would get one path (a.jpg and a.png as PNG), the first keeps the name, and the other's old suffix
-    is kept in the new name; then numbers are added.
+    If two files would get one path (a.jpg and a.png as PNG), the second name also contains the old suffix, or else a
+    number.
     """
     chosen: dict[Path, Path] = {}
     taken: set[str] = set()
@@ -55,7 +55,7 @@ def targets(files: Iterable[Given], *, mark: str, kind: str | None, out: Path | 
         path_without_mark = file.path if out is None else out / file.below
         for name in _names(file.path, mark if out is None else "", _suffix(file.path, kind)):
             target = path_without_mark.with_name(name)
-            key = str(target.absolute()).casefold()  # some file systems do not tell a.jpg from A.jpg
+            key = str(target.absolute()).casefold()  # some file systems do not distinguish a.jpg and A.jpg
             if key not in taken:
                 taken.add(key)
                 chosen[file.path] = target

@@ -44,7 +44,7 @@ def run(name: str, words: Sequence[str]) -> None:
 
 
 def processes(name: str, config: DictConfig) -> int:
-    """How many processes are still to be started, 0 for none.
+    """Number of processes that must be started; 0 if this process works alone.
 
     Raises:
         UserError: the batch cannot be shared equally, or the command trains in one process.

@@ -1,4 +1,4 @@
-"""What the scripts share: errors without tracebacks, the device, the precision."""
+"""Common parts of the scripts: errors without tracebacks, the device, the precision."""
 
 import contextlib
 import ctypes
@@ -27,7 +27,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
 
 @contextlib.contextmanager
 def clear_errors() -> Iterator[None]:
-    """Ends the program with one message where a user can mend the cause."""
+    """Ends the program with one message if a user can correct the cause."""
     try:
         yield
     except MENDABLE as error:
@@ -38,19 +38,19 @@ def clear_errors() -> Iterator[None]:
     except PeerProcessFailed:
         end_at_once(1)
     except Interrupted as error:
-        if os.environ.get("RANK", "0") == "0":  # torchrun's other processes stop alike
+        if os.environ.get("RANK", "0") == "0":  # torchrun's other processes stop with the same error
             print(f"{error}: stopped with a checkpoint; the same command goes on from there.", file=sys.stderr)
         sys.exit(128 + error.number)
 
 
 def plain_console(*, quiet: bool = False) -> Console:
-    """The terminal, to which texts go as they are: names of files may have brackets."""
+    """The terminal, without markup: names of files may have brackets."""
     rich.reconfigure(quiet=quiet, markup=False, highlight=False)
     return rich.get_console()
 
 
 def say_next(*commands: str) -> None:
-    """Ends a command with the commands that a user may type after it."""
+    """Prints the commands that a user may type next."""
     rich.get_console().print(f"next: {' or '.join(commands)}", soft_wrap=True)
 
 
@@ -62,7 +62,7 @@ def end_at_once(status: int) -> None:
 
 
 def explained(error: Exception) -> str:
-    """What a user reads of an error. The traceback is printed if no user can mend the cause, or with TRACEBACK=1."""
+    """The message of an error. Prints the traceback if a user cannot correct the cause, or with TRACEBACK=1."""
     wanted = bool(os.environ.get("TRACEBACK"))
     if wanted or not isinstance(error, MENDABLE):
         traceback.print_exception(error)
@@ -78,7 +78,7 @@ def explained(error: Exception) -> str:
 
 
 def not_built(error: InstantiationException) -> str:
-    """Why an object of the configuration cannot be made, and how to mend it."""
+    """The message for an object of the configuration that cannot be built, with a correction."""
     text, reason = str(error), str(error.__cause__ or error)
     if missing := re.match(r"Error locating target '(.+?)'", text):
         lines = reason.splitlines()[1:]  # below "Error loading ..."
@@ -102,7 +102,7 @@ def not_built(error: InstantiationException) -> str:
 
 
 def chosen_device(name: str) -> torch.device:
-    """The device that `device=` names; "auto" prefers CUDA. Each of torchrun's processes has a GPU of its own."""
+    """The device that `device=` names; "auto" prefers CUDA. Each process of torchrun has another GPU."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and "LOCAL_RANK" in os.environ:

@@ -1,4 +1,4 @@
-"""From the words of a command to its configuration, with a message for every mistake; PyTorch is not loaded."""
+"""The configuration of a command from its arguments, with a message for every mistake; without PyTorch."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ OmegaConf.register_new_resolver("times", lambda number, factor: number * factor,
 
 
 def composed(name: str, values: Sequence[str]) -> DictConfig:
-    """The configuration configs/<name>.yaml with these values in place of its own.
+    """The configuration configs/<name>.yaml with these values instead of the defaults.
 
     Args:
         values: such as "budget.batch=32", as in ARGS of make.
@@ -73,7 +73,7 @@ def _parsed(text: str) -> Override:
 
 
 def _same_kind(value: Any, default: Any) -> bool:
-    """Whether a value can stand for its default. A number is a text, too, and null is of every kind."""
+    """Whether a value has the kind of its default. A number may replace a text; null fits every kind."""
     if value is None or default is None:
         return True
     if isinstance(value, ListConfig) and isinstance(default, ListConfig):
@@ -98,7 +98,7 @@ def _unknown(key: str, known: Iterable[str]) -> str:
 
 
 def _names_in(config: Any, prefix: str = "") -> Iterator[str]:
-    """The dotted names of all values of a configuration, also of those that hold others."""
+    """The dotted names of all values and groups of a configuration."""
     for key, value in config.items() if isinstance(config, dict) else ():
         yield f"{prefix}{key}"
         yield from _names_in(value, f"{prefix}{key}.")

@@ -34,7 +34,7 @@ def main(config: DictConfig) -> None:
     for group in groups_of(runs):
         try:
             score_group(group, config, protocol, device, console)
-        except (UserError, InstantiationException) as error:  # the other groups do not depend on this one
+        except (UserError, InstantiationException) as error:  # continue with the other groups
             failures |= dict.fromkeys(group, explained(error))
     show_tables(runs, config, console)
     say_next("make report", "make figure")
@@ -74,7 +74,7 @@ def score_group(
 def score_baselines(
     run: Run, task: Task, tests: Mapping[str, PackedPhotos], protocol: Protocol, device: torch.device
 ) -> Iterator[str]:
-    """Scores the baselines beside a run on all test sets; yields "baseline on test set" after each photograph.
+    """Scores the baselines of a run's task on all test sets; yields "baseline on test set" after each photograph.
 
     Scores are written after each photograph and kept for all runs that are scored in the same way. Photographs with
     scores are skipped.

@@ -1,4 +1,4 @@
-"""From a configuration to its run: the names of the folder, and what makes two trainings the same one."""
+"""The run of a configuration: names of the folder, and the identity of the training."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -48,7 +48,7 @@ def study_facts(config: DictConfig) -> dict[str, Any]:
 
 
 def identity_of(config: DictConfig, photographs: str) -> dict[str, Any]:
-    """What makes two trainings the same one, on any hardware.
+    """The identity of a training, which does not depend on the hardware.
 
     Args:
         photographs: key of the training photographs.
@@ -72,7 +72,7 @@ def targets_in(config: Any) -> Iterator[str]:
 
 
 def refuse_other_degradation(run: Run, degradation: str) -> None:
-    """Refuses a training whose scores no table could show beside those of its study."""
+    """Refuses a training with another degradation than its study: one table could not show both."""
     for other in find_runs(run.root, data=run.data, task=run.task):
         scored = read_scoring(other)["degradation"]
         if other.study == run.study and scored != degradation:
@@ -83,7 +83,7 @@ def refuse_other_degradation(run: Run, degradation: str) -> None:
 
 
 def remember_data(run: Run, data: DictConfig) -> None:
-    """Notes in a complete run's config.yaml where its photographs are now."""
+    """Writes the current folders of the photographs into a complete run's config.yaml."""
     trained = config_of(run)
     if trained.data != data:
         trained.data = data

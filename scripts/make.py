@@ -1,4 +1,4 @@
-"""From what is typed after `make` to a command: refuses unknown names and values, then runs a script.
+"""Turns the arguments of `make` into a command: refuses unknown names and values, then runs a script.
 
 The Makefile calls `make.py check GOAL...` before anything is installed and `make.py run GOAL` to do it, both with its
 variables in the environment. This file needs no package.
@@ -43,7 +43,7 @@ TAKES = {
 
 
 class Refused(Exception):
-    """What is typed cannot be meant; the message says what to type."""
+    """Wrong arguments; the message says what to type instead."""
 
 
 def check(goals: list[str], typed: list[str], values: dict[str, str]) -> None:
@@ -74,7 +74,7 @@ def command(goal: str, given: dict[str, str]) -> list[str]:
     """The arguments of Python for a goal.
 
     Raises:
-        Refused: a value is unknown or cannot be meant.
+        Refused: a value is unknown or impossible.
     """
     for name, value in given.items():
         if goal != "restore" and ("${" in value or re.search("[\ud800-\udfff]", value)):
@@ -145,7 +145,7 @@ def check_seed(value: str) -> None:
 
 
 def check_group(goal: str, name: str, value: str) -> None:
-    """Refuses what is no file of a group of configs/."""
+    """Refuses a value that is not the name of a file in a group of configs/."""
     if name in LISTS and "," in value:
         raise Refused(f"{name}={value}: make {goal} takes one {GROUPS[name]}; make study {name}={value} trains several")
     if name == "DATA" and ("/" in value or os.path.isdir(value)):
@@ -159,7 +159,7 @@ def one_of(name: str, value: str, known: Iterable[str]) -> None:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A question about the most similar name; empty where none is similar."""
+    """A question with the most similar name; empty if no name is similar."""
     names = {each.upper(): each for each in known}
     similar = difflib.get_close_matches(name.upper(), names, 1)
     return f" (did you mean {names[similar[0]]}?)" if similar else ""
@@ -186,12 +186,12 @@ def words(name: str, text: str) -> list[str]:
 
 
 def path(text: str) -> str:
-    """With the home folder in place of ~."""
+    """A path with ~ replaced by the home folder."""
     return os.path.expanduser(text)
 
 
 def quoted(text: str) -> str:
-    """A text as one value of Hydra, whatever characters it has: a backslash counts before a quote alone."""
+    """Any text as one value of Hydra; only a backslash before a quote must be doubled."""
     return "'" + re.sub(r"(\\*)('|$)", lambda match: 2 * match[1] + ("\\'" if match[2] else ""), text) + "'"
 
 

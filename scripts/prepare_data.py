@@ -1,4 +1,4 @@
-"""Makes a data set, prints its facts and draws it: make data DATA=fivek [ARGS="data.n=20"]"""
+"""Prepares a data set, prints its facts and draws a contact sheet: make data DATA=fivek [ARGS="data.n=20"]"""
 
 from pathlib import Path
 

@@ -1,8 +1,8 @@
-"""Keeps a study for everybody: make publish [DATA=photos] [BUDGET=long]
+"""Writes a study into results/, to be committed: make publish [DATA=photos] [BUDGET=long]
 
-results/studies/<data>-<variant>/ gets the records of the study, all texts and figures that are made of them, and crops
-of photographs that may be shown; results/weights/ gets the networks of the main part, of the first seed. Whatever
-cannot be published stops the command before anything is written.
+results/studies/<data>-<variant>/ gets the records of the study, all texts and figures that follow from them, and crops
+of photographs that may be published; results/weights/ gets the networks of the main part's first seed. All checks run
+before anything is written.
 """
 
 from pathlib import Path
@@ -36,7 +36,7 @@ def main(config: DictConfig) -> None:
     shipped = main_runs if config.weights else []
     networks = [(run, trained_network(run, torch.device("cpu")), task_of(run)) for run in shipped]
     for run, network, task in networks:
-        half_weights(run, network, task, Path(config.weights))  # whatever stops the shipping stops it here
+        half_weights(run, network, task, Path(config.weights))  # checks before anything is written
     study.save(folder / "records")
     write_texts(folder, sections(study, pd.read_csv(config.published)))
     draw(main_runs, packs, folder / "crops.png", drawn_on=config.shown)

@@ -18,12 +18,12 @@ def rate_key(config: DictConfig) -> tuple[str, str]:
 
 
 def is_rated(config: DictConfig) -> bool:
-    """Whether the file of the loss names the rate for the task (about.rate), so that no search is needed."""
+    """Whether the file of the loss gives the rate for the task (about.rate); then no search is needed."""
     return OmegaConf.select(config, f"loss.about.rate.{config.names.task}") is not None
 
 
 def search_grids(runs: Mapping[Run, DictConfig], rates: DictConfig) -> list[dict[str, Any]]:
-    """The short trainings for runs whose loss names no rate."""
+    """The short trainings for all runs whose loss has no given rate."""
     return [
         {
             "task": task,
@@ -39,7 +39,7 @@ def search_grids(runs: Mapping[Run, DictConfig], rates: DictConfig) -> list[dict
 
 
 def chosen_factors(runs: Mapping[Run, DictConfig], console: Console) -> dict[tuple[str, str], float]:
-    """The best factor of the learning rate; says what was tried."""
+    """The best factor of the learning rate for each task and loss; prints all factors and their PSNR."""
     psnr: dict[tuple[str, str], dict[float, float]] = {}
     for run, config in runs.items():
         if run.is_complete():

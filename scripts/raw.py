@@ -1,7 +1,7 @@
-"""The demosaicking networks beside BM3D on real raw files: make raw RAW=DIR_or_FILE [DATA=photos] [BUDGET=long]
+"""The demosaicking networks and BM3D on real raw files: make raw RAW=DIR_or_FILE [DATA=photos] [BUDGET=long]
 
 <runs>/<data>/raw-<variant>/ gets what `make report` reads (records.csv, test_sets.json, notes.txt) and crops of each
-file, all in the place of an earlier command's; bm3d/ beside them keeps the results of BM3D for later commands.
+file; files of an earlier command are replaced. The subfolder bm3d/ keeps results of BM3D for later commands.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ def main(config: DictConfig) -> None:
 
 
 def scored(path: Path, runs: Sequence[Run], folder: Path, config: DictConfig, console: Console) -> RawFile | None:
-    """The results of one file; None, after a line about it, where it cannot be used."""
+    """The results of one file; prints a message and returns None if the file cannot be used."""
     device = chosen_device(config.device)
     networks = {(run.loss, run.seed): trained_network(run, device) for run in runs}
     try:

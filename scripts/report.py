@@ -1,6 +1,6 @@
-"""A study as one page, with tables and figures as files beside it: make report [DATA=sample] [BUDGET=quick]
+"""A study as one page, with tables and figures as separate files: make report [DATA=sample] [BUDGET=quick]
 
-Of a study that came as records, without its runs: make report STUDY=results/studies/photos-long
+For a study that has records but no runs: make report STUDY=results/studies/photos-long
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -68,7 +68,7 @@ def draw_crops(study: Study, shown: Sequence[report.Picture], path: Path) -> Non
 
 
 def pictured(study: Study, config: DictConfig, console: Console) -> tuple[list[report.Picture], str]:
-    """Test photographs in all versions, and a remark on them; without photographs, the remark says why."""
+    """Test photographs in all versions, and a remark; without photographs, the remark gives the reason."""
     if not config.photographs:
         return [], "No photographs were asked for."
     networks = shipped(study) if config.study else trained(study, config)
@@ -89,7 +89,7 @@ def bundled_photographs(config: DictConfig) -> dict[str, PackedPhotos]:
 
 
 def trained(study: Study, config: DictConfig) -> Networks:
-    """The networks of the main part, first seed, with the test photographs that are still here."""
+    """The networks of the main part, first seed, with all test photographs that still exist."""
     networks: Networks = {}
     every = find_runs(Path(config.runs), data=study.data)
     runs = [run for run in every if run.study == study.variant and run.part == "main"]

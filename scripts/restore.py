@@ -31,7 +31,7 @@ def main(words: Sequence[str]) -> None:
     """Ends the program with the exit code of `restoration restore`.
 
     Args:
-        words: of that command; before them, --network=FOLDER may stand.
+        words: arguments of that command; the first may be --network=FOLDER.
     """
     if not words or not words[0].startswith(NETWORK):
         sys.exit(cli.main(["restore", *words]))
@@ -47,7 +47,7 @@ def main(words: Sequence[str]) -> None:
 
 
 def own_network(folder: Path) -> tuple[tuple[str, str], Task, nn.Module]:
-    """The same of a run's folder."""
+    """Names of task and loss, the task and the network of a run's folder."""
     if not (folder / "config.yaml").exists():
         raise UserError(
             f"NETWORK={folder} is not the folder of a trained network: it has no config.yaml; see results/runs"
@@ -61,10 +61,10 @@ def own_network(folder: Path) -> tuple[tuple[str, str], Task, nn.Module]:
 
 
 def refuse_foreign_code(run: Run) -> None:
-    """Refuses a run that was trained elsewhere if its config.yaml calls more than known networks and tasks.
+    """Refuses a run from another folder if its config.yaml calls other code than known networks and tasks.
 
     Raises:
-        UserError: names what it would call.
+        UserError: the configuration calls other code; the message names the call.
     """
     config: Any = OmegaConf.to_container(config_of(run), resolve=True)
     for target in targets_in([config["task"], config["model"]]):

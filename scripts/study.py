@@ -79,7 +79,7 @@ def main(config: DictConfig) -> None:
 def train_missing(
     runs: Mapping[Run, DictConfig], photos: PackedSet, launcher: DictConfig | None, console: Console
 ) -> dict[Run, str]:
-    """Trains the runs that are not complete; the failed ones and why."""
+    """Trains all runs that are not complete; returns failed runs with reasons."""
     missing = {run: each for run, each in runs.items() if not is_done(run, each, photos)}
     if runs:
         console.print(f"{len(runs) - len(missing)} of {len(runs)} runs are complete")
@@ -112,7 +112,7 @@ def composed_runs(study: str, parts: Mapping[str, Any], typed: Sequence[str], da
                 composed = hydra.compose("study", [*shared, *values], return_hydra_config=True)
                 HydraConfig.instance().set_config(composed)
                 resolved = OmegaConf.masked_copy(composed, [str(name) for name in composed if name in names])
-                OmegaConf.resolve(resolved)  # before the next one takes its place in HydraConfig
+                OmegaConf.resolve(resolved)  # before HydraConfig is set to the next run
             except HydraException as error:
                 raise UserError(f"part {part} of the experiment, {' '.join(values)}: {error}") from error
             run = run_of(resolved, data)
@@ -137,7 +137,7 @@ def points(grids: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Iterator[l
 
 
 def tried(runs: Mapping[Run, DictConfig], console: Console) -> dict[Run, str]:
-    """Calls the parts of every run once, before hours of training: the runs that cannot be trained, and why."""
+    """Calls the parts of every run once, before hours of training; returns runs that fail, with reasons."""
     wrong = {}
     for run, config in runs.items():
         if not config.trial:
@@ -152,7 +152,7 @@ def tried(runs: Mapping[Run, DictConfig], console: Console) -> dict[Run, str]:
 
 
 def train_here(runs: Mapping[Run, DictConfig], console: Console) -> dict[Run, str]:
-    """Trains one run after the other; the failed ones and why."""
+    """Trains one run after the other; returns failed runs with reasons."""
     failures = {}
     with Bar("study", sum(config.budget.patches for config in runs.values()), "patches") as bar:
         for number, (run, config) in enumerate(runs.items(), start=1):
@@ -165,7 +165,7 @@ def train_here(runs: Mapping[Run, DictConfig], console: Console) -> dict[Run, st
                 outcome = f"test {words}" if words else "trained"
             except Interrupted:
                 raise
-            except Exception as error:  # of whatever kind: the other runs do not depend on it
+            except Exception as error:  # continue with the other runs after any error
                 outcome = failures[run] = explained(error)
             bar.advance(config.budget.patches - (bar.done - patches))  # of a failed run
             took = duration(time.perf_counter() - start)
@@ -180,7 +180,7 @@ class Job:
     config: Any
 
     def __call__(self) -> str:
-        """Trains the run, or goes on with it; why it failed, or "" where it did not."""
+        """Trains or continues the run; returns the reason of a failure, else ""."""
         try:
             train_and_score(DictConfig(self.config), plain_console())
         except Interrupted as error:
@@ -197,7 +197,7 @@ class Job:
 
 
 def train_as_jobs(runs: Mapping[Run, DictConfig], launcher: DictConfig, console: Console) -> dict[Run, str]:
-    """Sends every run to the queue of a cluster and waits for all; the failed ones and why."""
+    """Sends every run to the queue of a cluster and waits for all; returns failed runs with reasons."""
     import submitit
     from submitit.core.utils import FailedJobError, UncompletedJobError
 

@@ -1,7 +1,7 @@
 """TensorBoard of the runs of one task: make tensorboard TASK=sr [LOSS= DATA= BUDGET= VARIANT= ARGS="--port 6007"]
 
-TensorBoard names a run by its path below the folder that it reads, and a chart holds all runs with the same tag. So it
-reads a folder of links: one task, and runs named as "mix / seed 0".
+TensorBoard names a run by its path below the folder that is read, and a chart shows all runs with the same tag. So this
+script makes a folder of links for one task, with names of runs such as "mix / seed 0".
 """
 
 import argparse

@@ -52,7 +52,7 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE, 
     """Trains the network of a configuration, or continues, and leaves a complete run folder.
 
     Args:
-        brief: the caller says which run begins.
+        brief: leave out the messages about the beginning, which the caller prints.
 
     Raises:
         UserError: another process works on this run, its folder holds another training, or a part is wrong.
@@ -181,13 +181,13 @@ def _train(
 
 
 def settings_of(run: Run, config: DictConfig) -> dict[str, str | float]:
-    """What varies between runs, for TensorBoard's table of settings."""
+    """Settings that vary between runs, for TensorBoard's table of settings."""
     names = {"loss": run.loss, "seed": run.seed, "model": config.names.model, "optimizer": config.names.optimizer}
     return names | {name: config.budget[name] for name in ("learning_rate", "batch", "patches")}
 
 
 def is_done(run: Run, config: DictConfig, photos: PackedSet) -> bool:
-    """Whether `train_and_score` would find nothing to do for the resolved `config`: a quick look."""
+    """Whether the run of the resolved `config` is trained and scored; a quick check."""
     checkpoint = run.folder / "checkpoint.pt"
     if not run.is_complete() or not checkpoint.exists():
         return False

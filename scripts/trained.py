@@ -1,4 +1,4 @@
-"""What a run's folder holds: what it was trained with, and the network."""
+"""The contents of a run's folder: configuration, data and trained network."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -25,12 +25,12 @@ def config_of(run: Run) -> DictConfig | ListConfig:
 
 
 def built_loss(config: DictConfig) -> torch.nn.Module:
-    """The loss of a configuration; what its `about` says is for tables."""
+    """The loss of a configuration, without `about`, which is for tables."""
     return instantiate({key: value for key, value in config.loss.items() if key != "about"})
 
 
 def built_optimizer(config: DictConfig, model: torch.nn.Module) -> torch.optim.Optimizer:
-    """The optimizer of a configuration, with plain lists: a checkpoint holds no others."""
+    """The optimizer of a configuration, with plain lists, because a checkpoint cannot store OmegaConf's lists."""
     return instantiate(config.optimizer, _convert_="all")(model.parameters())
 
 
@@ -39,7 +39,7 @@ def task_of(run: Run) -> Task:
 
 
 def trained_network(run: Run, device: torch.device) -> torch.nn.Module:
-    """The network as trained last, channels last."""
+    """The trained network of a run, in channels-last layout."""
     model = instantiate(config_of(run).model)
     load_weights(run.folder / "model.safetensors", model)
     return model.to(device, memory_format=torch.channels_last)
@@ -73,10 +73,10 @@ def packed_tests(data: DictConfig, packs: Path) -> dict[str, PackedPhotos]:
 
 
 def tests_of(run: Run, packs: Path) -> dict[str, PackedPhotos]:
-    """The test photographs of a run. Photographs that are gone are taken from `packs`, by their hash.
+    """The test photographs of a run. If files are missing, the photographs are read from `packs` by their hash.
 
     Raises:
-        UserError: neither the photographs nor their packed copies are there.
+        UserError: the photographs are missing, also in `packs`.
     """
     try:
         return packed_tests(config_of(run).data, packs)

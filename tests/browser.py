@@ -26,7 +26,7 @@ def launched() -> Iterator[Browser]:
 
 @contextmanager
 def opened(browser: Browser, address: str, device: Mapping[str, Any] = DESKTOP) -> Iterator[Page]:
-    """A page, opened from its file; a console line, an error or a request fails the test."""
+    """A page, opened from its file; console output, an error or a request fails the test."""
     with browser.new_context(reduced_motion="reduce", **device) as context:
         page = context.new_page()
         troubles = []

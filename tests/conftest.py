@@ -37,7 +37,7 @@ def crop() -> np.ndarray:
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=NEEDS_GPU)])
 def device(request: pytest.FixtureRequest) -> torch.device:
-    """The CPU, and a GPU where there is one."""
+    """The CPU, and a GPU if the machine has one."""
     return torch.device(request.param)
 
 
@@ -76,7 +76,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
-    """A headless Chromium; see `tests.browser`, which is imported where a page is tested only."""
+    """A headless Chromium; see `tests.browser`, which is imported only by tests of pages."""
     from tests.browser import launched
 
     with launched() as browser:

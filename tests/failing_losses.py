@@ -1,4 +1,4 @@
-"""Losses that equal L1 until something happens in the middle of their training."""
+"""Losses that equal L1 until a fault in the middle of the training."""
 
 import math
 import os
@@ -9,14 +9,14 @@ from restoration.losses import L1Loss
 
 
 class Similarity(L1Loss):
-    """Higher for better images."""
+    """A mistake: higher for better images."""
 
     def forward(self, restored, target):
         return 1 - super().forward(restored, target)
 
 
 class Middle(L1Loss):
-    """Knows whether the training is after its first and before its last steps: neither the trial call nor step 1."""
+    """Detects the middle of a training: neither the trial call, nor the first or the last steps."""
 
     def __init__(self):
         super().__init__()
@@ -28,17 +28,17 @@ class Middle(L1Loss):
 
 
 class Broken(Middle):
-    """Not finite."""
+    """Not finite in the middle of the training."""
 
     def forward(self, restored, target):
         return super().forward(restored, target) * (math.nan if self.reached else 1)
 
 
 class SignalOnce(Middle):
-    """Sends a signal to its own process, once.
+    """Sends a signal to the process that trains, once.
 
     Args:
-        marker: a file that this makes when it sends.
+        marker: a file that is created with the signal.
     """
 
     def __init__(self, number: int, marker: str):

@@ -1,4 +1,4 @@
-"""16-bit ProPhoto RGB TIFFs as FiveK's retouchers left them, of known sRGB colours; PostScript; full disks."""
+"""16-bit ProPhoto RGB TIFFs like those of FiveK, with known sRGB colours; PostScript; full disks."""
 
 import contextlib
 import resource
@@ -43,7 +43,7 @@ POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 200 160\n%%EndComment
 
 
 def fake_ghostscript(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Puts a program `gs` into PATH that leaves the file `started` in `folder`."""
+    """Puts a program `gs` into PATH that creates the file `started` in `folder`."""
     program = folder / "bin" / "gs"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\ntouch {folder}/started\n")

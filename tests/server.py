@@ -33,7 +33,7 @@ class Fault:
 
 
 class Server:
-    """Serves `files` by path; `faults` are those of the next answers, `requests` the numbers of requests, by path."""
+    """Serves `files`; `faults`: the faults of the next answers; `requests`: numbers of requests. All are by path."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -51,7 +51,7 @@ class Server:
                 pass
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.handle_error = lambda *_: None  # of clients that hang up
+        self.http.handle_error = lambda *_: None  # clients that hang up are expected
         self.http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.http.server_port}"
         threading.Thread(target=self.http.serve_forever, args=(0.05,), daemon=True).start()

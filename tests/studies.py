@@ -40,11 +40,11 @@ def study_of(
 
     Args:
         scores: (photographs,) of one seed, or (photographs, seeds), by condition and column; photograph i is "0i.png".
-            Of columns without a training, the first seed counts.
-        families: of losses; else each loss is its own family.
-        alphas: α and the unit of L1 of losses.
-        shares: of L1 in the gradient of losses, constant over the training.
-        test_sets: facts; else a test set is called by its name.
+            Only the first seed counts for columns without a training.
+        families: families by loss; by default each loss is a family.
+        alphas: α and the unit of L1, by loss.
+        shares: share of L1 in the gradient, by loss, constant over the training.
+        test_sets: facts by name; by default the title of a test set is its name.
     """
     rows, runs = [], {}
     for (condition, column), values in scores.items():
@@ -90,7 +90,7 @@ def study_of(
 
 
 def around(mean: float, *, images: int = 12, spread: float = 0.01, seed: int = 0) -> np.ndarray:
-    """(images, 2) values of two trainings that score alike; their mean is exactly `mean`."""
+    """(images, 2) values of two trainings with nearly equal scores; their mean is exactly `mean`."""
     values = np.random.default_rng(seed).normal(0, spread, (images, 1)).repeat(2, axis=1)
     return mean + values - values.mean()
 
@@ -102,7 +102,7 @@ WHOLE: dict[str, Sequence[str]] = {
     "adamw": ("l2", "l1", "mix"),
     "alpha": ("mix", "mix_low", "mix_high", "mix_code", "mix_naive"),
 }
-SECOND: dict[str, Sequence[str]] = {  # of the second edition
+SECOND: dict[str, Sequence[str]] = {  # parts of the second edition
     "main": (*WHOLE["main"], "ms_ssim_dense", "mix_dense"),
     "longer": ("l2", "l1"),
     "alpha": WHOLE["alpha"],

@@ -1,4 +1,4 @@
-"""The command `restoration`: help at once, exit codes, lists."""
+"""The command `restoration`: fast help, exit codes, lists."""
 
 import subprocess
 import sys

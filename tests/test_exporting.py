@@ -14,7 +14,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 
 def difference(path, network: torch.nn.Module, *shape: int) -> float:
-    """The largest between onnxruntime and PyTorch."""
+    """The largest difference between onnxruntime and PyTorch."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     image = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     (restored,) = session.run(None, {"degraded": image.numpy()})
@@ -34,7 +34,7 @@ def test_shipped_network(tmp_path, capsys):
 
 
 def test_trained_network(tmp_path):
-    """BatchNorm as it is used, not trained; the network stays in its mode."""
+    """BatchNorm is exported in eval mode; the network keeps its mode."""
     network = torch.nn.Sequential(RestorationCNN(residual=True), torch.nn.BatchNorm2d(3)).train()
     network(torch.rand(4, 3, 40, 40))
     restoration.export(network, tmp_path / "mine.onnx")

@@ -31,7 +31,7 @@ def test_all_digits_are_written(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["a.txt", "x" * 255, f"{'x' * 240}.tensors", f"a.{'x' * 250}", "é" * 120 + ".txt"])
 def test_replacing(tmp_path, name):
-    """A name of up to 255 bytes; the temporary name is short and keeps the suffix, which says the format."""
+    """A name of up to 255 bytes; the temporary name is short and keeps the suffix, which determines the format."""
     path = tmp_path / "new" / name
     for text in ("first", "second"):
         with replacing(path) as temporary:
@@ -53,7 +53,7 @@ def test_permissions(tmp_path):
         assert os.umask(umask) == 0o027
 
 
-def test_an_error_leaves_the_old_file(tmp_path):
+def test_error_while_writing(tmp_path):
     write_text(tmp_path / "a.txt", "first")
 
     def fail() -> None:
@@ -69,7 +69,7 @@ def test_an_error_leaves_the_old_file(tmp_path):
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
-def test_a_full_disk_leaves_the_old_checkpoint(tmp_path):
+def test_full_disk(tmp_path):
     path = tmp_path / "checkpoint.pt"
     write_checkpoint(path, {"identity": {}, "random": [], "step": 1})
     with full_disk(1000), pytest.raises(UserError, match="the last checkpoint is kept"):
@@ -105,7 +105,7 @@ def test_printable():
 
 
 def test_owner_of_a_new_lock(tmp_path):
-    """A process that meets a lock before the owner's name is written waits for it; the name of a killed one goes."""
+    """A process waits for the owner's name if the lock is newer; the name of a killed process is removed."""
 
     def enter():
         with alone_in(tmp_path, wait=False):

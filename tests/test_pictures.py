@@ -1,4 +1,4 @@
-"""A user's file through a network that changes nothing: bits, channels and facts of the file are kept."""
+"""A user's file after a network that changes nothing: bits, channels and metadata are kept."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ FACTS = {"icc_profile": PROPHOTO, "dpi": (300, 200)}
 
 
 class Same(torch.nn.Module):
-    """Changes nothing; sees 8 pixels around, so that it gets tiles."""
+    """Changes nothing; claims a receptive radius of 8 pixels, so that images are cut into tiles."""
 
     receptive_radius = 8
 
@@ -96,7 +96,7 @@ KINDS_OF = {suffix: kind for kind, suffix in KINDS.items()}
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
 def test_transparency(tmp_path, suffix):
-    """Colours below transparent pixels are restored, too; super-resolution enlarges alpha."""
+    """Colours of transparent pixels are restored as well; super-resolution enlarges alpha."""
     path = tmp_path / f"a{suffix}"
     facts = {"lossless": True, "exact": True} if suffix == ".webp" else {}
     Image.fromarray(np.dstack([PHOTO, ALPHA])).save(path, **facts)
@@ -125,7 +125,7 @@ def test_grey_palette_and_transparent_colour(tmp_path):
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
 def test_orientation(tmp_path, suffix, orientation):
-    """Applied to the pixels, and reset: a viewer that turns pictures shows the same."""
+    """The orientation is applied to the pixels and reset, so that viewers show the same picture."""
     path = tmp_path / f"a{suffix}"
     with_alpha = np.dstack([PHOTO, ALPHA]) if suffix == ".png" else PHOTO
     Image.fromarray(with_alpha).save(path, exif=exif(orientation))
@@ -144,7 +144,7 @@ def test_sixteen_bits_with_white_zero(tmp_path):
 
 
 def test_other_kinds(tmp_path):
-    """16 bits become 8 where the new kind has no more; transparency is not lost without a word."""
+    """16 bits become 8 if the new kind has only 8; a kind without transparency is refused."""
     deep = Picture(pixels=DEEP, alpha=ALPHA.astype(np.uint16) * 257)
     write_picture(tmp_path / "a.webp", deep, "webp")
     assert np.abs(read_picture(tmp_path / "a.webp").pixels.astype(int) - PHOTO).max() <= 1
@@ -163,7 +163,7 @@ def test_quality_of_jpeg_files(tmp_path, quality):
 def test_good_files_are_left_as_they_are(tmp_path):
     Image.fromarray(PHOTO).save(tmp_path / "good.jpg", quality=60)
     Image.fromarray(PHOTO).save(tmp_path / "a.png")
-    for name, reason in (("good.jpg", "quality is about 60; above 50"), ("a.png", "no JPEG file but PNG")):
+    for name, reason in (("good.jpg", "quality is about 60; above 50"), ("a.png", "a PNG file, not JPEG")):
         with pytest.raises(LeftAsItIs, match=reason):
             restore_file(tmp_path / name, JPEG(), Same(), tmp_path / "new.png", device=CPU)
     assert {path.name for path in tmp_path.iterdir()} == {"good.jpg", "a.png"}

@@ -1,4 +1,4 @@
-"""Bars in a terminal of 80 columns, and lines of plain text elsewhere."""
+"""Progress: bars in a terminal of 80 columns, plain lines without a terminal."""
 
 import io
 import re
@@ -17,7 +17,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def clock(monkeypatch) -> list[float]:
-    """The seconds that have passed, to be set."""
+    """Replaces the clock; a test sets the seconds that have passed."""
     clock = [0.0]
     monkeypatch.setattr(progress.time, "perf_counter", lambda: clock[0])
     return clock
@@ -36,7 +36,7 @@ def test_lines(capsys, clock):
 
 
 def test_parts(capsys, clock):
-    """A part counts as work of the whole, and prints nothing itself."""
+    """A bar inside another bar prints nothing, and its progress counts for the outer bar."""
     with Bar("study", 1000, "patches") as study:
         with Bar("training", 500, "patches", done=100) as bar:
             clock[0] = 5
@@ -48,7 +48,7 @@ def test_parts(capsys, clock):
 
 
 def test_terminal(monkeypatch, clock):
-    """Bars of any numbers fit into a line."""
+    """A bar with a long title and large numbers fits into one line."""
     terminal = Terminal()
     console = rich.console.Console(file=terminal, width=80, force_terminal=True, color_system=None)
     monkeypatch.setattr("sys.stdout", terminal)

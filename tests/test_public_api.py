@@ -1,4 +1,4 @@
-"""What `import restoration` gives: its names, and nothing heavy before one is used."""
+"""`import restoration`: public names, and no heavy import before the first use."""
 
 import subprocess
 import sys

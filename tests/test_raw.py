@@ -44,7 +44,7 @@ def write_dng(
     black_levels: np.ndarray = BLACK,
     colours: bool = True,
 ) -> np.ndarray:
-    """A DNG of (3, H, W) light as its sensor sees it; gives that mosaic, rounded as in the file, in [0, 1]."""
+    """Writes a DNG of (3, H, W) light; returns the mosaic in [0, 1], rounded as in the file."""
     height, width = light.shape[1:]
     numbers = ["RGB".index(colour) for colour in pattern]
     rows, columns = np.mgrid[0:height, 0:width]
@@ -123,7 +123,7 @@ def test_srgb_curve():
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_displayed(tmp_path, orientation):
-    """LibRaw bins quads too when asked for half the size; its colours, curve and rotation are its own."""
+    """LibRaw at half size also bins quads; its colours, curve and rotation are independent code."""
     light = np.clip(scene(8, 12).repeat(8, axis=1).repeat(8, axis=2) * np.array([0.5, 1, 0.7])[:, None, None], 0, 1)
     even = np.full((2, 2), 128)  # LibRaw scales all colours by one range, ours and DNG's is each colour's own
     write_dng(tmp_path / "a.dng", light, orientation=orientation, black_levels=even)
@@ -183,7 +183,7 @@ def test_positions_of_binned_light():
 
 
 def test_other_files(tmp_path, monkeypatch):
-    """They are refused with a reason; LibRaw starts no Ghostscript."""
+    """Other files are refused with a reason; LibRaw starts no Ghostscript."""
     fake_ghostscript(tmp_path, monkeypatch)
     (tmp_path / "text.dng").write_text("these are not pixels")
     (tmp_path / "script.dng").write_bytes(POSTSCRIPT)
@@ -230,7 +230,7 @@ def test_colours_of_a_real_sensor():
 
 
 def test_camera_without_a_matrix(tmp_path):
-    """LibRaw's table of cameras takes the place of the file's matrix."""
+    """LibRaw's table of cameras is used instead of the file's matrix."""
     write_dng(tmp_path / "a.dng", scene(60, 80))
     embedded = read_sensor(tmp_path / "a.dng").to_srgb
     derived = _to_srgb(np.zeros((3, 3)), np.array(MATRIX[::2]).reshape(3, 3) / 10000)

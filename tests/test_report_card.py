@@ -1,4 +1,4 @@
-"""The report card: every planted fault is found by the probe that is meant for it, and sound losses have none."""
+"""The report card: the intended probe detects each planted fault; sound losses have no faults."""
 
 import copy
 
@@ -141,7 +141,7 @@ def verdicts(card: Card) -> dict[str, str]:
 
 
 def test_limits():
-    """What can be used with care is no fault."""
+    """A limit, such as a refused size, is no fault."""
     seen = verdicts(check_loss(losses.PyramidMSSSIMLoss()))
     assert (seen["31 pixels"], seen["one channel"]) == (LIMIT, OK)
     seen = verdicts(check_loss(losses.Clamped(nn.L1Loss())))
@@ -153,7 +153,7 @@ def test_limits():
 
 
 def test_declared_blindness():
-    """Known by the loss, or said by the caller."""
+    """A fault is declared by the loss or by the caller."""
     assert verdicts(check_loss(losses.EdgeLoss()))["brightness"] == DECLARED
     twin = copy.copy(losses.EdgeLoss())
     twin.declares = {}

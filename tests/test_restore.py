@@ -1,4 +1,4 @@
-"""Shipped networks and a user's own files: what is written is what was trained; nothing of the user's is touched."""
+"""Shipped networks equal the trained ones; a user's files are restored and never changed."""
 
 import json
 import os
@@ -36,7 +36,7 @@ TASKS = {"demosaic": Demosaic(), "sr": SuperResolution(), "jpeg": JPEG()}
 
 @dataclass(frozen=True)
 class Shelf:
-    """Shipped files, and the networks that they were made of."""
+    """Shipped files, and the networks from which they were written."""
 
     folder: Path
     networks: dict[str, RestorationCNN]
@@ -54,13 +54,13 @@ def session_shelf(tmp_path_factory, photo) -> Shelf:
 
 @pytest.fixture
 def shelf(session_shelf, monkeypatch) -> Shelf:
-    """The same, in place of the networks that the package ships."""
+    """The shelf, instead of the networks of the package."""
     monkeypatch.setattr(shipped, "FOLDER", session_shelf.folder)
     return session_shelf
 
 
 def made_network(seed: int) -> RestorationCNN:
-    """Not the identity: it changes every pixel, but leaves a picture one."""
+    """A network that changes every pixel a little."""
     torch.manual_seed(seed)
     network = RestorationCNN()
     with torch.no_grad():
@@ -104,7 +104,7 @@ def test_load(shelf):
 
 
 def test_shipped_files(shelf, tmp_path, photo):
-    """They say where they come from, and their bytes are stable, though safetensors shuffles the metadata."""
+    """Shipped files contain their origin; their bytes are stable, although safetensors shuffles the metadata."""
     with safe_open(shelf.folder / "sr-mix.safetensors", framework="pt") as file:
         origin = file.metadata()
     facts = {"task": "sr", "loss": "mix", "data": "tiny", "seed": "3", "patches_seen": "48", "commit": "abc"}
@@ -129,7 +129,7 @@ def test_rounding_of_shipped_weights(tmp_path, photo):
     assert str(rounding) == "at most 1 of 255 levels, in 33.33 % of a picture's values"
 
 
-def test_what_cannot_be_shipped(tmp_path, photo):
+def test_refused_shipping(tmp_path, photo):
     run = finished_run(tmp_path, "sr")
     with pytest.raises(UserError, match="not hold the paper's network"):
         ship(run, RestorationCNN(residual=True), TASKS["sr"], tmp_path / "new", photo=as_image(photo))
@@ -199,7 +199,7 @@ def test_refused_images(shelf, image, message):
 
 
 def test_enlarged_small_photograph(photo):
-    """A reduced photograph, enlarged by a user, is the training's input, also where a side is odd."""
+    """A reduced photograph, enlarged by a user, is the training's input, also for an odd side."""
     task = SuperResolution()
     image = as_image(photo)
     assert image.shape == (3, 97, 82)
@@ -242,7 +242,7 @@ def test_odd_names(shelf, tmp_path, monkeypatch, capsys, name):
 
 
 def test_home(shelf, tmp_path, monkeypatch):
-    """make passes OUT=~/new as it is."""
+    """~ in OUT=~/new is expanded: make passes the text unchanged."""
     monkeypatch.setenv("HOME", str(tmp_path))
     Image.fromarray(skimage.data.rocket()[:60, :80]).save(tmp_path / "a.jpg", quality=25)
     assert run_script("--out=~/new", "~/a.jpg") == 0
@@ -253,7 +253,7 @@ def test_home(shelf, tmp_path, monkeypatch):
 @pytest.mark.parametrize("task", ["jpeg", "sr"])
 @pytest.mark.parametrize("size", [(1, 1), (1, 200), (40, 40), (97, 82)])
 def test_small_photographs(shelf, tmp_path, photo, task, size):
-    """The least size of training does not matter here; super-resolution doubles it."""
+    """Photographs smaller than the least training size are restored; super-resolution doubles their size."""
     small = np.resize(photo, (*size, 3))
     Image.fromarray(small).save(tmp_path / "a.png")
     target = tmp_path / "new" / "b.png"
@@ -425,7 +425,7 @@ def test_wrong_arguments(arguments, answer, capsys):
 
 
 def test_networks_in_the_repository(photo):
-    """Whatever is shipped at present: it loads, and makes a picture of a picture."""
+    """All currently shipped networks load and restore a picture."""
     for task, loss in shipped.shipped():
         degraded = TASKS[task].degrade(as_image(photo), torch.Generator().manual_seed(0))
         restored = restoration.restore(degraded, task, loss)

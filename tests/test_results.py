@@ -1,4 +1,4 @@
-"""The committed texts and figures under results/ are those of the committed records; their page fits its screen."""
+"""The committed texts and figures under results/ follow from the committed records; the page fits the screen."""
 
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def test_texts_and_figures_follow_from_records(folder, made):
 
 @needs_chromium
 def test_page(study, made, tmp_path, browser: Browser):
-    """The first heading after the title answers; nothing is wider than a screen or a phone; the file is small."""
+    """The first heading is the answer; nothing is wider than a screen or a phone; the file is small."""
     path = tmp_path / "index.html"
     write_page(path, "Which loss?", introduction(study), made)
     assert path.stat().st_size < LARGEST

@@ -1,4 +1,4 @@
-"""Which files are meant, and where their restored versions go."""
+"""The files that a user names, and the paths of restored versions."""
 
 import os
 from pathlib import Path
@@ -29,7 +29,7 @@ def placed(*words: str, kind: str | None = None, out: str | None = None) -> dict
     return {str(old): str(new) for old, new in targets(files, mark=MARK, kind=kind, out=folder).items()}
 
 
-def test_beside_the_files():
+def test_same_folder():
     assert placed("a.jpg", "a.png", "a.jpg") == {"a.jpg": "a-jpeg-mix.jpg", "a.png": "a-jpeg-mix.png"}
     assert placed("two") == {
         "two/deep/y.PNG": "two/deep/y-jpeg-mix.PNG",
@@ -38,7 +38,7 @@ def test_beside_the_files():
     }
 
 
-def test_folders_keep_their_shape():
+def test_subfolders():
     assert placed("two", out="two/out") == {"two/deep/y.PNG": "two/out/deep/y.PNG", "two/x.jpg": "two/out/x.jpg"}
     assert placed("one", "two", out="new") == {
         "one/x.jpg": "new/one/x.jpg",
@@ -48,7 +48,7 @@ def test_folders_keep_their_shape():
     }
 
 
-def test_no_two_files_get_one_path():
+def test_paths_are_unique():
     assert placed("a.jpg", "a.png", kind="png", out="new") == {"a.png": "new/a.png", "a.jpg": "new/a.jpg.png"}
     assert placed("a.jpg", "a.png", kind="webp") == {"a.jpg": "a-jpeg-mix.webp", "a.png": "a.png-jpeg-mix.webp"}
     assert placed("one/x.jpg", "two/x.jpg", out="new") == {"one/x.jpg": "new/x.jpg", "two/x.jpg": "new/x-2.jpg"}

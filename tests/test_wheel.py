@@ -1,4 +1,4 @@
-"""The wheel: complete, small, and built without a trace in the folder of the sources."""
+"""The wheel: complete, small, and built without new files in the source folder."""
 
 import importlib.util
 import shutil

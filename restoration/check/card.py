@@ -1,4 +1,4 @@
-"""The report card: all probes asked, and what they answered."""
+"""The report card of a loss: the findings of all probes."""
 
 import time
 from collections import Counter
@@ -16,11 +16,11 @@ __all__ = ["Card", "check_loss", "errors_cost", "gradients", "practice"]  # the 
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a loss.
+    """The findings about a loss.
 
     Attributes:
         findings: one for each probe, in order.
-        side: of the patches, in pixels.
+        side: side of the patches in pixels.
     """
 
     title: str
@@ -40,17 +40,17 @@ class Card:
         return ", ".join(f"{counts[verdict]} {verdict}" for verdict in MEANING if counts[verdict])
 
     def text(self) -> str:
-        """The faults, a line each."""
+        """The faults, one on each line."""
         return "\n".join(
             f"{finding.probe.name}: {finding.text}" for finding in self.findings if finding.verdict == FAULT
         )
 
 
 def check_loss(loss: nn.Module, title: str = "", declares: Mapping[str, str] | None = None) -> Card:
-    """Asks a loss all questions, on the CPU: a second for a fast loss, up to a minute for a network.
+    """Runs all probes on the CPU: this takes a second for a fast loss, up to a minute for a network.
 
     Args:
-        declares: names of probes that the loss fails by its definition, with the reasons; added to `loss.declares`.
+        declares: reasons of faults that belong to the loss's definition, by probe; added to `loss.declares`.
     """
     title, started = title or type(loss).__name__, time.perf_counter()
     try:

@@ -1,4 +1,4 @@
-"""Probes: whether errors cost, more of them cost more, and every colour counts."""
+"""Probes of the value: does an error raise the loss, does a larger error raise it more, does every colour count?"""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ from restoration.check.probe import FAULT, LIMIT, OK, probe
 from restoration.check.subject import Subject
 
 LUMA = torch.tensor([[0.299, 0.587, 0.114], [0.2126, 0.7152, 0.0722]])  # BT.601 and BT.709
-SEEN = 1e-4  # of the cost of noise: less is rounding
+SEEN = 1e-4  # smaller changes, relative to the cost of noise, count as rounding
 NAMES = ("red", "green", "blue")
 
 
@@ -80,7 +80,7 @@ def colour(subject: Subject) -> tuple[str, str]:
     y = _grey(subject.target())
     noise = 0.03 * normal((len(y), 1, *y.shape[2:]))
     exact, grey = _of_exact(subject, y), subject.value(y + 3**-0.5 * noise, y)
-    coloured = [torch.linalg.cross(torch.ones(3), luma) for luma in LUMA]  # these keep the mean, too
+    coloured = [torch.linalg.cross(torch.ones(3), luma) for luma in LUMA]  # orthogonal to luma and to the mean
     costs = [subject.value(y + noise * (tint / tint.norm())[:, None, None], y) for tint in coloured]
     share = (min(costs) - exact) / (grey - exact)
     return (OK if share > 0.05 else FAULT), f"costs {share:.2g} times the grey noise"
@@ -91,13 +91,13 @@ def _grey(image: Tensor) -> Tensor:
 
 
 def _of_exact(subject: Subject, y: Tensor) -> float:
-    """The value at x = y; where that is not finite, the value nearby."""
+    """The value at x = y; if that is not finite, the value for a nearly equal x."""
     value = subject.value(y, y)
     return value if abs(value) < float("inf") else subject.value(y + 1e-5 * normal(y.shape), y)
 
 
 def _scale(subject: Subject) -> float:
-    """What noise of 0.03 costs."""
+    """The loss for noise of 0.03."""
     x, y = subject.noisy()
     return abs(subject.value(x, y) - _of_exact(subject, y))
 

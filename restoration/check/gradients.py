@@ -1,4 +1,4 @@
-"""Probes: gradients that are finite, point the right way, and are those of the value."""
+"""Probes of the gradient: is it finite, does it point downhill, is it the derivative of the value?"""
 
 import torch
 from torch import Tensor
@@ -27,13 +27,11 @@ def photographs(subject: Subject) -> tuple[str, str]:
     return _useful(gradient.flatten(1))
 
 
-@probe(
-    "every pixel", "a place without a gradient is mended only where it lies elsewhere in other patches", "noise of 0.03"
-)
+@probe("every pixel", "a pixel without a gradient is never corrected", "noise of 0.03")
 def every_pixel(subject: Subject) -> tuple[str, str]:
     seen = (subject.gradient(*subject.noisy()) != 0).any(dim=0).any(dim=0)
     share = seen.float().mean().item()
-    return (OK, "all") if share == 1 else (LIMIT, f"{100 * (1 - share):.0f} % of the places have none")
+    return (OK, "all") if share == 1 else (LIMIT, f"{100 * (1 - share):.0f} % of the pixels have none")
 
 
 @probe("exact", "0/0 and the root of 0 have no gradient: a perfect patch would end the training", "x = y, photographs")
@@ -42,7 +40,7 @@ def exact(subject: Subject) -> tuple[str, str]:
     return _finite(subject.gradient(y, y))
 
 
-@probe("exact flat", "as above, in the sky", "x = y = 0.5; x = y = 0; x = y = 1")
+@probe("exact flat", "the same for flat areas, such as the sky", "x = y = 0.5; x = y = 0; x = y = 1")
 def exact_flat(subject: Subject) -> tuple[str, str]:
     flat = torch.ones_like(subject.target()[:1])
     return _finite(torch.cat([subject.gradient(level * flat, level * flat) for level in (0.5, 0.0, 1.0)]))
@@ -93,7 +91,7 @@ def outside(subject: Subject) -> tuple[str, str]:
 
 @probe(
     "gradcheck",
-    "a detached or miscounted term gives a gradient that is not that of the value",
+    "a detached or wrongly weighted term makes the gradient differ from the derivative of the value",
     "differences, 2 patches",
 )
 def gradcheck(subject: Subject) -> tuple[str, str]:
@@ -130,7 +128,7 @@ def second(subject: Subject) -> tuple[str, str]:
 
 
 def _precise(subject: Subject) -> tuple[Tensor, Tensor, float]:
-    """Two noisy patches in float64, or in float32 for a loss that refuses it, and a step for differences."""
+    """Two noisy patches in float64, or in float32 for a loss that refuses it, and the step of finite differences."""
     x, y = (image[:2] for image in subject.noisy())
     try:
         subject.gradient(x.double(), y.double())
@@ -150,7 +148,7 @@ def _finite(gradient: Tensor) -> tuple[str, str]:
 
 
 def _useful(gradients: Tensor) -> tuple[str, str]:
-    """Gradients, one in each row."""
+    """The verdict on gradients, one in each row: each must be finite and not zero."""
     wrong = len(gradients) - gradients.isfinite().all(dim=1).sum().item()
     if wrong:
         return FAULT, f"the gradient of {wrong} of {len(gradients)} patches is not finite"

@@ -13,7 +13,7 @@ from restoration.tasks import JPEG
 
 SIZE = 256  # side of the photographs' crops
 PATCH = 31
-PLACES = {31: 3, 64: 2}  # patches along a side of a crop; larger ones: one
+PATCHES_PER_SIDE = {31: 3, 64: 2}  # patches along a side of a crop; 1 for larger patches
 
 
 def _blurred(image: Tensor, sigma: float) -> Tensor:
@@ -40,7 +40,7 @@ DEGRADATIONS: dict[str, tuple[Callable[[Tensor, float], Tensor], tuple[float, ..
 
 
 def normal(shape: tuple[int, ...], seed: int = 0) -> Tensor:
-    """Normal random numbers, the same ones in each call."""
+    """Normal random numbers, the same in each call."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -54,14 +54,14 @@ def photographs() -> Tensor:
 
 @cache
 def degraded(kind: str, strength: float) -> Tensor:
-    """The photographs, degraded as a whole."""
+    """Whole photographs, degraded."""
     degrade, _ = DEGRADATIONS[kind]
     return torch.stack([degrade(image, strength) for image in photographs()])
 
 
 def patches(images: Tensor, side: int) -> Tensor:
-    """(N, 3, side, side) of whole photographs: 27, 12 or 3 patches, fewer of larger ones."""
-    count = PLACES.get(side, 1)
+    """Patches of photographs, (N, 3, side, side): N is 27 for a side of 31, 12 for 64, else 3."""
+    count = PATCHES_PER_SIDE.get(side, 1)
     step = (SIZE - side) // max(count - 1, 1)
     places = [(row * step, column * step) for row in range(count) for column in range(count)]
     return torch.cat([images[..., top : top + side, left : left + side] for top, left in places])

@@ -78,7 +78,7 @@ def pixel_mean(subject: Subject) -> tuple[str, str]:
 
 
 def rounded(name: str, dtype: torch.dtype) -> None:
-    """Adds the probe of one half precision."""
+    """Adds the probe of one half-precision type."""
 
     @probe(name, "losses are called with half-precision outputs", f"{name}; the same numbers in float32")
     def half(subject: Subject) -> tuple[str, str]:
@@ -185,7 +185,7 @@ def memory(subject: Subject) -> tuple[str, str]:
 
 
 class Operations(TorchDispatchMode):
-    """The names of all operations."""
+    """Records the names of all operations."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -197,7 +197,7 @@ class Operations(TorchDispatchMode):
 
 
 def _taken(subject: Subject, y: Tensor) -> tuple[str, str]:
-    """Whether patches of this shape are taken, with a finite gradient."""
+    """Whether the loss accepts patches of this shape and gives a finite gradient."""
     shape = " x ".join(map(str, y.shape))
     try:
         gradient = subject.gradient(y + 0.03 * normal(y.shape), y)
@@ -207,7 +207,7 @@ def _taken(subject: Subject, y: Tensor) -> tuple[str, str]:
 
 
 def _ratio(one: float, other: float) -> float:
-    """Of two values, the larger to the smaller."""
+    """The larger of two values divided by the smaller."""
     small, large = sorted((abs(one), abs(other)))
     return large / small if small else (1.0 if large == small else float("inf"))
 

@@ -1,4 +1,4 @@
-"""A card for the terminal, as Markdown and as a page."""
+"""Writes a card to the terminal, as Markdown, or as an HTML page."""
 
 from collections.abc import Iterable
 from html import escape
@@ -59,7 +59,7 @@ def markdown(card: Card) -> str:
 
 
 def page(card: Card) -> str:
-    """An HTML page of its own, which needs no other file."""
+    """An HTML page that needs no other file."""
     rows = (
         f'<tr class="{row[1].replace(" ", "-")}">' + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
         for row in _cells(card)
@@ -81,7 +81,7 @@ def _cells(card: Card) -> list[tuple[str, ...]]:
 
 
 def _meaning(card: Card) -> dict[str, str]:
-    """Of the verdicts on this card."""
+    """The meaning of each verdict on this card."""
     seen = {finding.verdict for finding in card.findings}
     return {verdict: meaning for verdict, meaning in MEANING.items() if verdict in seen}
 

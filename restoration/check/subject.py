@@ -1,4 +1,4 @@
-"""The loss under check: which patches it takes, and its values and gradients."""
+"""A loss under check: which patches the loss accepts, and its values and gradients."""
 
 from collections.abc import Mapping
 
@@ -7,25 +7,25 @@ from torch import Tensor, nn
 
 from restoration.check.pictures import PATCH, degraded, patches, photographs
 
-SIDES = (PATCH, 64, 128, 192, 256)  # the first that a loss takes is used
+SIDES = (PATCH, 64, 128, 192, 256)  # the first size that the loss accepts is used
 NOISE = 0.03
 
 
 class Unusable(Exception):
-    """The loss gives no number with a gradient for any size of patches."""
+    """The loss gives no value with a gradient for any size of patches."""
 
 
 class Subject:
-    """A loss with patches that it takes.
+    """A loss, and patches that the loss accepts.
 
     Attributes:
-        side: of the patches, in pixels.
+        side: side of the patches in pixels.
         bounded: the loss refuses values outside [0, 1]; all probes clamp them.
         declares: names of probes that the loss fails by its definition, with the reasons.
-        refusal: what the loss says to patches of 31 pixels, if it refuses them.
+        refusal: the error message for patches of 31 pixels, if the loss refuses them.
 
     Raises:
-        Unusable: see there.
+        Unusable: no size of patches is accepted.
     """
 
     def __init__(self, loss: nn.Module, declares: Mapping[str, str]):
@@ -56,7 +56,7 @@ class Subject:
         return self.restored("noise", NOISE), self.target()
 
     def raw(self, restored: Tensor, target: Tensor) -> Tensor:
-        """What the loss returns."""
+        """The unchanged result of the loss."""
         return self.loss(restored.clamp(0, 1) if self.bounded else restored, target)
 
     def value(self, restored: Tensor, target: Tensor) -> float:
@@ -64,7 +64,7 @@ class Subject:
             return self.raw(restored, target).item()
 
     def gradient(self, restored: Tensor, target: Tensor) -> Tensor:
-        """For the restored patches, in their precision.
+        """The gradient for the restored patches, in the type of these patches.
 
         Raises:
             TypeError: the loss is not one number, or has no gradient.

@@ -1,4 +1,4 @@
-"""A strip of crops of one file: the input, and after the network of each loss."""
+"""A strip of crops of one file: the input, then the output of each loss's network."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -23,10 +23,10 @@ SIDE, MARGIN, TITLE, GAP = 320, 8, 24, 4  # pixels
 
 
 def write_comparison(path: Path, task: str, target: Path, *, device: torch.device) -> None:
-    """Writes crops of the middle of a file side by side, a PNG.
+    """Writes a PNG with crops of the file's middle, side by side.
 
     Raises:
-        UserError: `target` exists, or the task does not take the file.
+        UserError: `target` exists, or the task cannot use the file.
     """
     refuse_existing(target)
     given = read_input(path, TASKS[task], force=True)

@@ -1,4 +1,4 @@
-"""`restoration restore`: files of the user through a network."""
+"""`restoration restore`: restores files of the user with a network."""
 
 import argparse
 import sys
@@ -27,7 +27,7 @@ def restore_files(arguments: argparse.Namespace, task: Task, network: nn.Module,
     """Restores all files, lists those that failed, and returns the exit code.
 
     Args:
-        names: of task and loss.
+        names: names of the task and the loss.
 
     Raises:
         UserError: no files, or an unknown format.
@@ -51,7 +51,7 @@ def restore_files(arguments: argparse.Namespace, task: Task, network: nn.Module,
             left.append(f"{printable(path)} is left as it is: {reason}")
         except UserError as error:
             failures.append(str(error))
-        except (OSError, RuntimeError, ValueError, MemoryError) as error:  # the other files are still done
+        except (OSError, RuntimeError, ValueError, MemoryError) as error:  # continue with the other files
             failures.append(f"{printable(path)}: {type(error).__name__}: {error}")
     _list(left)
     return exit_code(failures, of=len(chosen), done="restored")
@@ -61,4 +61,4 @@ def _list(left: Sequence[str]) -> None:
     for line in left:
         print(line, file=sys.stderr)
     if left:
-        print("--force restores such files, too", file=sys.stderr)
+        print("--force restores such files as well", file=sys.stderr)

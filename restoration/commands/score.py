@@ -1,4 +1,4 @@
-"""`restoration score`: restored photographs beside the true ones."""
+"""`restoration score`: compares restored photographs with the true ones."""
 
 import argparse
 import csv
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
             scored.append(pair)
         except UserError as error:
             failures.append(str(error))
-        except (ValueError, MemoryError) as error:  # an image too small for SSIM, or for this border
+        except (ValueError, MemoryError) as error:  # the image is too small for SSIM or for this border
             failures.append(f"{printable(pair.name)}: {error}")
     names = [printable(pair.name) for pair in scored]
     if arguments.explain and scored:
@@ -91,7 +91,7 @@ def _declared(protocol: Protocol) -> str:
 
 
 def _finite(row: Mapping[str, float]) -> dict[str, float | None]:
-    """JSON has neither infinity nor "not a number"."""
+    """Replaces infinite and NaN values by None, because JSON has neither."""
     return {name: value if isfinite(value) else None for name, value in row.items()}
 
 

@@ -1,4 +1,4 @@
-"""What commands print: aligned tables on the standard output; progress and failures on the standard error."""
+"""Output of commands: aligned tables on the standard output; progress and failures on the standard error."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: Sequence[int] = (0,)) -> None:
-    """Prints aligned columns, numbers to the right, those of index `texts` to the left."""
+    """Prints aligned columns: columns with an index in `texts` to the left, all others to the right."""
     lines = [head, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
@@ -26,7 +26,7 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: Se
 
 
 def followed(items: Sequence[Item], doing: str) -> Iterator[Item]:
-    """Yields the items with a progress bar, which shows on terminals only."""
+    """Yields the items and shows a progress bar on a terminal."""
     with progress() as bar:
         task = bar.add_task(doing, total=len(items))
         for item in items:
@@ -36,7 +36,7 @@ def followed(items: Sequence[Item], doing: str) -> Iterator[Item]:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A progress bar on the standard error, removed at the end; nothing where that is no terminal."""
+    """A progress bar on the standard error, removed at the end; only on a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -44,11 +44,11 @@ def progress() -> Iterator[Progress]:
 
 
 def exit_code(failures: Sequence[str], *, of: int, done: str) -> int:
-    """Lists what failed, at the end, where it is seen; returns the exit code.
+    """Prints all failures, and returns the exit code.
 
     Args:
-        of: how many files there were.
-        done: what was not done with them, as in "scored".
+        of: number of all files.
+        done: participle of the command, such as "scored".
     """
     if not failures:
         return 0

@@ -1,6 +1,6 @@
-"""A photograph of many megapixels and 16 bits -> 999 x 666 pixels of 8 bits, as in the paper.
+"""Develops a raw file or a 16-bit TIFF into 999 x 666 pixels of 8 bits, as in the paper.
 
-In this order:
+Steps:
 1. a TIFF is converted to sRGB by its embedded profile, from 16 to 16 bits, relative colorimetric; colours outside sRGB
    are clipped channel by channel. A DNG is developed by LibRaw into 16-bit sRGB with the camera's white balance and
    without automatic brightening, then cropped to its DefaultCrop;
@@ -89,7 +89,7 @@ def read_tiff(path: Path) -> np.ndarray:
     """A 16-bit RGB TIFF with a colour profile -> (H, W, 3) uint16 sRGB, upright.
 
     Raises:
-        BadPhoto: another kind of file, or a damaged one.
+        BadPhoto: the file is damaged or of another kind.
     """
     with decoder_errors_as_bad_photo(), tifffile.TiffFile(path) as tiff:
         page = tiff.pages.first
@@ -133,7 +133,7 @@ def read_dng(path: Path) -> np.ndarray:
     """A raw DNG -> (H, W, 3) uint16 sRGB, upright.
 
     Raises:
-        BadPhoto: another kind of file, or a damaged one.
+        BadPhoto: the file is damaged or of another kind.
         UserError: rawpy is not installed.
     """
     rawpy = raw_library()
@@ -154,7 +154,7 @@ def read_dng(path: Path) -> np.ndarray:
 
 
 def _default_crop(path: Path) -> tuple[slice, slice]:
-    """Rows and columns of the active area that a DNG asks to show; by default all."""
+    """Rows and columns of the active area inside a DNG's DefaultCrop; all without this tag."""
     with tifffile.TiffFile(path) as tiff:
         first = tiff.pages.first
         for page in (first, *(first.pages or ())):

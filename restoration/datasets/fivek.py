@@ -1,7 +1,7 @@
 """MIT-Adobe FiveK: 5000 photographs, raw and as rendered by five retouchers (Bychkovsky et al., CVPR 2011).
 
-The paper trains on 700 of them and tests on 40, but does not say which. Here all 5000 are ordered by the sha256 of
-their names, and the first ones are taken: data/fivek/{test,val,train}.txt.
+The paper trains on 700 of them and tests on 40, but does not name them. Here all 5000 are ordered by the sha256 of
+their names, and the first of this order are used: data/fivek/{test,val,train}.txt.
 """
 
 import csv
@@ -43,7 +43,7 @@ def fivek(
     root: str | None = None,
     keep_originals: bool = True,
 ) -> PhotoSet:
-    """FiveK at 999 x 666, downloaded, developed and kept as PNG files in `folder`/photographs.
+    """FiveK at 999 x 666 pixels: downloads and develops photographs into PNG files in `folder`/photographs.
 
     Args:
         folder: contains index.csv and the lists train.txt, val.txt and test.txt; all other files are written there.
@@ -55,30 +55,30 @@ def fivek(
         keep_originals: keep the downloads, 45 GB; or delete each one when its PNG is written.
 
     Raises:
-        UserError: photographs could not be downloaded or read (the message names all of them, the others are done),
-            or too few photographs are large enough.
+        UserError: photographs could not be downloaded or read: the message names all of them, all others are ready. Or
+            too few photographs are large enough.
     """
     if not re.fullmatch("raw|expert_[a-e]", rendering):
         raise UserError(f"data.rendering must be raw or expert_a to expert_e, got {rendering}")
     if rendering == "raw":
         raw_library()  # raises before anything is downloaded
-    home, mine = Path(folder), None if root is None else Path(os.path.expanduser(root))
-    if mine and not mine.is_dir():
-        raise UserError(f"data.root: {mine} is not a folder")
+    home, source = Path(folder), None if root is None else Path(os.path.expanduser(root))
+    if source and not source.is_dir():
+        raise UserError(f"data.root: {source} is not a folder")
     orders = photograph_orders(home)
     preparation = _Preparation(
         home=home,
         downloads=downloads,
         reduction=reduction,
         rendering=rendering,
-        root=mine,
+        root=source,
         url=url,
         keep_originals=keep_originals,
     )
     counts = {"train": n, "val": n_val, "test": n_test}
     while preparation.missing(chosen := preparation.chosen(orders, counts)):
         with alone_in(home):
-            if missing := preparation.missing(chosen):  # another process may just have made them
+            if missing := preparation.missing(chosen):  # another process may have written them just now
                 preparation.make(missing)
     train, val, test = ([preparation.target(name) for name in chosen[role]] for role in counts)
     name = "fivek" if rendering == "expert_c" else f"fivek-{rendering}"
@@ -113,7 +113,7 @@ def photograph_orders(folder: Path) -> dict[str, list[str]]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Preparation:
-    """Makes the PNG files of one rendering and reduction. All state is on the disk."""
+    """Writes the PNG files of one rendering and reduction. All state is on the disk."""
 
     home: Path
     downloads: Downloads
@@ -158,7 +158,7 @@ class _Preparation:
         return [name for name in names if not self.target(name).exists() and not self._too_small(name).exists()]
 
     def make(self, names: list[str]) -> None:
-        """Makes photographs; a photograph that is too small gets a marker file instead."""
+        """Writes PNG files; a photograph that is too small gets a marker file instead."""
         self.photographs.mkdir(parents=True, exist_ok=True)
         files = {} if self.root is None else self._files_below(self.root)
 

@@ -29,15 +29,15 @@ def folder(
 
     Photographs are named by a folder, which is searched with its subfolders; by a text file with one path per line,
     relative to the file, comments after " #"; by a pattern such as "photos/**/*.png"; or by one file. Hidden files and
-    folders and those of operating systems, such as thumbnails and trash, are left out.
+    folders are left out, and those of operating systems, such as thumbnails and trash.
 
     Args:
         train: photographs from which patches are drawn.
         test: photographs to score; or several sets by name, each scored and reported apart.
         val: validation photographs; or the number of photographs to hold out of `train` (at most a tenth, at least
             one). The photographs whose names have the smallest hashes are held out, so the choice is stable.
-        name: stands in the paths of runs and in tables; by default the last two parts of the training folder's path.
-        skip_bad: leave out files that cannot be used; otherwise one such file is an error.
+        name: the data set's name in paths of runs and in tables; by default the last two parts of the training path.
+        skip_bad: leave out unusable files; False: an unusable file is an error.
 
     Raises:
         UserError: train or test is missing, does not exist or contains no photographs.
@@ -45,7 +45,7 @@ def folder(
     if not train or not test:
         raise UserError(
             "a folder data set needs data.train=DIR and data.test=DIR (with make: TRAIN=DIR TEST=DIR; a list of files "
-            f"or a pattern will do, too), got data.train={train} and data.test={test}"
+            f"or a pattern is accepted as well), got data.train={train} and data.test={test}"
         )
     tests = dict(test) if isinstance(test, Mapping) else {_name_parts(test)[-1]: test}
     training = photographs_in(train, "data.train")
@@ -94,7 +94,7 @@ def files_below(root: Path) -> Iterator[Path]:
 
 
 def held_out(files: tuple[Path, ...], count: int, option: str) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """Splits `files` into the rest and `count` for validation, at most a tenth, at least one.
+    """Splits `files` into training files and `count` validation files, at most a tenth, at least one.
 
     Raises:
         UserError: there are fewer than two files.
@@ -112,13 +112,13 @@ def _left_out(name: str) -> bool:
 
 
 def _matching(pattern: Path) -> Iterator[Path]:
-    """The files of a pattern without hidden and system ones, unless the pattern names their folder."""
+    """Files that match a pattern, without hidden and system files, unless the pattern names their folder."""
     fixed = Path()
     for part in pattern.parts:
-        if glob.has_magic(part) and not (fixed / part).is_dir():  # "photos [2020]" is a folder's name, too
+        if glob.has_magic(part) and not (fixed / part).is_dir():  # "photos [2020]" may be the name of a folder
             break
         fixed = fixed / part
-    for path in fixed.glob(str(pattern.relative_to(fixed))):  # "**" does not follow links, so it ends
+    for path in fixed.glob(str(pattern.relative_to(fixed))):  # "**" follows no links, so the search ends
         if not path.is_dir() and not any(_left_out(part) for part in path.relative_to(fixed).parts):
             yield path
 

@@ -55,13 +55,14 @@ def open_set(
     bsds500_url: str,
     kodak24_url: str,
 ) -> PhotoSet:
-    """The 300 photographs that BSDS500 calls train and val, 8 of them held out for validation; and test sets.
+    """Trains on BSDS500's folders train and val, 300 photographs, of which 8 are held out for validation.
 
     Args:
-        name: stands in the paths of runs and in tables.
+        name: the data set's name in paths of runs and in tables.
         tests: "bsds500", its 200 test photographs; "kodak24"; or both, scored and reported apart.
-        bsds500, kodak24: folders under which photographs are kept.
-        bsds500_url, kodak24_url: the archive, and the folder of kodim01.png to kodim24.png.
+        bsds500, kodak24: folders in which photographs are kept.
+        bsds500_url: address of the archive.
+        kodak24_url: address of the folder with kodim01.png to kodim24.png.
 
     Raises:
         UserError: photographs could not be downloaded or are not those of the set.
@@ -111,7 +112,7 @@ def _counts(photographs: dict[str, tuple[Path, ...]]) -> dict[str, int]:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Writes the archive's photographs, and nothing else, to `folder`/role/name.
+    """Writes the photographs of the archive to `folder`/role/name; other files of the archive are ignored.
 
     Raises:
         TarError: the archive lacks photographs of BSDS500.

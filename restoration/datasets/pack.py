@@ -1,6 +1,6 @@
-"""Photographs decoded once, on all cores, into one file named after a hash of all inputs.
+"""Decodes photographs once, on all cores, into one file that is named after a hash of all inputs.
 
-The file is made again only if an input changes. Only the photographs that are being decoded are in memory.
+The file is written again only if an input changes. Only the photographs that are being decoded are in memory.
 """
 
 import errno
@@ -23,20 +23,20 @@ from restoration.errors import UserError
 from restoration.files import NO_ROOM, alone_in, printable, replacing
 from restoration.progress import tracked
 
-FORMAT = "photographs 1"  # part of a set's identity in the records of runs
+FORMAT = "photographs 1"  # part of the hash that runs record for a set
 DECODER = 2  # increase this when decoding or storing changes
 SHOWN = 20  # photographs in one message
-MIN_SIDE = 48  # pixels: a 31 x 31 patch, the margin of every degradation, and some room for random places
+MIN_SIDE = 48  # pixels: a 31 x 31 patch, the margin of every degradation, and some space for random positions
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def pack_set(photos: PhotoSet, cache: Path) -> PackedSet:
-    """The photographs of a set, decoded into `cache` unless they are there already.
+    """The photographs of a set, decoded into `cache` unless `cache` has them already.
 
     Raises:
-        UserError: files cannot be used (all are named), or a photograph has two roles.
+        UserError: files are unusable (the message names all of them), or a photograph has two roles.
     """
     roles = {"training": photos.train, "validation": photos.val}
     roles |= {f"test {name}": paths for name, paths in photos.test.items()}
@@ -53,8 +53,8 @@ def pack_set(photos: PhotoSet, cache: Path) -> PackedSet:
         listed = "\n".join(alike[:SHOWN] + [f"  and {len(alike) - SHOWN} more"] * (len(alike) > SHOWN))
         if not photos.published:
             raise UserError(
-                f"photographs show the same in two roles:\n{listed}\n"
-                "Scores on them would mean nothing; remove them from one of the folders."
+                f"photographs with the same content in two roles:\n{listed}\n"
+                "A network must not be scored on its training photographs: remove them from one of the folders."
             )
         print(f"photographs of the published split that look alike:\n{listed}")
     train, val, *tests = parts.values()
@@ -73,7 +73,7 @@ def _in_two_roles(parts: dict[str, PackedPhotos]) -> list[str]:
 
 
 def pack(paths: Sequence[Path], cache: Path, *, title: str, skip_bad: bool = False) -> PackedPhotos:
-    """The photographs of `paths`, decoded into `cache` unless the same files already were.
+    """The photographs of `paths`, decoded into `cache` unless `cache` has them already.
 
     Args:
         title: name of these photographs for the progress bar and messages.
@@ -92,7 +92,7 @@ def key_of(paths: Sequence[Path], *, skip_bad: bool = False) -> str:
 
 
 def packed_before(cache: Path, key: str) -> PackedPhotos:
-    """The photographs that were packed under this key, wherever their files are now.
+    """The photographs that were packed under this key; the files themselves are not needed.
 
     Raises:
         UserError: they are not in `cache`.
@@ -122,7 +122,7 @@ def pack_stored(
 
 
 def in_parallel(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """`work` of each item in order, on all cores, a bounded number ahead of the reader."""
+    """Yields `work(item)` for each item in order; works on all cores, a bounded number of items ahead."""
     workers = os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
         ahead: deque = deque()
@@ -167,7 +167,7 @@ def _opened_or_made(cache: Path, key: str, make: Callable[[BinaryIO], None]) -> 
             path.unlink(missing_ok=True)
     try:
         with alone_in(cache):
-            if not path.exists():  # another process may just have made it
+            if not path.exists():  # another process may have written the file just now
                 with replacing(path) as temporary, open(temporary, "wb") as file:
                     make(file)
     except OSError as error:

@@ -2,15 +2,15 @@
 
 import re
 
-MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)  # 0 and restart markers belong to the pixels
+MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)  # 0 and restart markers are part of the coded pixels
 FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # baseline, extended, progressive; the last two with arithmetic coding
 SCAN, END = 0xDA, 0xD9
 
 
 def scans_missing(encoded: bytes) -> bool:
-    """True if some component's coefficients never get their last bit: whole scans are missing.
+    """True if whole scans are missing: then some coefficients never get their last bit.
 
-    Decoders fill such a file with smooth values, without an error.
+    Decoders accept such a file without an error, and fill missing details with smooth values.
     """
     missing: dict[int, set[int]] = {}  # coefficients without their last bit, by component
     position = 0

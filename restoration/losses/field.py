@@ -1,7 +1,7 @@
-"""Losses of the field beside the paper's. The contract is that of `paper.py`, for images of any height and width.
+"""Losses other than the paper's. The contract is that of `paper.py`, for images of any height and width.
 
-`declares`, where a loss has it, names the probes of the report card (`restoration.check`) that the loss fails by its
-definition, each with the reason.
+An attribute `declares` gives reasons for faults that belong to a loss's definition, by probe of the report card
+(`restoration.check`).
 """
 
 import math
@@ -16,11 +16,11 @@ from restoration.losses.gaussians import gaussian_mean
 from restoration.losses.paper import C1, C2, _checked
 
 WANG = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # exponents of the scales: Wang et al., 2003
-LOWEST = 0.1  # of a mean cs; below, its logarithm is continued as a straight line
+LOWEST = 0.1  # mean cs below which log cs is continued as a straight line
 
 
 class CharbonnierLoss(nn.Module):
-    """Mean sqrt(d^2 + eps^2) - eps with d = x - y: L1 whose tip is round within eps (Lai et al., 2017)."""
+    """Mean sqrt(d^2 + eps^2) - eps with d = x - y: L1 that is smooth for |d| below eps (Lai et al., 2017)."""
 
     def __init__(self, eps: float = 1e-3):
         super().__init__()
@@ -33,7 +33,7 @@ class CharbonnierLoss(nn.Module):
 
 
 class RMSELoss(nn.Module):
-    """sqrt(MSE + eps^2) - eps of each image: the root has a finite gradient where an image is exact."""
+    """sqrt(MSE + eps^2) - eps of each image; eps keeps the gradient finite for an exact image."""
 
     def __init__(self, eps: float = 1e-4):
         super().__init__()
@@ -45,7 +45,7 @@ class RMSELoss(nn.Module):
 
 
 class PSNRLoss(nn.Module):
-    """The PSNR that an image lacks, in dB: 10 log10(1 + MSE / floor) is 80 dB - PSNR with floor = 1e-8."""
+    """10 log10(1 + MSE / floor) of each image: with floor = 1e-8 nearly 80 dB - PSNR."""
 
     def __init__(self, floor: float = 1e-8):
         super().__init__()
@@ -58,8 +58,8 @@ class PSNRLoss(nn.Module):
 class PyramidMSSSIMLoss(nn.Module):
     """1 - MS-SSIM by Wang's pyramid, per channel: an 11 x 11 Gaussian of sigma 1.5, scales by means of 2 x 2 pixels.
 
-    A mean cs below 0.1, as in a negative, has no real power: there log cs is continued as a straight line, so that the
-    gradient stays finite. An odd side is mirrored at its end.
+    A negative mean cs, as in a photographic negative, has no real power. Below cs = 0.1, log cs is continued as a
+    straight line, so that the gradient stays finite. An odd side is mirrored at its end.
 
     Args:
         scales: 5 as published, for sides of at least 161 pixels. Patches of 31 pixels have room for 2; the exponents of
@@ -71,7 +71,7 @@ class PyramidMSSSIMLoss(nn.Module):
         if not 1 <= scales <= len(WANG):
             raise ValueError(f"scales must be from 1 to {len(WANG)}, got {scales}")
         self.scales = scales
-        total = sum(WANG[:scales]) if scales < len(WANG) else 1.0  # the published ones sum to 1.0001
+        total = sum(WANG[:scales]) if scales < len(WANG) else 1.0  # the published exponents sum to 1.0001
         self.exponents = tuple(weight / total for weight in WANG[:scales])
 
     def forward(self, restored: Tensor, target: Tensor) -> Tensor:
@@ -149,7 +149,7 @@ def _mse(restored: Tensor, target: Tensor) -> Tensor:
 
 
 def _mean_step(image: Tensor) -> Tensor:
-    """Mean absolute difference between neighbours, both axes alike."""
+    """Mean absolute difference between neighbours; both axes have the same weight."""
     return (image.diff(dim=2).abs().mean() + image.diff(dim=3).abs().mean()) / 2
 
 

@@ -15,7 +15,7 @@ SMALLEST = 1e-30  # smaller weights are set to 0: products with denormal numbers
 
 
 def gaussian_mean(image: Tensor, sigmas: Sequence[float], window: int | None) -> Callable[[Tensor], Tensor]:
-    """The function that takes the means around all centres: (N, C, H, W) like `image` -> (N, C, h, w, scales).
+    """A function that computes the means around all centres, (N, C, H, W) -> (N, C, h, w, scales).
 
     Args:
         sigmas: in pixels, increasing.
@@ -44,7 +44,7 @@ def _patch_mean(weights: Tensor, image: Tensor) -> Tensor:
 
 
 def _dense_mean(bands: Tensor, image: Tensor) -> Tensor:
-    """Means down the columns, then along the rows, in tiles: the work is proportional to the image."""
+    """Means along columns, then along rows, in tiles: the cost is proportional to the number of pixels."""
     scales, longest, centres = bands.shape
     overlap = longest - centres
 
@@ -60,9 +60,9 @@ def _dense_mean(bands: Tensor, image: Tensor) -> Tensor:
 
 
 def _tiles(image: Tensor, centres: int, overlap: int, *, dim: int) -> Iterator[Tensor]:
-    """Overlapping tiles: each holds the windows of `centres` centres, the last one of those that are left.
+    """Overlapping tiles, each with the windows of `centres` centres; the last tile may have fewer.
 
-    The backward of a split is one pass over the image; that of overlapping slices is one pass per slice.
+    The backward pass of a split reads the image once; that of overlapping slices reads the image once per slice.
     """
     blocks = image.split(centres, dim)
     for block, following in zip_longest(blocks, blocks[1:]):
@@ -74,7 +74,7 @@ def _tiles(image: Tensor, centres: int, overlap: int, *, dim: int) -> Iterator[T
 
 @torch.compiler.assume_constant_result
 def _constant_gaussians(*arguments: Any) -> Tensor:
-    """`_gaussians`, a constant for torch.compile."""
+    """`_gaussians`, as a constant for torch.compile."""
     return _gaussians(*arguments)
 
 
@@ -102,12 +102,12 @@ def _gaussians(side: int, sigmas: tuple[float, ...], dense: bool, dtype: torch.d
 
 
 def _product(left: Tensor, right: Tensor) -> Tensor:
-    """A matrix product that autocast does not round: bfloat16 would ruin the variances."""
+    """A matrix product without autocast: bfloat16 would round the variances away."""
     return _Product.apply(left, right) if torch.is_autocast_enabled(left.device.type) else left @ right
 
 
 class _Product(torch.autograd.Function):
-    """A matrix product without autocast in `backward`, too, which runs under the autocast of its caller."""
+    """A matrix product without autocast, also in `backward`, which would use the autocast of its caller."""
 
     generate_vmap_rule = True
 

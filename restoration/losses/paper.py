@@ -30,7 +30,7 @@ def l1(restored: Tensor, target: Tensor) -> Tensor:
 
 
 def l2(restored: Tensor, target: Tensor) -> Tensor:
-    """Mean (x - y)^2. The Caffe layer has half of this, which makes no difference to Adam."""
+    """Mean (x - y)^2. The Caffe layer has half of this value; Adam's steps do not depend on this factor."""
     x, y = _checked(restored, target)
     return (x - y).square().mean(dim=(1, 2, 3))
 
@@ -44,7 +44,7 @@ def ms_ssim(restored: Tensor, target: Tensor, *, sigmas: Sequence[float] = SIGMA
     """1 - MS-SSIM = 1 - l_M prod_j cs_j: one Gaussian per scale, no image pyramid, all exponents 1.
 
     l = (2 mu_x mu_y + C1) / (mu_x^2 + mu_y^2 + C1) and cs = (2 sigma_xy + C2) / (sigma_x^2 + sigma_y^2 + C2).
-    Computed are the differences from 1, of which float32 keeps all digits. With s = x + y and d = x - y,
+    The code computes the differences from 1, which float32 stores without cancellation. With s = x + y and d = x - y,
     1 - l = 2 mu_d^2 / (mu_s^2 + mu_d^2 + 2 C1) and 1 - cs = 2 sigma_d^2 / (sigma_s^2 + sigma_d^2 + 2 C2).
 
     Args:
@@ -81,7 +81,7 @@ def gaussian_l2(restored: Tensor, target: Tensor, *, sigma: float = SIGMAS[-1], 
 
 
 def _constants(self: nn.Module) -> str:
-    """What is printed of a loss between its brackets."""
+    """The settings that `repr` of a loss prints in brackets."""
     names = ("alpha", "l1_scale", "sigma", "sigmas", "window")
     return ", ".join(f"{name}={getattr(self, name)}" for name in names if hasattr(self, name))
 
@@ -151,7 +151,7 @@ class MixLoss(nn.Module):
         self.sigmas, self.window = tuple(sigmas), _window(dense, window)
 
     def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """The weighted summands."""
+        """The weighted terms."""
         restored, target = _checked(restored, target)  # once: two gradients would be added in half precision
         structure = ms_ssim(restored, target, sigmas=self.sigmas, window=self.window).mean()
         pixels = gaussian_l1(restored, target, sigma=self.sigmas[-1], window=self.window).mean()
@@ -180,7 +180,7 @@ class MSSSIML2Loss(nn.Module):
         self.sigmas, self.window = tuple(sigmas), _window(dense, window)
 
     def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """The weighted summands."""
+        """The weighted terms."""
         restored, target = _checked(restored, target)  # once: two gradients would be added in half precision
         structure = ms_ssim(restored, target, sigmas=self.sigmas, window=self.window).mean()
         pixels = gaussian_l2(restored, target, sigma=self.sigmas[-1], window=self.window).mean()

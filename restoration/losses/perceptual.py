@@ -1,4 +1,4 @@
-"""Losses in the feature space of networks that were trained to name photographs.
+"""Losses in the feature space of networks that were trained to classify photographs.
 
 Contract as in `paper.py`, with one or three channels. The networks are frozen and are left out of checkpoints.
 """
@@ -57,7 +57,7 @@ class LPIPSLoss(nn.Module):
         return total
 
     def _features(self, image: Tensor) -> Iterator[Tensor]:
-        """After each of the five convolutions."""
+        """The features after each of the five convolutions."""
         features = _normalised(self, _mirrored(image, self.side))
         for number, ((stride, padding), pooled) in enumerate(zip(self.convolutions, self.pooled, strict=True)):
             if pooled:
@@ -70,11 +70,12 @@ class VGGLoss(nn.Module):
     """L2 between features of VGG-19; SRGAN (Ledig et al., 2017) takes relu2_2 or relu5_4.
 
     Args:
-        weights: IMAGENET1K_V1, as torchvision names them, are fetched once, 548 MB; None: random ones.
+        weights: torchvision's name of the weights, such as IMAGENET1K_V1, downloaded once, 548 MB; None: random
+        weights.
         layer: relu<block>_<convolution>, from relu1_1 to relu5_4.
 
     Raises:
-        RuntimeError: the weights can neither be found nor fetched.
+        RuntimeError: the weights are not stored on this machine and cannot be downloaded.
     """
 
     declares: ClassVar[Mapping[str, str]] = DECLARED
@@ -134,7 +135,7 @@ def _vgg_weights(weights: str | None, count: int) -> tuple[list[Tensor], list[Te
 
 
 def _keep(module: nn.Module, **tensors: Sequence[Tensor]) -> None:
-    """Registers constants that move with the module, as name0, name1, ...; a checkpoint does not hold them."""
+    """Registers constants that move with the module, as name0, name1, ...; checkpoints leave them out."""
     for name, values in tensors.items():
         for number, tensor in enumerate(values):
             module.register_buffer(f"{name}{number}", tensor, persistent=False)
@@ -150,14 +151,14 @@ def _convolved(module: nn.Module, number: int, features: Tensor, stride: int, pa
 
 
 def _normalised(module: nn.Module, image: Tensor) -> Tensor:
-    """With ImageNet's mean and deviation; one channel becomes three."""
+    """Normalises with ImageNet's mean and deviation; one channel becomes three."""
     if image.shape[1] not in (1, 3):
         raise ValueError(f"a network for photographs takes 1 or 3 channels, got {image.shape[1]}")
     return (image - _kept(module, "imagenet0", image)) / _kept(module, "imagenet1", image)
 
 
 def _mirrored(image: Tensor, side: int) -> Tensor:
-    """Mirrored at its borders where a side is shorter than `side`."""
+    """Mirrors the borders of an image whose height or width is below `side`."""
     missing = [max(side - length, 0) for length in (image.shape[3], image.shape[2])]
     padding = [part for each in missing for part in (each // 2, each - each // 2)]
     return functional.pad(image, padding, mode="reflect") if any(missing) else image

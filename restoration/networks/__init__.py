@@ -1,4 +1,4 @@
-"""The network of the paper, and how any network restores an image."""
+"""The network of the paper, and the use of any network."""
 
 from restoration.networks.cnn import RestorationCNN
 

@@ -13,9 +13,9 @@ TILE = 256  # pixels; the fastest on a CPU: with larger tiles the 64 features do
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Eval mode without gradients; afterwards each submodule has its earlier mode, each buffer its earlier values.
+    """Eval mode without gradients; afterwards modes of submodules and values of buffers are restored.
 
-    `torch.no_grad`, not `torch.inference_mode`: a tensor that the network keeps for later calls must allow training.
+    `torch.inference_mode` is not used: the network may keep tensors for later calls, which must allow training.
     """
     modes = [(module, module.training) for module in network.modules()]
     buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
@@ -35,8 +35,9 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 def restore_image(network: nn.Module, image: Tensor, *, tile: int = TILE) -> Tensor:
     """(3, H, W) degraded -> (3, H, W) restored, neither clamped nor rounded; the network runs in eval mode.
 
-    A network with an attribute `receptive_radius`, the distance in pixels that an output pixel sees, gets overlapping
-    tiles: memory stays bounded, and the result equals that of the whole image. Other networks get the whole image.
+    An attribute `receptive_radius` of the network is the largest distance, in pixels, of an input that changes an
+    output pixel. Such a network gets overlapping tiles: memory is bounded, and the result equals that of the whole
+    image. Other networks get the whole image.
 
     Raises:
         UserError: the network does not return one (1, 3, H, W) tensor of the input's size.

@@ -1,1 +1,1 @@
-"""How restored photographs are compared with the truth: protocol, metrics, artefact measures, baselines."""
+"""Comparison of restored photographs with the truth: protocol, metrics, artefact measures, baselines."""

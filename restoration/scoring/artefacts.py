@@ -7,9 +7,9 @@ returns them, and gives (N,) values. The residual is restored - target. The phot
   3 levels a pixel. White noise of 3 levels has this gradient.
 - beside an edge: flat, and within 10 rows and columns of a gradient of more than 20 levels a pixel.
 
-Local means of a region are taken over its own pixels, so that the residual on an edge does not count beside the edge.
-A value of a region is not a number if fewer than 1 % of the pixels are in it. If a photograph has a lattice of blocks
-itself, as after an earlier JPEG, then its removal counts as an artefact: compare losses on the same photograph.
+Local means of a region use pixels of the region only, so that the residual on an edge does not count beside the edge.
+A value of a region is NaN if the region has fewer than 1 % of the pixels. If the photograph itself has block edges, as
+after an earlier JPEG, then removing them counts as an artefact: compare losses on the same photograph only.
 Channels are computed one by one: memory is bounded to about ten planes of the photograph.
 """
 
@@ -23,20 +23,20 @@ from restoration.scoring.filters import filtered, gaussian
 from restoration.scoring.protocol import LUMA
 
 FINE = 2.0  # sigma in pixels: this Gaussian keeps 13 % of white noise
-COARSE = 8.0  # the network sees 17 x 17 pixels: noise becomes splotches that are hardly larger
+COARSE = 8.0  # splotches are about as large as the network's receptive field, 17 x 17 pixels
 FLAT = 3.0  # levels a pixel
 EDGE = 20.0
 BESIDE = 10  # pixels
 MIN_SHARE = 0.01
-BLOCK = 8  # pixels a side of a JPEG's blocks
-TILE = 32  # pixels a side of the tiles whose spectra are averaged
+BLOCK = 8  # side of a JPEG block in pixels
+TILE = 32  # side in pixels of the tiles whose spectra are averaged
 
 
 def flat_residual(restored: Tensor, target: Tensor) -> Tensor:
     """Splotches: root mean square of the flat residual's band between two Gaussians, of sigma 2 and 8.
 
     Waves of 11 to 43 pixels and spots of 5 to 21 pixels keep at least about half of their amplitude. White noise keeps
-    12 %, its share of such waves. A constant shift gives 0.
+    12 %: the share of such waves in white noise. A constant shift gives 0.
     """
     flat = _flat(_gradient_energy(target))
     fine, coarse = _LocalMean(flat, FINE), _LocalMean(flat, COARSE)
@@ -50,7 +50,7 @@ def flat_residual(restored: Tensor, target: Tensor) -> Tensor:
 def edge_residual(restored: Tensor, target: Tensor) -> Tensor:
     """Noise kept around edges: root mean square, beside edges, of the residual minus its Gaussian mean of sigma 2.
 
-    A blurred or sharpened edge counts little, because the edge itself is not flat. White noise of 1 level gives 0.96.
+    A blurred or sharpened edge counts little, because edges are not flat. White noise of 1 level gives 0.96.
     """
     energy = _gradient_energy(target)
     flat = _flat(energy)
@@ -66,10 +66,10 @@ def edge_residual(restored: Tensor, target: Tensor) -> Tensor:
 def grating(restored: Tensor, target: Tensor) -> Tensor:
     """Amplitude of the residual's pattern with a period of 2 pixels: across, down, or both (a chequerboard).
 
-    Power spectra are those of 32 x 32 tiles under a Hann window. At each of the three frequencies, the excess of a tile
-    is its power minus the mean of the bins 2 and 3 away, which the window separates. The pattern's power is the
-    mean excess of all tiles minus three standard errors, so that noise gives 0. The amplitude is the root of this
-    power, summed over frequencies and averaged over channels. Not a number with a side below 32 pixels.
+    The power spectrum is taken of 32 x 32 tiles under a Hann window. At each of the three frequencies, the excess of a
+    tile is its power minus the mean power of the bins 2 and 3 away, which the window separates. The pattern's power is
+    the mean excess of all tiles minus three standard errors, so that noise gives 0. It is summed over frequencies and
+    averaged over channels; the amplitude is the root. NaN with a side below 32 pixels.
     """
     if min(target.shape[2:]) < TILE:
         return torch.full_like(restored[:, 0, 0, 0], torch.nan)
@@ -79,10 +79,10 @@ def grating(restored: Tensor, target: Tensor) -> Tensor:
     def power(residual: Tensor) -> Tensor:
         tiles = residual.unfold(0, TILE, TILE).unfold(1, TILE, TILE).flatten(0, 1)
         powers = torch.fft.rfft2(tiles * window).abs().square_().permute(1, 2, 0)
-        last, beside = TILE // 2, [TILE // 2 - 3, TILE // 2 - 2]
-        across = powers[0, last] - powers[0, beside].mean(dim=0)
-        down = powers[last, 0] - powers[beside, 0].mean(dim=0)
-        both = powers[last, last] - powers[beside, beside].mean(dim=0)
+        last, near = TILE // 2, [TILE // 2 - 3, TILE // 2 - 2]
+        across = powers[0, last] - powers[0, near].mean(dim=0)
+        down = powers[last, 0] - powers[near, 0].mean(dim=0)
+        both = powers[last, last] - powers[near, near].mean(dim=0)
         excess = torch.stack([across, down, both])
         error = excess.std(dim=1, correction=0) / len(tiles) ** 0.5
         return (excess.mean(dim=1) - 3 * error).clamp_min(0).sum()
@@ -91,12 +91,13 @@ def grating(restored: Tensor, target: Tensor) -> Tensor:
 
 
 def block_step(restored: Tensor, target: Tensor) -> Tensor:
-    """Steps at the edges of a JPEG's blocks: the residual's change across them, beyond its change elsewhere.
+    """Steps at the edges of JPEG blocks: the residual's change across block edges, minus that between other pixels.
 
-    The mean squared difference of neighbouring flat pixels on either side of the 8 x 8 lattice's lines, minus that of
-    all other flat neighbours, over both directions and all channels. Its root is the root mean square of the steps,
-    independent of added noise. A negative mean, by chance or from steps on another lattice, gives minus the root of
-    its absolute value. The lattice starts at the image's corner: `protocol.border` must be a multiple of 8.
+    For neighbouring flat pixels, the mean squared difference across lines of the 8 x 8 lattice, minus the mean squared
+    difference of all other neighbours; averaged over both directions and all channels. The root of this mean is the
+    root mean square of the steps; added noise does not change it. A negative mean, by chance or from another lattice,
+    gives minus the root of its absolute value. The lattice starts at the image's corner: `protocol.border` must be a
+    multiple of 8.
     """
     flat = _flat(_gradient_energy(target))
 
@@ -172,7 +173,7 @@ def _per_channel(measure: Callable[[Tensor], Tensor], restored: Tensor, target: 
 
 
 def _root_mean_square(filtered: Callable[[Tensor], Tensor], restored: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Over the pixels of `mask` and all channels, (N,); not a number if the mask has too few pixels."""
+    """Root mean square over the pixels of `mask` and all channels, (N,); NaN if the mask has too few pixels."""
     share = mask.mean()
 
     def power(residual: Tensor) -> Tensor:
@@ -183,10 +184,10 @@ def _root_mean_square(filtered: Callable[[Tensor], Tensor], restored: Tensor, ta
 
 def _step_across(residual: Tensor, flat: Tensor) -> Tensor:
     """Mean squared difference of flat horizontal neighbours across the lattice's lines, minus that of all others."""
-    both = flat[:, 1:] * flat[:, :-1]
-    change = residual.diff(dim=1).square_().mul_(both).sum(dim=0)
-    count = both.sum(dim=0)
+    both_flat = flat[:, 1:] * flat[:, :-1]
+    change = residual.diff(dim=1).square_().mul_(both_flat).sum(dim=0)
+    count = both_flat.sum(dim=0)
     lines = range(BLOCK - 1, len(count), BLOCK)
     others = [column for column in range(len(count)) if column not in lines]
-    across, elsewhere = (change[where].sum() / count[where].sum() for where in (list(lines), others))
-    return across - elsewhere
+    on_lines, between = (change[columns].sum() / count[columns].sum() for columns in (list(lines), others))
+    return on_lines - between

@@ -28,7 +28,7 @@ Baseline = Callable[[Tensor, torch.Generator], Tensor]
 Denoiser = Callable[[np.ndarray, float], np.ndarray]  # a plane, the deviation of its noise -> the plane without noise
 DENOISING = 2  # version of `denoised`: stored results of other versions are not used
 MENON = "demosaicing_CFA_Bayer_Menon2007"
-LEVELS = 2049  # entries of the inverse transform's table, from 0 to 1; linear in between
+LEVELS = 2049  # rows of the inverse transform's table, from 0 to 1; interpolated linearly
 POINTS = 513  # points of the table's integral, over 8 standard deviations to both sides
 
 
@@ -46,7 +46,7 @@ def baselines_for(task: Task) -> Mapping[str, Baseline]:
 
 
 def bm3d() -> Denoiser:
-    """BM3D, of an optional package."""
+    """BM3D, from an optional package."""
     return _imported("bm3d", "bm3d")
 
 
@@ -56,7 +56,7 @@ def menon(raw: np.ndarray) -> Tensor:
 
 
 def denoised(raw: np.ndarray, task: Demosaic, denoise: Denoiser) -> np.ndarray:
-    """A noisy mosaic, (H, W) in [0, 1], of any size -> the same without noise; a task without noise returns `raw`."""
+    """A noisy mosaic, (H, W) in [0, 1], of any size -> the denoised mosaic; `raw` itself if the task has no noise."""
     if task.a == task.b == 0:
         return raw
     transform = Anscombe(task.a, task.b)
@@ -136,7 +136,7 @@ def _coloured(raw: np.ndarray, method: str) -> Tensor:
 
 
 def _imported(module: str, name: str) -> Callable[..., np.ndarray]:
-    """A function of an optional package."""
+    """A function from an optional package."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # colour-demosaicing imports SciPy in a deprecated way

@@ -74,7 +74,7 @@ class Validation:
         self.pairs = [degraded_photo(task, photos, index, device) for index in range(len(photos))]
 
     def scores(self, model: nn.Module) -> dict[str, float]:
-        """Means of the quick metrics over the photographs whose value is finite; not a number if no value is finite."""
+        """Means of the quick metrics over the photographs with a finite value; NaN if no value is finite."""
         values = [
             score_versions([restore_image(model, degraded)], target, metrics=QUICK, protocol=self.protocol)[:, 0]
             for degraded, target in tracked(self.pairs, "validating", len(self.pairs))

@@ -1,9 +1,8 @@
-"""Why another library gives another PSNR, SSIM or MS-SSIM for the same two images: which of its settings differ.
+"""Explains why another library gives another PSNR, SSIM or MS-SSIM for the same two images.
 
-`explain` computes each value under the default settings of other libraries, without these libraries, and the path from
-our protocol to them: one setting is changed after the other, and each change gets the difference that it makes. The
-order is that of the fields of `Settings`; in another order, settings that act on each other would share the gap
-differently.
+`explain` computes each value under the default settings of other libraries; these libraries are not needed. It starts
+from our protocol, changes one setting after the other, and reports the difference of each change. The order is that of
+the fields of `Settings`. If two settings interact, another order would give other differences.
 
 Compared with scikit-image 0.26, torchmetrics 1.9, piq 0.8, pytorch-msssim 1.0 and kornia 0.9 in the tests.
 """
@@ -25,10 +24,10 @@ K1, K2 = 0.01, 0.03  # of SSIM: C1 = (K1 range)², C2 = (K2 range)²
 class Settings:
     """How a metric is computed; the defaults are those of our protocol.
 
-    Each value is the text that is shown, but for `border`.
+    Each value, except `border`, is the text that a table shows.
 
     Attributes:
-        border: pixels that are left out at each edge.
+        border: number of pixels that are left out at each edge.
     """
 
     colour: str = "RGB"
@@ -69,14 +68,14 @@ OURS = Settings()
 OUR_NAME = "restoration"
 SHOWN = {"psnr": "PSNR", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
 
-# The settings of a library by metric, where it has the metric.
+# The settings of each library, for the metrics that the library has.
 LIBRARIES: dict[str, dict[str, Settings]] = {
     "scikit-image": {
         "psnr": OURS,
         "ssim": Settings(window=UNIFORM, variance=UNBIASED),
     },
     "torchmetrics": {
-        "psnr": OURS,  # data_range has no default there
+        "psnr": OURS,  # data_range has no default in this library
         "ssim": Settings(edges=MIRRORED, range=OF_IMAGES),
         "ms_ssim": Settings(edges=MIRRORED_LAST, range=OF_IMAGES, odd_sides=CUT, channels=CHANNELS_FIRST),
     },
@@ -94,7 +93,7 @@ LIBRARIES: dict[str, dict[str, Settings]] = {
         "ms_ssim": Settings(odd_sides=ZEROS),
     },
     "kornia, 11x11": {
-        "psnr": OURS,  # max_val has no default there, nor has the window of SSIM
+        "psnr": OURS,  # max_val and the window of SSIM have no default in this library
         "ssim": Settings(edges=MIRRORED),
     },
     "MATLAB-like luma": dict.fromkeys(SHOWN, Settings(colour=LUMA_601)),
@@ -104,12 +103,12 @@ LIBRARIES: dict[str, dict[str, Settings]] = {
 
 @dataclass(frozen=True)
 class Step:
-    """A value on the way from our protocol to a library.
+    """A value between our protocol and a library's.
 
     Attributes:
         setting: the setting that was changed, in words; empty for our own value.
-        value: of the metric after the change; not a number where it is not defined.
-        difference: to the value before the change.
+        value: the metric after the change; NaN where the metric is not defined.
+        difference: the value minus the value before the change.
     """
 
     library: str
@@ -199,7 +198,7 @@ def ssim(x: Tensor, y: Tensor, settings: Settings) -> Tensor:
 
 
 def ms_ssim(x: Tensor, y: Tensor, settings: Settings) -> Tensor:
-    """Wang's five-scale MS-SSIM of (1, C, H, W) images; not a number with a side below 161 pixels."""
+    """Wang's five-scale MS-SSIM of (1, C, H, W) images; NaN with a side below 161 pixels."""
     if min(x.shape[2:]) < MIN_SIDE:
         return x.new_tensor(torch.nan)
     last, factors = len(SCALE_WEIGHTS) - 1, []
@@ -227,7 +226,7 @@ def _chosen_pixels(image: Tensor, settings: Settings) -> Tensor:
 
 
 def _similarity(x: Tensor, y: Tensor, settings: Settings, *, mirrored: bool) -> tuple[Tensor, Tensor]:
-    """Means of SSIM and of its factor cs of each channel, (C,) each; cs never counts windows beyond the edge."""
+    """Means of SSIM and of its factor cs of each channel, (C,) each; for cs, windows must lie inside the image."""
     window = _window(settings, x)
     unbiased = window.numel() ** 2 / (window.numel() ** 2 - 1) if settings.variance == UNBIASED else 1.0
     data_range = {PEAK_255: 255.0, OF_IMAGES: max(float(image.max() - image.min()) for image in (x, y))}

@@ -27,7 +27,7 @@ class Features:
 
 
 def features(image: Tensor, *, like: Features | None = None) -> Features:
-    """The features of (1, 3, H, W) in [0, 1], at reduced size; the filters of `like`, of an equal size, are reused."""
+    """The features of (1, 3, H, W) in [0, 1], at reduced size; reuses the filters of `like`, an image of equal size."""
     pooled = functional.avg_pool2d(image * 255, max(1, round(min(image.shape[2:]) / WORKING_SIDE)))
     planes = rgb2yiq(pooled)
     luma = planes[:, :1]

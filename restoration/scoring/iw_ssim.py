@@ -34,7 +34,7 @@ class InformationWeighted:
         self.contents = [_content(band, parent) for band, parent in zip(self.bands[:-1], parents, strict=True)]
 
     def value(self, luma: Tensor) -> Tensor:
-        """IW-SSIM of a restored version, (H, W) in [0, 1]; not a number where the photograph is flat."""
+        """IW-SSIM of a restored version, (H, W) in [0, 1]; NaN if the photograph is flat."""
         *bands, coarsest = _laplacian_pyramid(luma * PEAK)
         scales = [_weighted_cs(x, y, *content) for x, y, content in zip(bands, self.bands, self.contents, strict=False)]
         luminance, cs = similarity_maps(coarsest, self.bands[-1], peak=PEAK)
@@ -80,10 +80,10 @@ def _information(x: Tensor, y: Tensor, activity: Tensor, eigenvalues: Tensor) ->
 def _content(y: Tensor, parent: Tensor | None) -> tuple[Tensor, Tensor]:
     """The part of the weights that depends on a band of the true photograph alone.
 
-    A block is a pixel's 3 x 3 neighbourhood and, where the band has a parent, the parent's pixel.
+    A block is a pixel's 3 x 3 neighbourhood and, if the band has a parent, the parent's pixel.
 
     Returns:
-        The squared Mahalanobis length of every block, per coefficient, (H - 2, W - 2), not a number where the blocks'
+        The squared Mahalanobis length of every block, per coefficient, (H - 2, W - 2), NaN if the blocks'
         covariance has no inverse; and the eigenvalues of this covariance.
     """
     enlarged = None if parent is None else _enlarged(_enlarged(parent).T).T[: y.shape[0], : y.shape[1]]
@@ -121,7 +121,7 @@ def _laplacian_pyramid(image: Tensor) -> list[Tensor]:
 
 
 def _mirrored(image: Tensor) -> Tensor:
-    """Two more pixels at each edge."""
+    """Adds two mirrored pixels at each edge."""
     return functional.pad(image[None], (2, 2, 2, 2), mode="reflect")[0]
 
 

@@ -1,7 +1,7 @@
 """The metrics of the tables: N restored versions of one photograph and the photograph itself -> (N,) values.
 
-PSNR is infinite for equal images. A metric that is not defined for an image is not a number: MS-SSIM and IW-SSIM with a
-side below 161 pixels, IW-SSIM of a flat photograph. `ssim` defines SSIM and MS-SSIM, which are taken per channel and
+PSNR is infinite for equal images. A value is NaN if the metric is not defined for an image: MS-SSIM and IW-SSIM with a
+side below 161 pixels, IW-SSIM of a flat photograph. SSIM and MS-SSIM are those of the module `ssim`, per channel, then
 averaged. IW-SSIM, GMSD and FSIM compare the luma 0.299 R + 0.587 G + 0.114 B, as their authors do; FSIMc adds colour.
 
 PSNR-Y and SSIM-Y are those of super-resolution papers, from Y = 16 + 65.481 R + 128.553 G + 24.966 B (BT.601 as in
@@ -25,7 +25,7 @@ class Versions:
 
     Args:
         restored: (N, 3, H, W), at least 11 x 11 pixels, as `Protocol.prepare` returns it.
-        target: the photograph, (1, 3, H, W), prepared alike.
+        target: the photograph, (1, 3, H, W), prepared in the same way.
     """
 
     def __init__(self, restored: Tensor, target: Tensor):
@@ -47,7 +47,7 @@ class Versions:
 
     @cached_property
     def luma(self) -> tuple[Tensor, Tensor]:
-        """Of the versions, (N, 1, H, W), and of the photograph, (1, 1, H, W), in [0, 1]."""
+        """Luma of the versions, (N, 1, H, W), and of the photograph, (1, 1, H, W), in [0, 1]."""
         return _luma(self.restored), _luma(self.target)
 
     @cached_property
@@ -59,7 +59,7 @@ class Versions:
     @cached_property
     def feature_similarity(self) -> Tensor:
         """FSIM and FSIMc, (2, N)."""
-        from restoration.scoring.fsim import features, fsim  # piq takes two seconds to load: not in every command
+        from restoration.scoring.fsim import features, fsim  # piq takes two seconds to import
 
         dtype = precise(self.target.device)
         truth = features(self.target.to(dtype))
@@ -88,7 +88,7 @@ def ssim(images: Versions) -> Tensor:
 
 
 def ms_ssim(images: Versions) -> Tensor:
-    """Wang's five-scale MS-SSIM; not a number with a side below 161 pixels."""
+    """Wang's five-scale MS-SSIM; NaN with a side below 161 pixels."""
     if len(images.similarity) < len(SCALE_WEIGHTS):
         return torch.full_like(images.squared_error, torch.nan)
     factors = torch.cat([images.similarity[:-1, 1], images.similarity[-1:, 0]]).clamp_min(0)
@@ -96,7 +96,7 @@ def ms_ssim(images: Versions) -> Tensor:
 
 
 def iw_ssim(images: Versions) -> Tensor:
-    """IW-SSIM; not a number with a side below 161 pixels, or of a flat photograph."""
+    """IW-SSIM; NaN with a side below 161 pixels, or for a flat photograph."""
     if min(images.target.shape[2:]) < MIN_SIDE:
         return torch.full_like(images.squared_error, torch.nan)
     restored, target = images.luma
@@ -149,6 +149,6 @@ FUNCTIONS: dict[str, Callable[[Versions], Tensor]] = {
 
 
 def _luma(images: Tensor) -> Tensor:
-    """(N, 3, H, W) -> (N, 1, H, W), precise."""
+    """(N, 3, H, W) -> luma, (N, 1, H, W), in the type of `precise`."""
     red, green, blue = images.to(precise(images.device)).split(1, dim=1)
     return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue

@@ -17,7 +17,7 @@ from restoration.files import printable
 
 @dataclass(frozen=True)
 class Pair:
-    """A restored file and its true photograph; `name` stands in tables."""
+    """A restored file and its true photograph; `name` is shown in tables."""
 
     name: str
     restored: Path
@@ -40,10 +40,10 @@ class Pair:
 
 
 def paired(restored: Path, truth: Path) -> tuple[list[Pair], list[str]]:
-    """The pairs of two files, or of two folders with their subfolders; and what has no partner, in words.
+    """The pairs of two files, or of two folders with their subfolders; and a message for each file without a partner.
 
-    Files of folders are partners if their paths below the folders are the same; or the same up to the suffix, if no
-    other file comes into question.
+    Files of two folders are partners if their relative paths are the same, or the same except for the suffix and no
+    other file has this name.
 
     Raises:
         UserError: a path does not exist, one is a file and the other a folder, or nothing can be paired.
@@ -75,7 +75,7 @@ def paired(restored: Path, truth: Path) -> tuple[list[Pair], list[str]]:
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean of the finite values of a metric; `left_out` others are infinite or not a number."""
+    """The mean of the finite values of a metric; `left_out`: number of infinite or NaN values."""
 
     value: float
     left_out: int

@@ -1,11 +1,11 @@
-"""What happens to a restored image and to its true one before a metric compares them."""
+"""Preparation of a restored and a true image before a metric compares them."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-LUMA = (0.299, 0.587, 0.114)  # BT.601: of R, G and B
+LUMA = (0.299, 0.587, 0.114)  # weights of R, G and B (BT.601)
 
 
 @dataclass(frozen=True, kw_only=True)

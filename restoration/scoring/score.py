@@ -1,8 +1,8 @@
 """`score`: how close restored images are to the true ones, one value for each image and metric.
 
-The same arithmetic fills the tables. `Protocol` says what happens to both images first. A value is infinite (PSNR of
-equal images) or not a number (a metric that is not defined for an image, see `metrics` and `artefacts`): whoever takes
-means must leave such values out and say so.
+The tables use the same arithmetic. `Protocol` prepares both images. A value may be infinite (PSNR of equal images) or
+NaN (a metric that is not defined for an image, see `metrics` and `artefacts`): leave such values out of means, and
+report their number.
 """
 
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ def score(
 
     Args:
         restored: (3, H, W) or (N, 3, H, W); values from -1 to 2, which are clamped to [0, 1].
-        target: of the same shape, each restored image has its own; or (3, H, W), which all restored images share.
+        target: of the same shape, one for each restored image; or (3, H, W), the same for all restored images.
 
     Raises:
         ValueError: another type, shape or range, a value that is not finite, or an unknown metric.
@@ -62,12 +62,12 @@ def score(
 def score_versions(
     versions: Iterable[Tensor], target: Tensor, *, metrics: Iterable[str] = ALL_METRICS, protocol: Protocol = DEFAULT
 ) -> Tensor:
-    """Values of N versions of one photograph, (metrics, N) in float64, on their device; nothing is checked.
+    """Values of N versions of one photograph, (metrics, N) in float64, on their device; inputs are not checked.
 
-    What metrics need of the photograph is computed once for the versions that fit into memory together.
+    Terms of the photograph are computed once for all versions that fit into memory together.
 
     Args:
-        versions: (3, H, W) each, of any range; taken when needed.
+        versions: (3, H, W) each, of any range; an iterator is read lazily.
         target: the photograph, (3, H, W) in [0, 1].
     """
     truth = protocol.prepare(target)

@@ -154,7 +154,7 @@ def answer(all_sweeps: Sequence[Sweep]) -> str:
 
 
 def readings_table(comparisons: Comparisons, all_sweeps: Sequence[Sweep]) -> Table:
-    """A row for each task and test set: the best α, PSNR of each reading beside it, the range as good as the best."""
+    """A row for each task and test set: the best α, the PSNR of each reading, the range as good as the best."""
     study = comparisons.study
     readings = [key for key in READINGS if any(sweep.with_key(key) for sweep in all_sweeps)]
     sound = not caution(comparisons, _part(study))
@@ -177,7 +177,7 @@ def readings_table(comparisons: Comparisons, all_sweeps: Sequence[Sweep]) -> Tab
 
 
 def behind_best(comparisons: Comparisons, all_sweeps: Sequence[Sweep]) -> pd.DataFrame:
-    """PSNR of every setting − the best, as `figures.alpha` draws it."""
+    """PSNR of every setting minus the best PSNR, as input of `figures.alpha`."""
     study, lines = comparisons.study, []
     for sweep in all_sweeps:
         titles = task_title(sweep.condition.task), set_title(study, sweep.condition.test_set)

@@ -1,6 +1,6 @@
 """The curves of a run as a table, from its TensorBoard events.
 
-To read the events takes about 0.2 s a run, so a training leaves curves.csv, with the same values, for later readers.
+Reading the events takes about 0.2 s a run. So a training also writes curves.csv, with the same values.
 
 Tags: val/<metric>, test/<test set>/<metric>, and train/gradient_share/<term> of a loss with several terms. A gradient
 share has one value for each tenth of the training, at the end of the tenth: the mean of the values logged in the tenth.
@@ -46,7 +46,7 @@ def curve(curves: pd.DataFrame, tag: str) -> tuple[list[float], list[float]]:
 
 
 def _events(run: Run) -> pd.DataFrame:
-    """All scalars; of values that were logged twice, before and after an interruption, the later one."""
+    """All scalars; if a value was logged twice, before and after an interruption, the later one."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # slow to import
 
     rows = []
@@ -62,7 +62,7 @@ def _events(run: Run) -> pd.DataFrame:
 def _stored(title: str) -> tuple[str, float]:
     """The tag of a curve by its title in TensorBoard, and the factor between shown and stored values.
 
-    Runs before November 2026 have tags and values in their events as they are stored.
+    Events of runs before November 2026 already contain the stored tags and values.
     """
     chart, _, name = title.partition("/")
     for metric in CURVES:

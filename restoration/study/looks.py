@@ -1,4 +1,4 @@
-"""How losses are drawn: a colour, a dash and a marker for each, apart under colour blindness."""
+"""The look of losses in figures: colour, dash and marker, different also under colour blindness."""
 
 import itertools
 from collections.abc import Iterable

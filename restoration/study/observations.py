@@ -9,12 +9,13 @@ A raw file is used in two ways:
 
 Versions of one noisy mosaic:
 
-- input: bilinear interpolation, which the networks get. The networks know nothing of the sensor.
+- input: bilinear interpolation, the input of the networks. The networks have no information about the sensor.
 - menon: Menon's demosaicking alone.
-- bm3d: BM3D that knows the noise. Light is denoised with the true a and b (of a file as it is: the estimated a and b),
-  then white balance, sRGB curve and Menon's demosaicking follow. After gains and curve the variance is not of the form
-  a y + b, so encoded values have no a and b to give to BM3D.
-- bm3d_blind: BM3D that knows as much as the networks: a and b of the training, for encoded values, as in the paper.
+- bm3d: BM3D with the noise of the sensor. Light is denoised with the true a and b (for a file as it is: the estimated
+  ones), then white balance, sRGB curve and Menon's demosaicking follow. After gains and curve, the variance no longer
+  has the form a y + b, so BM3D must work on light.
+- bm3d_blind: BM3D with the same information as the networks: a and b of the training, for encoded values, as in the
+  paper.
 
 Limits: noise is clipped at 0, so that the mean of the darkest light is too high for every version. The noise
 of the file itself is in the reference and in the mosaic: a version that removes this noise gets a lower score.
@@ -42,8 +43,8 @@ from restoration.study.report.drawing import as_saved
 from restoration.tasks import Demosaic
 from restoration.tasks.demosaic import interpolated
 
-TILE = 192  # pixels a side of a scored tile: MS-SSIM needs 161
-CENTRE = (768, 1024)  # rows and columns shown of a file as it is
+TILE = 192  # side of a scored tile in pixels; MS-SSIM needs 161
+CENTRE = (768, 1024)  # rows and columns of the centre that is shown
 
 Denoise = Callable[[Tensor, float, float], Tensor]  # a mosaic with noise of variance a y + b -> without noise
 Version = tuple[str, int]  # loss or baseline, and seed
@@ -84,7 +85,7 @@ class Observation:
 
 
 def as_it_is(sensor: Sensor) -> Observation:
-    """The centre of the file, with the noise of the file, whose a and b are estimated."""
+    """The centre of the file with its own noise; a and b are estimated."""
     a, b = estimated_noise(sensor.light)
     tops = [max(length - side, 0) // 4 * 2 for length, side in zip(sensor.light.shape, CENTRE, strict=True)]
     rows, columns = (slice(top, top + side) for top, side in zip(tops, CENTRE, strict=True))
@@ -95,7 +96,7 @@ def as_it_is(sensor: Sensor) -> Observation:
 def with_reference(
     sensor: Sensor, photograph: str, *, levels: Sequence[tuple[float, float]], trained: Demosaic
 ) -> Iterator[Observation]:
-    """The binned file with noise of each (a, b) in its light, then degraded as in training; the same in every call.
+    """The binned file with noise of each (a, b) in light; last, with the degradation of the training. Deterministic.
 
     Raises:
         UserError: the file is too small to be scored.

@@ -58,7 +58,7 @@ def write_provenance(
 
 
 def hardware(device: "torch.device") -> str:
-    """The processor that computes, in words."""
+    """Name of the processor that computes."""
     if device.type == "cuda":
         import torch
 
@@ -72,7 +72,7 @@ def hardware(device: "torch.device") -> str:
 def commit_of(root: Path) -> str:
     """The commit of the repository at `root`, with "-dirty" after changes; "unknown" if `root` is no repository.
 
-    A repository around `root` is another project's. Untracked code and configuration count as changes, too.
+    A repository that contains `root` as a subfolder does not count. Untracked code and configuration count as changes.
     """
     try:
         if Path(_git(root, "rev-parse", "--show-toplevel")).resolve() != root.resolve():

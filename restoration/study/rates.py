@@ -1,6 +1,6 @@
-"""The learning rate of each loss: tried in short trainings, chosen by validation PSNR.
+"""The learning rate of each loss, chosen by validation PSNR after short trainings.
 
-One rate for all losses would be no fair study: a rate that suits L1 may be too high for SSIM.
+One rate for all losses would be unfair: a good rate for L1 may be too high for SSIM.
 """
 
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The demosaicking networks beside BM3D on real raw files: scores and crops.
+"""The demosaicking networks and BM3D on real raw files: scores and crops.
 
 A photograph is scored in tiles that do not overlap, each an "image" of the scores. Tiles are samples of one photograph:
 an interval over them holds for this photograph and camera only.
@@ -33,7 +33,7 @@ from restoration.study.report.drawing import pixels_of
 from restoration.study.runs import COLUMNS
 from restoration.tasks import Demosaic
 
-CROP = 96  # pixels a side
+CROP = 96  # side in pixels
 TASK = "demosaic"
 REFERENCE = "reference"
 
@@ -45,7 +45,7 @@ class RawFile:
     Attributes:
         scores: a row for each version, tile and metric, with the columns of `runs.COLUMNS`.
         test_sets: facts by name: title, noise ("light" or "encoded"), noise_a, noise_b.
-        note: the noise of the file itself, in words.
+        note: a sentence about the noise of the file itself.
         crops: (h, w, 3) uint8 by version, by title of the window.
     """
 
@@ -72,7 +72,7 @@ def score_file(
         trained: the degradation that the networks learnt.
         denoise: BM3D; None: no baselines.
         names: data and variant of the networks.
-        announce: called with the observation and version that are scored next.
+        announce: called with the next observation and version before they are scored.
 
     Raises:
         UserError: the file cannot be read, or is too small to be scored.
@@ -113,7 +113,7 @@ def tile_scores(
 
     Args:
         versions: restored images, as from `restorations`.
-        reference: (3, H, W); pixels at the right and bottom that fill no tile are not scored.
+        reference: (3, H, W); the rest at the right and bottom, smaller than a tile, is not scored.
     """
     rows = []
     for top in range(0, reference.shape[1] - TILE + 1, TILE):
@@ -131,7 +131,7 @@ def tile_scores(
 
 
 def pictures(versions: Mapping[Version, Tensor], observation: Observation, sensor: Sensor) -> dict[str, np.ndarray]:
-    """Each version as (H, W, 3) uint8 sRGB, upright; of networks the first seed only; last the reference, if known."""
+    """Each version as (H, W, 3) uint8 sRGB, upright; only the first seed of networks; last the reference, if known."""
     first = {loss: image for (loss, _), image in reversed([*versions.items()])}
     shown = {loss: first[loss].float() / 255 for loss, _ in versions}
     if observation.reference is not None:
@@ -142,7 +142,7 @@ def pictures(versions: Mapping[Version, Tensor], observation: Observation, senso
 def crops(images: Mapping[str, np.ndarray], *, count: int) -> list[dict[str, np.ndarray]]:
     """The windows of `pictures` in which networks and BM3D differ most, (h, w, 3) uint8 by version.
 
-    Without a reference, the mean of these versions takes its place.
+    Without a reference, the mean of these versions is used instead.
     """
     restored = [image for name, image in images.items() if name not in (INPUT, "menon", "bm3d_blind", REFERENCE)]
     truth = images.get(REFERENCE, np.mean(restored, axis=0).round().astype(np.uint8))

@@ -38,7 +38,7 @@ class Cell:
     """An entry of a table.
 
     Attributes:
-        interval: smaller text beside or below it, such as "[0.12, 0.25]" or "± 0.02"; may have two lines.
+        interval: smaller text beside or below the value, such as "[0.12, 0.25]" or "± 0.02"; may have two lines.
         best: highlighted.
     """
 
@@ -49,7 +49,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Named rows with a cell for each column title; notes stand below. `words`: the cells are words, not numbers."""
+    """Named rows with a cell for each column title, and notes. `words`: the cells hold words, not numbers."""
 
     title: str
     columns: Sequence[str]
@@ -88,7 +88,7 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, left: 
 def latex(table: Table) -> str:
     """A table with caption and label for the package booktabs that fits into 345 pt.
 
-    An interval stands below its value; names, headings and words are broken into lines as the widths of columns ask.
+    An interval is below its value. Names, headings and words are broken into lines that fit the columns.
     """
     head = ["", *table.columns]
     body = [(name, *cells) for name, cells in table.rows]
@@ -116,7 +116,7 @@ def latex(table: Table) -> str:
 
 
 def show(table: Table, console: Console) -> None:
-    """Prints the table and its notes; columns that do not fit into the width go below the others."""
+    """Prints the table and its notes; columns that do not fit into the width are printed below the others."""
     console.print(Text(table.title))
     start = 0
     while start < len(table.columns):
@@ -130,7 +130,7 @@ def show(table: Table, console: Console) -> None:
 
 
 def _grid(table: Table, start: int, end: int) -> ConsoleTable:
-    """The columns from start to end − 1, beside the names of the rows."""
+    """The names of the rows, and the columns from start to end − 1."""
     grid = ConsoleTable()
     grid.add_column(overflow="fold")
     for column in table.columns[start:end]:
@@ -155,14 +155,14 @@ def _markdown_cell(cell: Cell, between: str) -> str:
 
 
 def _natural(entry: str | Cell) -> int:
-    """Characters of an entry in one line of LaTeX; smaller ones count less."""
+    """Width of a cell in one line of LaTeX, in characters; smaller characters count less."""
     if isinstance(entry, str):
         return len(entry)
     return max(len(entry.text), *(round(len(line) / SMALLER) for line in [*entry.interval.splitlines(), ""]))
 
 
 def _latex_row(entries: Sequence[str | Cell], widths: Sequence[int]) -> list[str]:
-    """The lines of a row; each entry has as many as its width asks."""
+    """The lines of a row; each cell is broken into lines that fit its width."""
     columns = [_latex_lines(entry, width) for entry, width in zip(entries, widths, strict=True)]
     lines = [" & ".join(line) + r" \\" for line in zip_longest(*columns, fillvalue="")]
     return [*lines, r"\addlinespace"] if len(lines) > 1 else lines

@@ -1,9 +1,9 @@
 """The rows of tables: means of every column by one metric, and which columns are as good as the best column.
 
-A photograph counts in a row if every column has a finite value for it; the row says how many are left out. A column
-without any finite value shows a dash. A column is as good as the best column if both are equal, or not known to differ
-(`statistics`). The best column and those as good are highlighted, unless no column is known to be worse, or the study
-is too small to tell (`caution`).
+A photograph counts in a row if all columns have finite values; a note gives the number of photographs left out. A
+column without any finite value shows a dash. A column is as good as the best column if both are equal, or not known to
+differ (`statistics`). The best column and columns as good are highlighted. Nothing is highlighted if no column is known
+to be worse, or if the study is too small (`caution`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ def photograph_sets(study: Study) -> list[str]:
 
 
 def caution(comparisons: Comparisons, part: str = "main") -> str:
-    """Why a part of a study cannot tell which loss is best, as a sentence; empty if it can."""
+    """A sentence: why a part of a study is too small to say which loss is best; empty if the part is large enough."""
     study = comparisons.study
     sets = [facts for facts in study.test_sets.values() if ("noise" in facts) == (part == "raw")]
     images = min((facts["images"] for facts in sets), default=0)
@@ -50,10 +50,10 @@ class Row:
         means: by column, over photographs and seeds.
         seeds: by trained column, the number of trainings.
         deviations: by column with several seeds: the standard deviation, over seeds, of the mean over photographs.
-        images: number of photographs that count.
-        left_out: number of photographs that do not count.
+        images: number of photographs.
+        left_out: number of other photographs, which are left out.
         near_best: the best column, and the columns that are as good.
-        sound: they are highlighted.
+        sound: whether these columns are highlighted.
     """
 
     condition: Condition
@@ -71,7 +71,7 @@ class Row:
 
     @property
     def notes(self) -> list[str]:
-        """How many photographs are left out; nothing if none is."""
+        """The number of photographs left out, as a note; empty if all count."""
         every = self.images + self.left_out
         return [f"{self.heading[:-2]}: {self.left_out} of {every} photographs left out"] if self.left_out else []
 
@@ -89,7 +89,7 @@ class Row:
 
 
 def rows(comparisons: Comparisons, conditions: Iterable[Condition], columns: Sequence[str]) -> list[Row]:
-    """The rows of a table, without those in which no photograph counts."""
+    """The rows of a table that have photographs."""
     table = [row for condition in conditions if (row := _averaged(comparisons, condition, columns)) is not None]
     pairs = [Pair(row.condition, column, _best(row)) for row in table for column in row.means]
     near: dict[Condition, set[str]] = {}
@@ -101,7 +101,7 @@ def rows(comparisons: Comparisons, conditions: Iterable[Condition], columns: Seq
 
 
 def _averaged(comparisons: Comparisons, condition: Condition, columns: Sequence[str]) -> Row | None:
-    """The means alone; None if no photograph counts."""
+    """A row with means only; None without photographs."""
     known = {
         name: values for name in columns if (values := comparisons.values(condition, name)) and values.finite.any()
     }

@@ -1,14 +1,14 @@
-"""The folder of a run: its names, its scores, its settings.
+"""The folder of a run: names, scores, settings.
 
 <runs>/<data>/<variant>/<task>/<loss>/seed<k>/
     checkpoint.pt       to resume
     per_image.csv       a row for each test photograph and metric, of the network and of its degraded input
-    scoring.json        how those values were measured: protocol, degradation, hash of every test set
-    provenance.json     commit, versions, hardware, photographs, patches seen, time; part of the study and what varies
+    scoring.json        how the scores were measured: protocol, degradation, hash of every test set
+    provenance.json     commit, versions, hardware, photographs, patches seen, time; part of the study, settings
     events.out.*        TensorBoard
     curves.csv          validation and test curves and shares of the gradient, from the events
     model.safetensors   the weights
-    config.yaml         the resolved configuration, written last: a folder that has it is complete
+    config.yaml         the resolved configuration, written last: with this file, the folder is complete
 
 <runs>/<data>/baselines-<hash of scoring.json>/<task>/<baseline>/seed0/ has per_image.csv and scoring.json: the
 scores of a baseline, computed once for all runs with the same scoring.json.
@@ -30,7 +30,7 @@ from restoration.errors import UserError
 from restoration.files import write_csv, write_text
 from restoration.names import ordered_tasks
 
-if TYPE_CHECKING:  # reading scores needs no PyTorch
+if TYPE_CHECKING:  # scores can be read without PyTorch
     from restoration.scoring.evaluate import Score
 
 COLUMNS = ["data", "variant", "test_set", "task", "loss", "seed", "image", "metric", "value"]
@@ -39,7 +39,7 @@ NUMBERS = {"seed": int, "patches": int, "value": float}  # columns of tables; al
 
 @dataclass(frozen=True)
 class Run:
-    """The names of a run, which make up the path of its folder.
+    """The names of a run, which form the path of its folder.
 
     Attributes:
         study, part: the study and the part of the study that the run belongs to, from its configuration.
@@ -88,7 +88,7 @@ class Run:
 
 
 def run_of(folder: Path) -> Run | None:
-    """The run whose folder this is by its name, <root>/<data>/<variant>/<task>/<loss>/seed<k>; else None."""
+    """The run of a folder with the name <root>/<data>/<variant>/<task>/<loss>/seed<k>; else None."""
     number = re.fullmatch(r"seed(\d+)", folder.name)
     if not number or len(folder.parents) < 5:
         return None
@@ -108,7 +108,7 @@ def find_runs(
     task: str | None = None,
     loss: str | None = None,
 ) -> list[Run]:
-    """The complete runs below `root`, restricted to the names that are given; the paper's tasks in its order."""
+    """The complete runs below `root`, with the given names only; tasks in the paper's order."""
     names = [glob.escape(name) if name else "*" for name in (data, variant, task, loss)]
     configs = root.glob("/".join([*names, "seed*", "config.yaml"]))
     runs = [run for config in configs if (run := run_of(config.parent))]
@@ -141,7 +141,7 @@ def read_scores(run: Run) -> pd.DataFrame:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A table of scores or curves; names stay text, since a test set may be called NA and a data set 2024."""
+    """A table of scores or curves. Names stay text: a test set may be called NA, a data set 2024."""
     kinds = {name: NUMBERS.get(name, str) for name in pd.read_csv(path, nrows=0).columns}
     return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={"value": ["", "nan"]})
 

@@ -1,4 +1,4 @@
-"""A finished run -> the weights that come with the package, in half precision."""
+"""Writes the network of a finished run as half-precision weights that are shipped with the package."""
 
 import copy
 import json
@@ -39,7 +39,7 @@ class Rounding:
 
 
 def half_weights(run: Run, network: nn.Module, task: Task, folder: Path) -> dict[str, Tensor]:
-    """The weights that `ship` writes into `folder`, in half precision; writes nothing.
+    """Checks a network and returns the half-precision weights that `ship` would write into `folder`.
 
     Raises:
         UserError: `pretrained.load` cannot build the network, or has another degradation for the task; half precision
@@ -113,7 +113,7 @@ def _rounding(network: nn.Module, weights: dict[str, Tensor], degraded: Tensor) 
 
 
 def _file(weights: dict[str, Tensor], origin: dict[str, str]) -> bytes:
-    """A safetensors file of the same bytes in every run; the library shuffles the metadata."""
+    """A safetensors file with sorted metadata: the library writes them in random order, so the bytes would differ."""
     content = save(weights, origin)
     end = 8 + int.from_bytes(content[:8], "little")
     header = {**json.loads(content[8:end]), "__metadata__": dict(sorted(origin.items()))}

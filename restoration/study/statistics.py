@@ -3,20 +3,20 @@
 Two losses are compared under one condition: a part of the study, a task, a test set and a metric.
 
 Difference: first − second, in the metric's unit; the mean over photographs and over the seeds that both losses have. A
-column without a training (the degraded input, a baseline) is compared with every seed of the other. A photograph
-without a finite value in either loss is left out and counted.
+column without training (the degraded input, a baseline) is compared with every seed of the other. A photograph whose
+value is not finite for one of the two is left out; the number of such photographs is reported.
 
 Interval, 95 %: over photographs (`intervals`) and over trainings, whose variance is pooled (`variances`).
 
 Verdict on the first loss, with the margin m of the metric (0.1 dB, or the same share of an error; see `names`):
     equal      the interval lies within ± m: an equivalence test (Schuirmann 1987)
-    better     the interval lies beyond 0 on the better side, and not within ± m
-    worse      the interval lies beyond 0 on the worse side, and not within ± m
-    not known  in all other cases; always with fewer than six photographs; and always for a trained loss if no loss of
-               the task has several seeds: the interval is then over photographs only
+    better     not equal, and the whole interval is on the better side of 0
+    worse      not equal, and the whole interval is on the worse side of 0
+    not known  all other cases. Always with fewer than six photographs. Always for a trained loss if no loss of the task
+               has several seeds: the interval is then over photographs only
 
-Assumptions: photographs are independent of each other, as are trainings. Each interval stands by itself: of comparisons
-of equal losses, about one in twenty is called better or worse.
+Assumptions: photographs are independent of each other, as are trainings. There is no correction for
+many comparisons: about one in twenty comparisons of equal losses is called better or worse.
 """
 
 import math
@@ -54,13 +54,13 @@ class Comparison:
     """Two losses under one condition; numbers in the metric's own unit.
 
     Attributes:
-        difference: first − second; not a number if no photograph counts.
-        low, high: 95 % interval; not numbers with fewer than six photographs.
+        difference: first − second; NaN without photographs.
+        low, high: 95 % interval; NaN with fewer than six photographs.
         margin: the largest difference that counts as equal.
         verdict: on the first loss.
-        images: number of photographs that count, or of tiles if `tiled`.
+        images: number of photographs, or of tiles if `tiled`.
         left_out: number of photographs without a finite value.
-        seeds: number of trainings that count; 0: both are columns without a training.
+        seeds: number of trainings; 0 if neither column was trained.
         seed_variance: source of the variance, as in `variances`; empty without a training.
         tiled: all images are tiles of one raw photograph; other photographs may differ.
     """
@@ -105,7 +105,7 @@ class Comparison:
 
 
 class Comparisons:
-    """The scores of a study by column, and all comparisons of two columns, computed on demand and kept."""
+    """The scores of a study by column, and all comparisons of two columns, computed once, on demand."""
 
     def __init__(self, study: Study):
         self.study = study
@@ -118,7 +118,7 @@ class Comparisons:
 
     @property
     def has_repeats(self) -> bool:
-        """Whether any loss has several seeds; else no verdict on a trained loss is known."""
+        """Whether any loss has several seeds; otherwise all verdicts on trained losses are "not known"."""
         return self._variances.known
 
     def columns(self, condition: Condition) -> list[str]:
@@ -131,7 +131,7 @@ class Comparisons:
         return self._values.get((condition._replace(part="") if column in UNTRAINED else condition, column))
 
     def intervals(self, columns: Iterable[tuple[Condition, str]]) -> dict[tuple[Condition, str], tuple[float, float]]:
-        """The 95 % interval of the mean of each column; not numbers with fewer than six photographs."""
+        """The 95 % interval of the mean of each column; NaN with fewer than six photographs."""
         known = {key: values for key in columns if (values := self.values(*key))}
         bounds = dict.fromkeys(known, (math.nan, math.nan))
         for images in {int(values.finite.sum()) for values in known.values()}:
@@ -149,12 +149,12 @@ class Comparisons:
         return bounds
 
     def compare(self, condition: Condition, first: str, second: str) -> Comparison | None:
-        """One comparison; None if a loss is not scored there, or the two have no common seed."""
+        """One comparison; None if a loss is not scored under this condition, or the two losses have no common seed."""
         pair = Pair(condition, first, second)
         return self.compare_all([pair]).get(pair)
 
     def compare_all(self, pairs: Iterable[Pair]) -> dict[Pair, Comparison]:
-        """Many comparisons at once, which is faster; pairs that cannot be compared are left out."""
+        """Many comparisons together, faster than one by one; pairs that cannot be compared are left out."""
         wanted = list(dict.fromkeys(pairs))
         samples = {pair: sample for pair in wanted if pair not in self._known and (sample := self._sample(pair))}
         for images in {len(sample.differences) for sample in samples.values()}:
@@ -188,7 +188,7 @@ class Comparisons:
 
 
 class _Sample(NamedTuple):
-    """What a verdict needs: the differences, (photographs,), the scores of the second loss, and facts about both."""
+    """Input of a verdict: the differences, (photographs,), the scores of the second loss, and facts about both."""
 
     differences: np.ndarray
     reference: np.ndarray

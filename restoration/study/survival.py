@@ -21,7 +21,7 @@ SAME, REVERSED = "same", "reversed"
 
 
 def survival_table(comparisons: Comparisons) -> Table | None:
-    """A row for each change of the training, with the number of orders that stay; None without such a change."""
+    """A row for each change of the training, with the number of orders that stay; None without changes."""
     study = comparisons.study
     base = "seeds" if "seeds" in study.parts else "main"
     body, reversals = [], []

@@ -13,7 +13,7 @@ TILE = r" row \d+ column \d+$"  # ends the name of a tile of a raw file
 
 
 class Condition(NamedTuple):
-    """Losses are compared under one condition: a part of a study, a task, a test set and a metric."""
+    """The condition of a comparison: a part of a study, a task, a test set and a metric."""
 
     part: str
     task: str
@@ -46,7 +46,7 @@ class Values(NamedTuple):
 
     @property
     def tiled(self) -> bool:
-        """True if the images are tiles of one raw photograph, not photographs."""
+        """Whether the images are tiles of one raw photograph instead of whole photographs."""
         return re.search(TILE, self.images[0]) is not None
 
 

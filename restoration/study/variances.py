@@ -1,19 +1,19 @@
-"""How far another training moves a mean: the variance over seeds, pooled for each family of losses.
+"""The variance of a mean over seeds, pooled for each family of losses.
 
-The few seeds of one loss say little about this variance, so all losses of a family share one: the variance within
+One loss has too few seeds to estimate this variance, so all losses of a family share one: the variance within
 losses, over seeds, of the mean over photographs, pooled as in an analysis of variance,
 
     s² = Σ (m − m̄)² / ν,    ν = Σ (k − 1) degrees of freedom,    sums over the losses with k > 1 seeds and means m,
 
-for one task, test set and metric, in all parts of the study. A family without repeats takes the largest variance of
-another family, and a test set without repeats the largest variance of the task's other test sets.
+for one task, test set and metric, in all parts of the study. Without repeats in a family, the largest
+variance of another family is used; without repeats on a test set, the largest variance of the task's other test sets.
 
 The difference of two losses, each trained k times, has the variance v = Σ s²/k. If the losses are of two families, this
 sum has (Σ v)² / Σ (v²/ν) degrees of freedom (Satterthwaite 1946, Welch 1947).
 
 Family: losses that change by about the same amount with another seed. A mixture belongs to the family of the term that
-makes nine tenths of its gradient or more, averaged over the training; other losses to the family that their
-configuration names, or else each to its own.
+has nine tenths of its gradient or more, averaged over the training. The family of another loss is named by its
+configuration; without a name, the loss is a family by itself.
 
 Assumptions: the losses of a family have one variance, in all parts and budgets; trainings are independent, also those
 of two losses with the same seed.

@@ -2,7 +2,7 @@
 
 The sensor measures one colour per pixel in the pattern RGGB (red at even rows and columns). A raw value y gets Gaussian
 noise of variance a y + b and is clipped to [0, 1]. The network's input is the bilinear interpolation of the noisy
-mosaic. At its edges the mosaic is mirrored, which continues the pattern.
+mosaic. The mosaic is mirrored at its edges, so that the pattern continues.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Demosaic(Task):
     def patches(
         self, clean: PackedPhotos, stored: PackedPhotos, places: Places, size: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Crops of the degraded photographs, with new noise at every call, and of the true ones."""
+        """Crops of the degraded photographs, with new noise at every call, and crops of the true photographs."""
         photo, top, left = places
         window = clean.crop((photo, top - 1, left - 1), size + 2).float() / 255
         raw = _mosaic(window, top - 1, left - 1)
@@ -81,7 +81,7 @@ def _mosaic(image: Tensor, top: Tensor, left: Tensor) -> Tensor:
 
 
 def _bilinear(raw: Tensor, top: Tensor, left: Tensor) -> Tensor:
-    """(N, H + 2, W + 2) mosaics -> (N, 3, H, W), of their inner pixels, which begin at (top, left) of the photograph.
+    """(N, H + 2, W + 2) mosaics -> (N, 3, H, W), without outermost pixels: the result begins at (top, left).
 
     A measured colour keeps its value; a missing colour is the mean of its two or four nearest samples.
     """

@@ -1,4 +1,4 @@
-"""JPEG deblocking: libjpeg codes whole photographs, so that patches have every alignment of the 8 x 8 blocks."""
+"""JPEG deblocking: libjpeg codes whole photographs, so that the 8 x 8 blocks have any position in a patch."""
 
 import io
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class JPEG(Task):
     """The decoded baseline JPEG file of a photograph.
 
     Attributes:
-        quality: libjpeg's 1 (worst) to 95.
-        subsampling: of colours, in libjpeg's words; 4:2:0 is libjpeg's default.
+        quality: libjpeg's quality, 1 (worst) to 95.
+        subsampling: chroma subsampling; 4:2:0 is libjpeg's default.
     """
 
     quality: int = 25
@@ -25,10 +25,10 @@ class JPEG(Task):
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 95:
-            raise ValueError(f"JPEG quality runs from 1 to 95, got {self.quality}")
+            raise ValueError(f"JPEG quality must be from 1 to 95, got {self.quality}")
 
     def degrade(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """(3, H, W) in [0, 1], rounded to 8 bits -> the decoded file, (3, H, W) in [0, 1]; nothing is random."""
+        """(3, H, W) in [0, 1], rounded to 8 bits -> the decoded file, (3, H, W) in [0, 1]; deterministic."""
         return from_levels(self.store(to_levels(image))).to(image)
 
     def store(self, photo: np.ndarray) -> np.ndarray:

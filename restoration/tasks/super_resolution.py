@@ -31,7 +31,7 @@ class SuperResolution(Task):
             raise ValueError(f"filter must be one of {', '.join(FILTERS)}, got {self.filter}")
 
     def degrade(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """(3, H, W) in [0, 1] -> reduced and enlarged, (3, H, W) in [0, 1]; nothing is random."""
+        """(3, H, W) in [0, 1] -> reduced and enlarged, (3, H, W) in [0, 1]; deterministic."""
         height, width = image.shape[1:]
         return self.enlarged(self.reduced(image * 255))[:, :height, :width] / 255
 
@@ -62,7 +62,7 @@ class SuperResolution(Task):
         return small[0].round().clamp(0, 255)
 
     def enlarged(self, small: Tensor) -> Tensor:
-        """(3, h, w) of any range -> (3, scale h, scale w), bilinear: the network's input of a small photograph."""
+        """(3, h, w) of any range -> (3, scale h, scale w), bilinear: the network's input for a small photograph."""
         return functional.interpolate(small[None], scale_factor=self.scale, mode="bilinear")[0]
 
     def _interpolation(self, start: Tensor, size: int, taps: int) -> tuple[Tensor, Tensor]:

@@ -37,7 +37,7 @@ class Task:
     def patches(
         self, clean: PackedPhotos, stored: PackedPhotos, places: Places, size: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """The degraded and the true patches at N places, each (N, 3, size, size) float32 in [0, 1].
+        """N degraded and N true patches, each (N, 3, size, size) float32 in [0, 1].
 
         Args:
             stored: the results of `store`, or `clean` again for a task that does not store.

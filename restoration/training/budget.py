@@ -1,4 +1,4 @@
-"""The budget: how long to train. It is the same for every loss, but for the factor of the learning rate."""
+"""The budget: how long to train. All losses have the same budget, except for a factor of the learning rate."""
 
 import math
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ class Budget:
     Attributes:
         patches: all patches of the training.
         batch: patches per step.
-        learning_rate: the highest one, of a loss that needs no other.
-        loss_factor: the loss's own factor of all learning rates.
+        learning_rate: the highest learning rate of the training.
+        loss_factor: a factor for the loss, by which all learning rates are multiplied.
         warm_up: share of the steps in which the learning rate rises to the highest one.
         decay: how the learning rate falls to zero after that, "linear" or "cosine".
-        validations: how often the validation photographs are scored, evenly spaced, after the score at the start.
+        validations: number of evenly spaced validations, without the validation before the first step.
     """
 
     patches: int
@@ -54,5 +54,5 @@ class Budget:
         return highest * (left if self.decay == "linear" else (1 - math.cos(math.pi * left)) / 2)
 
     def validation_steps(self) -> set[int]:
-        """The steps before which the network is scored, with the first and the one after the last."""
+        """The steps before which the network is validated, from 0 to the number of all steps."""
         return {round(self.steps * k / self.validations) for k in range(self.validations + 1)}

@@ -30,7 +30,7 @@ class Resumable:
     seconds: float = 0.0
 
     def state(self) -> dict[str, Any]:
-        """What is the same in all processes, as tensors and plain values."""
+        """The state that is equal in all processes, as tensors and plain values."""
         return {
             "model": self.model.state_dict(),
             "loss": self.loss.state_dict(),
@@ -40,14 +40,14 @@ class Resumable:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Takes over a `state`."""
+        """Restores a `state`."""
         self.model.load_state_dict(state["model"])
         self.loss.load_state_dict(state["loss"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
 
     def random_state(self) -> dict[str, Any]:
-        """The random numbers of this process: those of the sampler, and PyTorch's own, which Dropout draws from."""
+        """The states of this process's random generators: the sampler's, and PyTorch's global ones, used by Dropout."""
         state = {"sampler": self.sampler.state(), "cpu": torch.get_rng_state()}
         device = self.sampler.generator.device
         if device.type == "cuda":
@@ -55,7 +55,7 @@ class Resumable:
         return state
 
     def load_random(self, state: dict[str, Any]) -> None:
-        """Takes over a `random_state`."""
+        """Restores a `random_state`."""
         self.sampler.load(state["sampler"])
         torch.set_rng_state(state["cpu"])
         if "cuda" in state:
@@ -68,10 +68,10 @@ class Resumable:
 
 
 def resume(run: Resumable, path: Path, identity: dict[str, Any], world: World) -> bool:
-    """Continues from the checkpoint, or else begins with the same weights in all processes.
+    """Continues from the checkpoint; without one, begins with the same weights in all processes.
 
-    With as many processes as before, random numbers continue where they were. With another number, each process begins
-    new ones, seeded by (seed, number of processes, rank, step).
+    With the same number of processes as before, random generators continue. With another number, each process gets a
+    new seed from (seed, number of processes, rank, step).
 
     Returns:
         Whether there was a checkpoint.
@@ -117,7 +117,7 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
     """The state in a checkpoint; None if there is no file.
 
     Args:
-        identity: what makes the training that is about to start this one; the checkpoint must agree in these values.
+        identity: values that identify the training; they must be equal in the checkpoint.
 
     Raises:
         UserError: the file is damaged, or of another run.

@@ -1,7 +1,7 @@
 """The processes that train one network together, started by torchrun; without torchrun, one process alone.
 
 Each process has the whole network and draws its own patches. Gradients are averaged, so that all take the same step.
-Tensors on a GPU travel by NCCL, everything else by gloo. All processes must send the same messages in the same order.
+Tensors on a GPU are sent by NCCL, everything else by gloo. All processes must send the same messages in the same order.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from restoration.errors import UserError
 TIMEOUT = timedelta(minutes=10)  # for gradients
 PATIENCE = timedelta(days=1)  # for all other messages: the first process may be packing or scoring photographs
 
-# How gloo and NCCL say that the process at the other end is gone.
+# Parts of gloo's and NCCL's error messages for a process that has ended.
 CLOSED = (
     "connection closed by peer",
     "connection reset by peer",
@@ -100,12 +100,12 @@ class World:
         self.gathered(None)
 
     def from_first(self, make: Callable[[], Value]) -> Value:
-        """What `make` returns in the first process: plain values and CPU tensors."""
+        """Calls `make` in the first process; returns its result, plain values and CPU tensors, in all processes."""
         return self.gathered(make() if self.first else None)[0]  # pyright: ignore[reportReturnType]
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:
-        """The first process goes first, alone, and makes the files that the others then read."""
+        """Runs the block in the first process, then in all others, which read the files that the first wrote."""
         if not self.first:
             self.meet()
         yield
@@ -137,7 +137,7 @@ ALONE = World()
 
 @contextmanager
 def joined() -> Iterator[World]:
-    """All processes of this torchrun. The first one ends last; after an error each process ends when it can."""
+    """Connects all processes of this torchrun. The first process ends last; after an error, processes do not wait."""
     size = int(os.environ["WORLD_SIZE"]) if dist.is_torchelastic_launched() else 1
     if size == 1:
         yield ALONE

@@ -1,4 +1,4 @@
-"""Steps that fail, by a value that is not finite or an error: the step is named and the batch saved."""
+"""Handles steps that fail with an error or a value that is not finite: names the step and saves the batch."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,10 +28,10 @@ class Batch:
 
 
 def check_finite(batches: Sequence[Batch], loss: nn.Module, step: int, folder: Path, world: World) -> None:
-    """Looks at the last batches of all processes; waits for the GPU once.
+    """Checks the last batches of all processes; waits for the GPU once.
 
     Args:
-        step: of the last batch.
+        step: step of the last batch.
 
     Raises:
         UserError: a loss or a gradient is not finite, in the process that has the first such batch.

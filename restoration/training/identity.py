@@ -1,4 +1,4 @@
-"""What makes two trainings the same one: configuration, photographs, and code from outside this package."""
+"""The identity of a training: configuration, photographs, and code from outside this package."""
 
 import hashlib
 import sys
@@ -14,12 +14,12 @@ STANDARD = Path(sysconfig.get_path("stdlib")).resolve()
 
 
 def code_of(makers: Iterable[Callable]) -> dict[str, str]:
-    """Hashes of the source files of classes and functions, by module; for a user's module, also of what that imports.
+    """Hashes of the source files of classes and functions, by module; for a user's module, also of its imports.
 
-    This package and PyTorch are left out: their commit and version stand in a run's provenance.
+    This package and PyTorch are left out: a run's provenance has their commit and version.
 
     Args:
-        makers: what makes the losses, networks and tasks of a training.
+        makers: the classes and functions that build the losses, networks and tasks of a training.
     """
     queue = [_module_of(base) for maker in makers for base in getattr(maker, "__mro__", [maker])]
     hashes: dict[str, str] = {}
@@ -36,7 +36,7 @@ def code_of(makers: Iterable[Callable]) -> dict[str, str]:
 
 
 def differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[tuple[str, Any, Any]]:
-    """Where two nested dictionaries differ: dotted key, and both values."""
+    """The differences of two nested dictionaries: dotted key, and both values."""
     rows = []
     for key in sorted(one.keys() | other.keys()):
         first, second = one.get(key, "nothing"), other.get(key, "nothing")

@@ -1,4 +1,4 @@
-"""Whether photographs fit into the memory of a GPU."""
+"""Checks that photographs fit into the memory of a GPU."""
 
 from collections.abc import Mapping
 
@@ -8,10 +8,10 @@ from restoration.errors import UserError
 
 
 def check_memory(device: torch.device, needed: Mapping[str, int]) -> None:
-    """Refuses photographs that do not fit, before any of them is moved. Only CUDA tells how much memory is free.
+    """Refuses photographs that do not fit, before any of them is moved. Only CUDA devices are checked.
 
     Args:
-        needed: bytes, by what needs them.
+        needed: bytes by title of the photographs.
 
     Raises:
         UserError: less memory is free than needed.

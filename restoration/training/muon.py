@@ -1,4 +1,4 @@
-"""Muon for convolutions: every step moves a kernel by an orthogonal matrix, whatever the scale of its gradient.
+"""Muon for convolutions: every step moves a kernel by an orthogonal matrix; the scale of the gradient has no effect.
 
 K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024. torch.optim.Muon takes matrices only,
 and repeats its products with the whole kernel; here a kernel is a matrix of output channels x all its inputs, and the
@@ -24,8 +24,8 @@ class Muon(torch.optim.Optimizer):
     Args:
         lr: the rate of Adam.
         scale: the rate of Muon, in units of `lr`.
-        momentum: of Muon, Nesterov's form.
-        betas, eps: of Adam.
+        momentum: Muon's momentum, in Nesterov's form.
+        betas, eps: as in Adam.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """Random training batches from packed photographs, by index arithmetic on the training device.
 
-One gather makes many batches: there are no worker processes and no Python code per patch.
+One gather operation draws many batches, without worker processes and Python code per patch.
 """
 
 from dataclasses import dataclass, field
@@ -31,8 +31,10 @@ class PatchSampler:
     stored: PackedPhotos
     batch: int
     generator: torch.Generator
-    _left: list[tuple[Tensor, Tensor]] = field(default_factory=list, init=False)  # drawn ahead, the next one last
-    _before: Tensor = field(init=False)  # state of the generator before these were drawn
+    _left: list[tuple[Tensor, Tensor]] = field(
+        default_factory=list, init=False
+    )  # batches drawn ahead; the last one is next
+    _before: Tensor = field(init=False)  # state of the generator before these batches were drawn
 
     def sample(self) -> tuple[Tensor, Tensor]:
         """Degraded and target, each (batch, 3, 31, 31) float32 in [0, 1]."""
@@ -51,7 +53,7 @@ class PatchSampler:
         return {"generator": self.generator.get_state(), "taken": 0}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Goes to a position in the stream."""
+        """Continues the stream at a position."""
         self.generator.set_state(state["generator"])
         self._left = []
         for _ in range(state["taken"]):
@@ -64,11 +66,11 @@ class PatchSampler:
 
     @property
     def _batches(self) -> int:
-        """How many batches are drawn together."""
+        """Number of batches that are drawn together."""
         return max(1, AT_ONCE // self.batch)
 
     def places(self, count: int) -> Places:
-        """Random places of `count` patches."""
+        """Random positions of `count` patches."""
         device = self.clean.pixels.device
         draws = torch.randint(2**40, (3, count), generator=self.generator, device=device)
         photo = draws[0] % len(self.clean)

@@ -76,7 +76,7 @@ def train(
     resumed = resume(run, folder / "checkpoint.pt", identity, world)
     validation_steps = budget.validation_steps() - ({run.step} if resumed else set())  # validated before the checkpoint
     objective = _objective(model, loss, bf16=bf16, compiled=compiled)
-    unchecked: list[Batch] = []  # since the last look
+    unchecked: list[Batch] = []  # batches since the last check
     losses: deque[Tensor] = deque(maxlen=log_steps)
     stop = due = 0  # agreed by all processes: the signal to stop for, whether a checkpoint is due
     last_checkpoint = time.perf_counter()
@@ -196,7 +196,7 @@ def _signals(world: World) -> Iterator[list[int]]:
             signal.signal(number, previous[number])
         if world.first and len(received) == 1:
             again = "; again: without a checkpoint" if world.size == 1 else ""
-            with suppress(RuntimeError):  # the signal came while something else was printed
+            with suppress(RuntimeError):  # the signal came during another print
                 get_console().print(f"stopping after this step{again}")
 
     previous = {int(number): signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -1,8 +1,9 @@
-"""One trial call of what a user may bring: a task, a network and a loss, before any photograph is packed.
+"""One trial call of task, network and loss, which may be the user's, before photographs are packed.
 
 The contract: a task degrades (3, H, W) in [0, 1]; a network maps (N, 3, H, W) to the same shape, for any H and W; a
 loss maps restored and target patches, (N, 3, 31, 31), to one finite number with a gradient, lower for better patches.
-An error says which part breaks the contract and how to mend it. A call may change a part: pass objects made for this.
+An error says which part breaks the contract and how to mend it. A call may change an object: pass objects that are not
+used later.
 """
 
 import functools
@@ -22,9 +23,9 @@ from restoration.training.patches import PATCH, PatchSampler
 
 PATCHES = 4
 PHOTO = (67, 90)  # height and width of the made-up photograph: an odd and an even number of pixels
-LARGE = 256  # a side that every loss for images takes
+LARGE = 256  # a side that every loss for images accepts
 NO_GRADIENT = "look for detach(), item(), numpy() or torch.no_grad() in it"
-RESULTS = {  # what a loss may return by mistake, and how to mend it
+RESULTS = {  # wrong results of losses, and how to correct them
     tuple: "return one of its parts",
     list: "return one of its parts",
     dict: "return the sum of its values, and name them in a method terms()",
@@ -37,7 +38,7 @@ def try_parts(model: object, loss: object, task: object, device: torch.device, *
     """Calls task, network and loss as the training will.
 
     Returns:
-        Warnings about what can be trained, but is probably a mistake.
+        Warnings about probable mistakes that do not prevent a training.
 
     Raises:
         UserError: a part breaks the contract.
@@ -195,7 +196,7 @@ def _takes_large(loss: nn.Module, device: torch.device) -> bool:
 
 @contextmanager
 def _explained(part: object, kind: str, what: str) -> Iterator[None]:
-    """Errors of a part in words that name it."""
+    """Turns an error of a part into a UserError that names the part."""
     try:
         yield
     except UserError:

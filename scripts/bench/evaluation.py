@@ -1,4 +1,4 @@
-"""What scoring costs beside the networks' forward passes."""
+"""The cost of scoring, compared with the networks' forward passes."""
 
 import statistics
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Losses, forward and backward, beside those of other libraries."""
+"""Times of losses, forward and backward, compared with other libraries."""
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping

@@ -1,6 +1,7 @@
-"""Our trainer beside a usual pipeline, with the same network, task and batch.
+"""Our trainer compared with a usual pipeline, with the same network, task and batch.
 
-Usual: a DataLoader whose workers decode an image file for each patch, crop and degrade it; kornia's Mix; float32.
+Usual pipeline: a DataLoader whose workers decode an image file for each patch, crop and degrade it; kornia's Mix;
+float32.
 """
 
 import os
@@ -27,7 +28,7 @@ from scripts.cli import chosen_bf16
 from scripts.trained import built_loss
 
 LIBRARIES = ("kornia", "pillow")
-PREFETCHED = 2  # batches a worker, DataLoader's default
+PREFETCHED = 2  # batches for each worker, DataLoader's default
 CROP = 48  # pixels that are degraded for a patch: three blocks of 4:2:0 JPEG
 OURS = "ours"
 
@@ -59,7 +60,7 @@ def measure(config: DictConfig, device: torch.device) -> Iterator[Measured]:
 def usual_seconds(
     config: DictConfig, files: Sequence[Path], device: torch.device, *, ours: bool = False, bf16: bool = False
 ) -> float:
-    """Mean time of a step once the batches that were prepared before the first one are used up."""
+    """Mean time of a step, after the prefetched batches are used up."""
     model = instantiate(config.model).to(device, memory_format=torch.channels_last if ours else torch.contiguous_format)
     optimizer, loss = torch.optim.Adam(model.parameters()), built_loss(config).to(device)
     crops, batch, workers = Crops(files, instantiate(config.task)), config.budget.batch, os.cpu_count() or 1
@@ -85,7 +86,7 @@ def usual_seconds(
 
 
 class Crops(Dataset[tuple[Tensor, Tensor]]):
-    """A random patch of each file, decoded anew: (degraded, target), each (3, 31, 31) float32 in [0, 1]."""
+    """A random patch of each file, decoded every time: (degraded, target), each (3, 31, 31) float32 in [0, 1]."""
 
     def __init__(self, files: Sequence[Path], task: Task):
         self.files = files

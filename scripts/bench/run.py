@@ -1,6 +1,6 @@
-"""Speed beside that of the machine and of other libraries: make bench [BENCH=losses] [ARGS="seconds=30"]
+"""Speed, compared with the machine's and with other libraries: make bench [BENCH=losses] [ARGS="seconds=30"]
 
-Works take turns, so that other load on the machine disturbs all alike; medians are shown.
+The measured functions take turns, so that other load disturbs all of them equally; tables show medians.
 """
 
 from importlib import import_module
@@ -21,6 +21,6 @@ def main(config: DictConfig) -> None:
         raise UserError(f"no bench named {', '.join(unknown)}; there are {', '.join(PARTS)}")
     device = chosen_device(config.device)
     for part in config.parts:
-        module = import_module(f"scripts.bench.{part}")  # each needs libraries of its own
+        module = import_module(f"scripts.bench.{part}")  # each part needs other libraries
         for table in module.measure(config, device):
             write(table, Path(config.report), part=part, device=device, libraries=module.LIBRARIES)

@@ -1,4 +1,4 @@
-"""Training steps: how fast batches of each size go, and what a step of the training loop is spent on."""
+"""Training steps: speed by batch size, and the parts of a step's time in the training loop."""
 
 import io
 import statistics
@@ -27,7 +27,7 @@ from scripts.train import training_sampler
 from scripts.trained import built_loss, built_optimizer
 
 LIBRARIES = ()
-SIDE = 2048  # of the matrices whose product is the machine's ceiling
+SIDE = 2048  # side of the matrices whose product gives the highest rate of the machine
 EAGER, COMPILED, GRAPH = "eager", "torch.compile", "CUDA graph"
 
 
@@ -42,7 +42,7 @@ def measure(config: DictConfig, device: torch.device) -> Iterator[Measured]:
 
 
 def step_rows(config: DictConfig, device: torch.device, bf16: bool) -> list[tuple[str, list[str]]]:
-    """Network, loss, backward and optimizer in each way to run them, beside the rate of matrix products."""
+    """Rows of steps run in several ways, compared with the rate of matrix products."""
     one, other = torch.randn(2, SIDE, SIDE, device=device, dtype=torch.bfloat16 if bf16 else torch.float32)
     clocks, failures, batches = {"matrix products": timed(lambda: one @ other, device, config.turn)}, [], {}
     on_gpu = device.type == "cuda"
@@ -53,7 +53,7 @@ def step_rows(config: DictConfig, device: torch.device, bf16: bool) -> list[tupl
             try:
                 clocks[name] = timed(step(config, device, batch, bf16=bf16, way=way), device, config.turn)
                 batches[name] = batch
-            except RuntimeError as error:  # out of memory, or a loss that no graph can hold
+            except RuntimeError as error:  # out of memory, or a loss that a CUDA graph cannot contain
                 failures.append((name, [str(error).splitlines()[0], "", ""]))
     times = {name: statistics.median(values) for name, values in in_turn(clocks, config.seconds).items()}
     ceiling = 2 * SIDE**3 / times["matrix products"]
@@ -113,7 +113,7 @@ def training_flops(config: DictConfig) -> int:
 
 
 def loop_rows(config: DictConfig, device: torch.device, bf16: bool) -> list[tuple[str, list[str]]]:
-    """The training loop in turn with its parts."""
+    """Rows of the training loop and its parts."""
     photos = pack_set(instantiate(config.data), Path(config.packs))
     supply, loss, batch = training_sampler(config, photos, device), built_loss(config).to(device), config.budget.batch
     degraded, target = supply.sample()

@@ -1,4 +1,4 @@
-"""`restoration restore` with the shipped networks: gains, files that are left as they are, strips."""
+"""`restoration restore` with the shipped networks: gains, refused files, strips."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def psnr(pixels: np.ndarray, truth: np.ndarray) -> float:
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
 @pytest.mark.parametrize("quality", [10, LARGEST_QUALITY])
 def test_jpeg_files_become_better(tmp_path, monkeypatch, quality, subsampling):
-    """At the limits of what is restored without --force."""
+    """JPEG files at the limits of the accepted quality gain PSNR."""
     monkeypatch.chdir(tmp_path)
     photos = {"coffee": skimage.data.coffee()[:256, :256], "astronaut": skimage.data.astronaut()[:256, :256]}
     for name, photo in photos.items():
@@ -31,8 +31,8 @@ def test_jpeg_files_become_better(tmp_path, monkeypatch, quality, subsampling):
         assert after > before
 
 
-def test_what_is_not_restored(tmp_path, monkeypatch, capsys):
-    """Good files are listed with the reason, which is no failure; failures are listed at the end."""
+def test_files_not_restored(tmp_path, monkeypatch, capsys):
+    """Files of good quality are listed with the reason and are no failures; failures are listed at the end."""
     monkeypatch.chdir(tmp_path)
     photo = Image.fromarray(skimage.data.coffee()[:64, :64])
     photo.save("bad.jpg", quality=20)
@@ -50,7 +50,7 @@ def test_what_is_not_restored(tmp_path, monkeypatch, capsys):
 
 
 def test_comparison(tmp_path, monkeypatch):
-    """The input and every loss, of a part of a photograph."""
+    """The strip shows a part of the photograph: the input, then the result of every loss."""
     monkeypatch.chdir(tmp_path)
     Image.fromarray(skimage.data.coffee()).save("a.jpg", quality=25)
     for task in ("jpeg", "sr"):

@@ -83,8 +83,8 @@ def test_explanation(folders, capsys):
     assert means[0]["value"] != float(steps[0]["value"])
 
 
-def test_failures_are_listed_and_the_rest_is_scored(folders, capsys):
-    """A damaged file, other sizes, files without partner, an image too small for SSIM."""
+def test_failures(folders, capsys):
+    """A damaged file, different sizes, files without a partner and a too small image are listed; others are scored."""
     truth, restored = folders / "truth", folders / "restored"
     (restored / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     Image.fromarray(PHOTOS["b"]).save(truth / "damaged.png")
@@ -126,7 +126,7 @@ def test_wrong_usage(folders, capsys, restored, truth, message):
     assert re.search(message, output.err)
 
 
-def test_exact_names_go_first(folders, capsys):
+def test_equal_suffixes_are_paired(folders, capsys):
     """a.jpg and a.png in both folders are two pairs."""
     for folder in ("restored", "truth"):
         for suffix in ("jpg", "png"):

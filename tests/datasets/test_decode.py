@@ -97,7 +97,7 @@ def interlaced(pixels: np.ndarray, bits: int) -> bytes:
 
 
 def turned(orientation: object, kind: str, **options) -> bytes:
-    """A file that shows PHOTO once its EXIF orientation is applied; unknown orientations mean nothing."""
+    """A file that shows PHOTO once its EXIF orientation is applied; unknown orientations are ignored."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90}.get(orientation)
@@ -325,15 +325,15 @@ def test_16_bits_are_rounded(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG", "WEBP"])
-def test_profiles_are_given_back(tmp_path, kind):
+def test_profiles(tmp_path, kind):
     IMAGE.save(tmp_path / "a", kind, icc_profile=SRGB)
     assert decode_with_profile(tmp_path / "a")[1] == SRGB
     IMAGE.save(tmp_path / "a", kind)
     assert decode_with_profile(tmp_path / "a")[1] is None
 
 
-def test_large_claims_are_not_believed(tmp_path):
-    """The limit is one number for every kind; no memory is taken for the claim."""
+def test_claimed_sizes(tmp_path):
+    """All kinds have the same limit; no memory is allocated for a claimed size."""
     content = bytearray(saved(IMAGE, "BMP"))
     struct.pack_into("<ii", content, 18, 40_000, 40_000)
     jpeg_content = bytearray(jpeg())
@@ -345,7 +345,7 @@ def test_large_claims_are_not_believed(tmp_path):
 
 
 def test_postscript_starts_no_ghostscript(tmp_path, monkeypatch):
-    """Pillow runs `gs` for a PostScript file, whatever the file is called."""
+    """Pillow would run `gs` for a PostScript file of any name."""
     fake_ghostscript(tmp_path, monkeypatch)
     (tmp_path / "a.jpg").write_bytes(POSTSCRIPT)
     with pytest.raises(BadPhoto, match="not a JPEG"):
@@ -356,7 +356,7 @@ def test_postscript_starts_no_ghostscript(tmp_path, monkeypatch):
     assert (tmp_path / "started").exists()  # the fake gs itself works
 
 
-def test_no_picture_is_read_from_elsewhere(tmp_path):
+def test_external_pictures_are_not_read(tmp_path):
     with pytest.raises(BadPhoto, match="No such file"):
         decode(tmp_path / "absent.png")
     with pytest.raises(BadPhoto, match="not a regular file"):

@@ -27,7 +27,7 @@ COLOURS = np.concatenate([COLORCHECKER, SATURATED, RAMP])
 
 
 def chart(colours: np.ndarray, *, columns: int = 22, patch: int = 60) -> np.ndarray:
-    """(n, 3) -> (H, W, 3): a patch of each colour, in rows; places that are left over repeat the last one."""
+    """(n, 3) -> (H, W, 3): a patch of each colour, in rows; the last row is filled with the last colour."""
     rows = -(-len(colours) // columns)
     places = np.minimum(np.arange(rows * columns), len(colours) - 1).reshape(rows, columns)
     return colours[places].repeat(patch, axis=0).repeat(patch, axis=1)
@@ -54,8 +54,8 @@ def test_colours_outside_srgb(tmp_path):
     assert np.allclose(developed, np.eye(3), atol=0.01)
 
 
-def test_16_bits_until_the_end(tmp_path):
-    """An 8-bit conversion would step; 16 bits averaged over an area do not."""
+def test_no_early_rounding(tmp_path):
+    """A slow ramp, averaged over an area, has no steps: 8 bits before the average would give steps."""
     ramp = np.linspace(0.5, 0.51, 1998)[None, :, None].repeat(1332, axis=0).repeat(3, axis=2)
     write_tiff(tmp_path / "a.tif", prophoto(ramp))
     pixels = read_tiff(tmp_path / "a.tif")
@@ -79,7 +79,7 @@ def test_reduction_by_area():
 def test_crop(shape, turned):
     height, width = shape
     rows, columns = np.mgrid[0:height, 0:width] + 0.5
-    pixels = np.stack([rows, columns, np.zeros(shape)], axis=2) * 16  # a pixel tells where it was
+    pixels = np.stack([rows, columns, np.zeros(shape)], axis=2) * 16  # a pixel's value is its position
     if turned and height != width:
         pixels = pixels.transpose(1, 0, 2)[..., [1, 0, 2]]
         height, width = width, height
@@ -144,7 +144,7 @@ def test_other_tiffs(tmp_path):
 
 
 def test_huge_pictures(tmp_path):
-    """A claim of 40000 x 40000 pixels; a compression whose data have a size of their own, which may hide as many."""
+    """Refused: a claim of 40000 x 40000 pixels; a compression whose data contain another size."""
     pixels = np.zeros((100, 100, 3), np.uint16)
     write_tiff(tmp_path / "claim.tif", pixels)
     with tifffile.TiffFile(tmp_path / "claim.tif", mode="r+") as file:

@@ -1,4 +1,4 @@
-"""Transfers over bad connections: a file that has its name is complete."""
+"""Transfers over bad connections: a file with its final name is complete."""
 
 import errno
 import threading
@@ -21,7 +21,7 @@ def quick(**options) -> Downloads:
 
 
 def fetched(server: Server, folder: Path) -> bytes:
-    """a.tif, fetched as the data sets do; nothing else is left in the folder."""
+    """Fetches a.tif like the data sets; no other file remains in the folder."""
     path, downloads = folder / "a.tif", quick()
     try:
         downloads.each(lambda name: downloads.fetch(f"{server.url}/{name}", path), ["a.tif"], title="files")
@@ -42,7 +42,7 @@ def fetched(server: Server, folder: Path) -> bytes:
         (3, [Fault(status=502), Fault(status=503)]),
     ],
 )
-def test_faults_that_pass(server, tmp_path, faults, requests):
+def test_temporary_faults(server, tmp_path, faults, requests):
     server.files["/a.tif"] = CONTENT
     server.faults["/a.tif"] = list(faults)
     assert fetched(server, tmp_path) == CONTENT
@@ -59,7 +59,7 @@ def test_faults_that_pass(server, tmp_path, faults, requests):
         (Fault(status=404), 1, "answers 404"),
     ],
 )
-def test_faults_that_last(server, tmp_path, fault, requests, message):
+def test_permanent_faults(server, tmp_path, fault, requests, message):
     server.files["/a.tif"] = CONTENT
     server.faults["/a.tif"] = [fault] * 3
     with pytest.raises(UserError, match=message):
@@ -86,7 +86,7 @@ def test_endless_files(server, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("jobs", [1, 7])
 def test_failures(server, tmp_path, jobs):
-    """All are counted, the first 20 named, and the others are done though they come last."""
+    """All failures are counted, the first 20 are named, and the good files after them are fetched."""
     names = [f"{number:02}.tif" for number in range(30)]
     server.files = {f"/{name}": CONTENT[:1000] for name in names[25:]}
     downloads = quick(jobs=jobs)
@@ -140,7 +140,7 @@ def test_full_disk():
 
 
 def test_lines_of_progress(monkeypatch, capsys):
-    """Where the output is no terminal, lines say how much is done."""
+    """Without a terminal, lines show the progress."""
     monkeypatch.setattr("restoration.progress.SECONDS_BETWEEN_LINES", -1)
     quick().each(lambda number: None, range(3), title="things")
     assert capsys.readouterr().out.startswith("things   33%  ")

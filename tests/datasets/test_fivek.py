@@ -43,7 +43,7 @@ def index() -> list[dict[str, str]]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A folder with FiveK's index and lists, and nothing else."""
+    """A folder with FiveK's index and lists only."""
     (tmp_path / "fivek").mkdir()
     for path in (LISTS / "index.csv", *LISTS.glob("*.txt")):
         shutil.copy(path, tmp_path / "fivek")
@@ -79,7 +79,7 @@ def serve(server: Server, names: list[str], folder: str = "tiff16_c", **sizes: t
 
 @pytest.fixture
 def few(server: Server) -> Server:
-    """The server with the photographs of FEW and no others."""
+    """The server with the photographs of FEW only."""
     serve(server, FEW)
     return server
 
@@ -103,7 +103,7 @@ def left_over(folder: Path) -> list[Path]:
 
 
 def test_split():
-    """The committed lists are those of `split_order`; each other photograph may replace one of one role."""
+    """The committed lists follow `split_order`; each further photograph is a replacement for a single role."""
     names = [row["name"] for row in index()]
     assert len(set(names)) == 5000
     order = split_order(names)
@@ -116,7 +116,7 @@ def test_split():
 
 
 def test_fetched_once(home, few, capsys):
-    """In the study's order, with the right pixels; a smaller set is the beginning of a larger one."""
+    """Photographs come in the study's order with the right pixels; a smaller set is the beginning of a larger one."""
     small = made(home, few, n=1)
     photos = made(home, few)
     assert [path.stem for path in files(photos)] == FEW
@@ -151,7 +151,7 @@ def test_small_photographs_are_replaced(home, server):
 
 @pytest.mark.parametrize("reason", ["answers 404", "not a TIFF", "BAD_DATA"])
 def test_bad_downloads(home, few, reason):
-    """All other photographs are done, nothing bad is kept, and the next run completes the set."""
+    """All other photographs are written, bad files are deleted, and the next run completes the set."""
     path = f"/tiff16_c/{FEW[1]}.tif"
     sound = few.files.pop(path)
     if reason != "answers 404":
@@ -174,7 +174,7 @@ def test_originals_need_not_be_kept(home, few):
 
 
 def test_renderings_and_reductions(home, few):
-    """Each has a folder of its own."""
+    """Each rendering and reduction has a separate folder."""
     serve(few, FEW, "tiff16_a")
     options = ({}, {"rendering": "expert_a"}, {"reduction": Reduction(light="linear")})
     sets = [made(home, few, n=1, **option) for option in options]
@@ -199,10 +199,12 @@ def test_files_of_the_user(home, few, tmp_path, layout):
     assert requests(few) == 0
     assert [path.stem for path in files(photos)] == FEW
     assert {path: path.read_bytes() for path in root.rglob("*.tif")} == before
-    assert photos.train[0].parent != made(home, few, n=1).train[0].parent  # they may differ from the server's
+    assert (
+        photos.train[0].parent != made(home, few, n=1).train[0].parent
+    )  # the user's files may differ from the server's
 
 
-def test_files_that_the_user_lacks_or_has_twice(home, few, tmp_path):
+def test_missing_and_repeated_files(home, few, tmp_path):
     root = tmp_path / "mine" / "one"
     root.mkdir(parents=True)
     for name in FEW[:3]:
@@ -217,7 +219,7 @@ def test_files_that_the_user_lacks_or_has_twice(home, few, tmp_path):
 
 
 def test_names_in_lists(home, few, tmp_path):
-    """Names with spaces and brackets are FiveK's; paths out of the folder are not."""
+    """Names with spaces and brackets are accepted; paths out of the folder are refused."""
     odd = ["a0532-jmacdscf0021 (1)", "a0196-2004-01-25 13-34-10 CRW_3079"]
     (home / "train.txt").write_text("\n".join(odd) + "\n")
     serve(few, odd)

@@ -62,7 +62,7 @@ def test_kinds_of_files(photo_folder, train, capsys):
 )
 @pytest.mark.parametrize("pattern", ["", "**/*.png", "*/**/*", "**/*"])
 def test_hidden_and_system_folders(photo_folder, train, test, system, pattern):
-    """Their thumbnails and deleted photographs are not trained on, a test photograph among them."""
+    """Thumbnails and deleted photographs are ignored; one of them is a test photograph."""
     hidden = photo_folder / "train" / "visible" / system
     hidden.mkdir(parents=True)
     shutil.copy(photo_folder / "test" / "cup.png", hidden)
@@ -73,11 +73,11 @@ def test_hidden_and_system_folders(photo_folder, train, test, system, pattern):
     assert not {"cup.png", "._0.png"} & set(matching)
     if not pattern:
         pack_set(folder(train, test), photo_folder / "cache")
-    assert names(hidden) == ["cup.png"]  # but they can be named
+    assert names(hidden) == ["cup.png"]  # hidden files can be named
 
 
 def test_pipes_and_devices(photo_folder, train, test, capsys):
-    """Neither the scan nor the decoder waits for them."""
+    """Neither the search nor the decoder waits for a pipe or a device."""
     os.mkfifo(photo_folder / "train" / "pipe.png")
     (photo_folder / "train" / "zero.jpg").symlink_to("/dev/zero")
     photos = folder(train, test)
@@ -134,7 +134,7 @@ def test_lists(photo_folder, test):
     "name", ["it's", 'say "hi"', "photos [2020]", "a*b", "$HOME", "-rf", "~root", "a b", "a#b", "{x}"]
 )
 def test_odd_names(photo_folder, name, monkeypatch):
-    """Of folders and files, given as a folder, a file and a pattern."""
+    """Odd names of folders and files work as a folder, a file and a pattern."""
     odd = photo_folder / name
     shutil.copytree(photo_folder / "train", odd)
     (odd / "0.png").rename(odd / f"{name}.png")
@@ -179,7 +179,7 @@ def test_names_stay_inside_their_folder(train, test):
         folder(train, test, name="/mine")
 
 
-def test_what_cannot_serve(photo_folder, train, test):
+def test_refused_values(photo_folder, train, test):
     empty = photo_folder / "empty"
     empty.mkdir()
     (photo_folder / "empty.txt").write_text("# nothing\n")

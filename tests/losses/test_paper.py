@@ -137,7 +137,7 @@ def test_kornia(alpha):
 @pytest.mark.parametrize("form", [ssim, ms_ssim, gaussian_l1, gaussian_l2])
 @pytest.mark.parametrize(("size", "side"), [((33, 35), 31), ((90, 12), 11), ((150, 73), 73)])
 def test_dense_equals_crops(form, size, side):
-    """The dense form is the mean of the patch form over all crops, also beyond one matrix product."""
+    """The dense form is the mean of the patch form over all crops, also for images with several tiles."""
     x, y = pair(shape=(2, 2, *size))
     crops = (image.unfold(2, side, 1).unfold(3, side, 1).flatten(2, 3).transpose(1, 2) for image in (x, y))
     values = torch.stack([form(*patches) for patches in zip(*crops, strict=True)])
@@ -157,7 +157,7 @@ def test_finite_differences(name, autocast, device):
 
 @pytest.mark.parametrize("name", ALL)
 def test_transforms(name, device):
-    """torch.func: gradients of each sample by vmap, under autocast too, and a Hessian."""
+    """torch.func: gradients of each sample by vmap, also under autocast, and a Hessian."""
     loss = ALL[name]
     x, y = pair(shape=(3, 1, 11, 11), device=device)
     expected = torch.cat([value_and_gradient(loss, x[sample, None], y[sample, None])[1] for sample in range(3)])
@@ -183,7 +183,7 @@ def test_identity_symmetry_bounds(name):
 
 @pytest.mark.parametrize("name", ALL)
 def test_equal_pixels(name):
-    """The value 0, no gradient, and a finite second derivative: for L1 it is 0."""
+    """Equal images have value 0, gradient 0, and a finite second derivative, which is 0 for L1."""
     x, _ = pair(shape=(1, 1, 11, 11))
     value, gradient = value_and_gradient(ALL[name], x, x)
     assert value == 0
@@ -240,7 +240,7 @@ def test_compile_sizes(name):
 
 @pytest.mark.parametrize("name", ["mix", "mix_dense"])
 def test_kept_gaussians(name):
-    """Gaussians that are kept for later calls serve all of them, whatever made them."""
+    """Cached Gaussians work in all later calls, also if a call in inference mode or torch.func created them."""
     loss = ALL[name]
     makers = {
         13: lambda x, y: torch.export.export(loss, (x, y), strict=False),

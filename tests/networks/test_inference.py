@@ -1,4 +1,4 @@
-"""Networks in use: tiles equal the whole image, eval mode inside, the same network afterwards."""
+"""Use of networks: tiles equal the whole image; eval mode inside; the network is not changed."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ class BatchNormalised(nn.Sequential):
 
 
 class Counting(nn.Module):
-    """Changes its buffers in eval mode too, and keeps a tensor of its first call."""
+    """Changes its buffers also in eval mode, and keeps a tensor of its first call."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ def test_receptive_radius():
 
 
 def test_eval_mode(image, device):
-    """Eval mode inside; afterwards the modes and buffers of before."""
+    """Eval mode inside; modes and buffers are restored afterwards."""
     network, image = BatchNormalised().to(device), image.to(device)
     modes = [module.training for module in network.modules()]
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -72,7 +72,7 @@ def test_eval_mode(image, device):
 
 
 def test_buffers_and_kept_tensors(image, device):
-    """A network may count its calls, and may be trained with a tensor that it made while it was scored."""
+    """Buffers are restored; a tensor that the network kept while it was scored can be used in training."""
     network, image = Counting().to(device), image.to(device)
     restore_image(network, image)
     assert (network.calls, network.last) == (0, 0)

@@ -1,4 +1,4 @@
-"""Photographs and degraded versions of them, prepared as metrics take them."""
+"""Photographs and degraded versions, prepared by the protocol."""
 
 import numpy as np
 import pytest
@@ -37,6 +37,6 @@ def values_of(restored: Tensor, target: Tensor, metrics=FUNCTIONS) -> dict[str, 
 
 @pytest.fixture(scope="session")
 def jpeg_pair() -> tuple[Tensor, Tensor]:
-    """A photograph after JPEG, and itself, (3, 300, 451)."""
+    """A photograph after JPEG, and the photograph, (3, 300, 451)."""
     target = as_image(skimage.data.chelsea())
     return JPEG().degrade(target, torch.Generator()), target

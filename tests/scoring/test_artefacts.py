@@ -1,4 +1,4 @@
-"""Artefact measures: each measures its artefact in levels, and hardly others; formulas equal float64 loops."""
+"""Each measure gives the level of its artefact, and little for other artefacts; formulas equal float64 loops."""
 
 import math
 
@@ -33,7 +33,7 @@ def grey(height: int, width: int) -> Tensor:
 
 
 def noise(shape: tuple[int, ...], sigma: float = 0) -> Tensor:
-    """Of standard deviation 1, white or smoothed by a Gaussian."""
+    """Noise of standard deviation 1, white or smoothed by a Gaussian."""
     values = np.random.default_rng(0).standard_normal(shape)
     if sigma:
         values = np.stack([fftconvolve(plane, kernel(sigma), mode="same") for plane in values])
@@ -62,7 +62,7 @@ def edge_noise(image: Tensor) -> Tensor:
 
 @pytest.fixture(scope="module")
 def patterns(target) -> dict[str, Tensor]:
-    """Patterns of one level; the first six are what the measures of the same names are for."""
+    """Patterns of one level; each of the first six is the artefact of the measure with the same name."""
     odd_column = (-1.0) ** torch.arange(target.shape[2])
     return {
         "flat_residual": noise(target.shape, sigma=3),
@@ -75,7 +75,7 @@ def patterns(target) -> dict[str, Tensor]:
     }
 
 
-OVERLAPS = {  # the patterns that a measure must see too, by definition
+OVERLAPS = {  # other patterns to which a measure responds by definition
     "flat_residual": {"block_step"},
     "edge_residual": {"flat_residual", "block_step", "grating", "noise"},
     "colour_shift": {"luminance_shift"},  # where a bright colour is clipped
@@ -89,7 +89,7 @@ def measured(measure, image: Tensor, target: Tensor) -> float:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_patterns(target, patterns, name):
-    """Proportional to its own pattern, beneath white noise too, and blind to the other patterns."""
+    """A measure is proportional to the level of its pattern, also under white noise, and small for other patterns."""
 
     def value(pattern: str, levels: float, *, white: float = 0) -> float:
         image = target + (levels * patterns[pattern] + white * patterns["noise"].flip(2)) / 255
@@ -105,7 +105,7 @@ def test_patterns(target, patterns, name):
 
 
 def test_blocks_of_jpeg_files(target):
-    """More at a lower quality, none on another lattice."""
+    """Block steps grow as the quality falls, and vanish if the lattice is shifted."""
     ten, twenty_five, ninety = (JPEG(quality=quality).degrade(target, torch.Generator()) for quality in (10, 25, 90))
     steps = [measured(block_step, image, target) for image in (ten, twenty_five, ninety)]
     assert steps[0] > 1.5
@@ -130,7 +130,7 @@ def test_shifts_by_hand():
 
 
 def test_small_regions():
-    """Below 1 % of the pixels a value is not a number."""
+    """A value is NaN if the region has less than 1 % of the pixels."""
     rough = torch.rand((1, 3, 160, 160), generator=torch.Generator().manual_seed(0))
     for side, enough in ((20, False), (60, True)):
         rough[..., :side, :side] = 0.5
@@ -151,7 +151,7 @@ def test_versions_alone_and_together(target, name):
 
 
 def weighted_mean(plane: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian means over the pixels of `mask`, by loops over them; not a number elsewhere."""
+    """Gaussian means over the pixels of `mask`, by loops; NaN outside the mask."""
     radius = round(3 * sigma)
     means = np.full(plane.shape, np.nan)
     for row, column in zip(*np.nonzero(mask), strict=True):

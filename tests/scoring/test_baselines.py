@@ -44,7 +44,7 @@ def test_bicubic_equals_pillow(photo, scale):
 @pytest.mark.parametrize(("name", "module", "noise", "gain"),
     [("malvar", "colour", 0, 1), ("menon", "colour", 0, 1), ("bm3d", "bm3d", 1, 2)])  # fmt: skip
 def test_gain(name, module, noise, gain):
-    """Better than the bilinear input by more than `gain` dB, for sides that are odd."""
+    """A baseline is better than the bilinear input by more than `gain` dB, for odd sides."""
     pytest.importorskip(module)
     image, task = as_image(skimage.data.astronaut()[60:157, 180:261]), Demosaic(a=noise * A, b=noise * B)
     restored = baselines_for(task)[name](image, noise_of("a"))

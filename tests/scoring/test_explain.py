@@ -20,7 +20,7 @@ from tests.scoring.conftest import as_image
 
 
 def pair(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """A photograph after JPEG of quality 20, and itself, (H, W, 3) uint8."""
+    """A photograph after JPEG of quality 20, and the photograph, (H, W, 3) uint8."""
     photo = np.ascontiguousarray(skimage.data.coffee()[:height, :width])
     file = io.BytesIO()
     Image.fromarray(photo).save(file, "JPEG", quality=20)
@@ -32,7 +32,7 @@ def studio_luma(pixels: np.ndarray) -> np.ndarray:
 
 
 def by_libraries(restored: np.ndarray, photo: np.ndarray) -> dict[tuple[str, str], float]:
-    """The values of the libraries at their defaults; float64 where they take it."""
+    """The values of the libraries at their defaults, in float64 if the library accepts it."""
     x, y = (as_image(pixels)[None].double() for pixels in (restored, photo))
     luma = studio_luma(restored), studio_luma(photo)
     cropped = tuple(image[4:-4, 4:-4] for image in luma)
@@ -61,7 +61,7 @@ def by_libraries(restored: np.ndarray, photo: np.ndarray) -> dict[tuple[str, str
 
 @pytest.mark.parametrize(("height", "width"), [(400, 600), (301, 350), (189, 211)])
 def test_values_of_libraries(height, width):
-    """Even, odd and both kinds of sides, with and without piq's reduction."""
+    """Even sides, odd sides and one of each, with and without piq's reduction."""
     restored, photo = pair(height, width)
     steps = explain(as_image(restored), as_image(photo))
     last = {(step.library, step.metric): step for step in steps}

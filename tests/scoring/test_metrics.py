@@ -77,7 +77,7 @@ def wang_pyramid(x: np.ndarray, y: np.ndarray) -> float:
 
 @pytest.mark.parametrize("size", [(176, 176), (161, 176), (176, 163), (167, 161)], ids=str)
 def test_wangs_pyramid(jpeg_pair, size):
-    """Even sides at every scale, one odd side, and both; the blocks of a JPEG show if pairs of pixels are shifted.
+    """Even sides at every scale, one odd side, and both; JPEG blocks reveal shifted pairs of pixels.
 
     In the white region of the target, float32 would be wrong by more than 1e-9.
     """

@@ -113,7 +113,7 @@ def test_protocol():
 @pytest.mark.parametrize("size", [(11, 11), (12, 40), (31, 33), (160, 170), (161, 161)])
 @pytest.mark.parametrize("content", ["black", "white", "random"])
 def test_sizes_and_contents(size, content):
-    """Nothing crashes; equal images are perfect; a value is not a number exactly where this is documented."""
+    """Nothing crashes; equal images are perfect; values are NaN exactly where this is documented."""
     target = {"black": torch.zeros, "white": torch.ones, "random": random_images}[content](3, *size)
     noisy = (target + 0.1 * torch.randn(target.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
     perfect, degraded = ({name: float(value) for name, value in score(image, target).items()}

@@ -16,7 +16,7 @@ TINY = ("budget.patches=48", "budget.validations=2")
 
 
 def call(command: str, *words: str) -> str:
-    """Runs a command with these words; what it prints.
+    """Runs a command with these arguments; returns the printed text.
 
     Raises:
         SystemExit: with the message of an error.
@@ -45,7 +45,7 @@ def refused(capsys) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def photographs(tmp_path_factory) -> Path:
-    """train/ with five photographs and test/ with one; not to be changed."""
+    """train/ with five photographs and test/ with one; tests must not change them."""
     return write_photographs(tmp_path_factory.mktemp("photographs"))
 
 
@@ -69,7 +69,7 @@ def tiny(data, tmp_path) -> list[str]:
 
 @pytest.fixture(scope="session")
 def study(data, tmp_path_factory) -> Path:
-    """The folder of a study of L1 and Mix in super-resolution: runs/ and tables/; not to be changed."""
+    """The folder of a study of L1 and Mix in super-resolution: runs/ and tables/; tests must not change it."""
     folder = tmp_path_factory.mktemp("study")
     call("study", *data, *places(folder), *TINY, "tasks=[sr]", "losses=[l1,mix]")
     return folder
@@ -77,5 +77,5 @@ def study(data, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def copied(study, tmp_path) -> Path:
-    """The shared study, to be changed."""
+    """A copy of the shared study, which a test may change."""
     return shutil.copytree(study, tmp_path / "study")

@@ -28,7 +28,7 @@ def test_known_weights():
 
 
 def test_written_loss(tiny, tmp_path, refused):
-    """The YAML builds the sum; a file that exists stays."""
+    """The YAML builds the sum; an existing file is not overwritten."""
     words = [*tiny, "terms={l1:50,edge:30,ms_ssim:20}", "task=sr", "batches=16", f"written_to={tmp_path}"]
     assert "next: make train TASK=sr LOSS=l1_50_edge_30_ms_ssim_20" in call("calibrate", *words)
     path = tmp_path / "l1_50_edge_30_ms_ssim_20.yaml"

@@ -1,4 +1,4 @@
-"""What a user reads of an error."""
+"""Messages of errors for users."""
 
 import re
 
@@ -16,7 +16,7 @@ def caused(error: Exception, cause: Exception | None = None) -> Exception:
 
 
 def test_tracebacks_on_request(monkeypatch, capsys):
-    """Only for a cause in somebody's code, and for errors that no user can mend."""
+    """Tracebacks are printed on request, and for errors that a user cannot correct."""
     wrapped = caused(UserError("the loss fails"), IndexError("no such channel"))
     assert explained(wrapped) == "the loss fails\nTRACEBACK=1 before the same command shows where."
     assert explained(caused(UserError("no disk"), OSError("full"))) == "no disk"
@@ -59,7 +59,7 @@ def test_wrong_losses(yaml, message, tiny, tmp_path, refused):
 
 
 def test_similarity(tiny, tmp_path, refused):
-    """Refused, unless the trial call is switched off."""
+    """A loss that is higher for better images is refused, unless the trial call is switched off."""
     (tmp_path / "configs/loss").mkdir(parents=True)
     (tmp_path / "configs/loss/mine.yaml").write_text("_target_: tests.failing_losses.Similarity")
     options = [f"hydra.searchpath=[file://{tmp_path}/configs]", *tiny, "loss=mine", "task=sr"]

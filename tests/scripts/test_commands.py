@@ -1,4 +1,4 @@
-"""From commands to tables, interrupted and killed on the way, and the message for every mistake."""
+"""Commands from training to tables: also interrupted and killed; messages for mistakes."""
 
 import csv
 import os
@@ -58,7 +58,7 @@ def test_baselines(copied, data):
 
 
 def test_report_and_publish(copied, data, refused, tmp_path):
-    """A study as a page, kept, and as a page of what was kept; a published study does not lose runs."""
+    """The page of a study, of its published form, and the refusal to publish fewer runs than before."""
     runs = [f"runs={copied}/runs", data[-1]]
     call("report", *runs, f"report={tmp_path}/report")
     assert "<html" in (tmp_path / "report/index.html").read_text()
@@ -84,7 +84,7 @@ def test_data(data, tmp_path):
 
 
 class Process:
-    """A training in a process of its own."""
+    """A training in a separate process."""
 
     def __init__(self, overrides: list[str]):
         self.process = subprocess.Popen(
@@ -97,7 +97,7 @@ class Process:
         )
 
     def end(self, number: int, *, after: str) -> str:
-        """Sends a signal after a line that holds `after`; what is on stderr at the end."""
+        """Sends a signal after a line that contains `after`; returns the text on stderr."""
         assert self.process.stdout
         while after not in self.process.stdout.readline():
             assert self.process.poll() is None
@@ -131,7 +131,7 @@ def test_interrupted(tiny, tmp_path):
         (["loss.sigmas=[1,a]"], ["loss.sigmas must be a list such as [0.5, 1.0, 2.0, 4.0, 8.0], got [1, 'a']"]),
         (["track=1"], ["track must be true or false, got 1"]),
         (["gpus=3"], ["a batch of 8 patches cannot be shared equally among 3 GPUs; take 1, 2, 4, 8 GPUs"]),
-        (["task=jpeg", "task.quality=300"], ["quality runs from 1 to 95, got 300"]),
+        (["task=jpeg", "task.quality=300"], ["quality must be from 1 to 95, got 300"]),
         (["precision=fp8"], ["auto, bf16 or fp32, got fp8"]),
         (["seed=abc"], ["seed must be a number such as 0, got abc"]),
         (["seed=-1"], ["got -1"]),
@@ -169,7 +169,7 @@ def test_another_configuration(refused, copied, tiny):
 
 @pytest.fixture
 def full_disk():
-    """No file may become larger than `limit` bytes from when it is called."""
+    """After a call, no file may become larger than `limit` bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -206,7 +206,7 @@ def test_eval_without_photographs(refused, copied, data, photographs, tmp_path):
     refused("eval", options, "1 of 2 runs were not scored,", "runs/another/quick/sr/mix/seed0: ", "gone")
     assert [path.parents[4].name for path, then in scored.items() if path.stat().st_mtime_ns > then] == ["tiny"]
     assert {path.parents[1].name for path in copied.rglob("sr-*.md")} == {"another", "tiny"}
-    said = call("train", *gone, f"data.test={tmp_path}/moved")  # now the run knows the new place
+    said = call("train", *gone, f"data.test={tmp_path}/moved")  # now the run knows the new folder
     assert said.startswith("sr with mix, seed 0: complete, trained on ")
     call("eval", *options)
 
@@ -217,7 +217,7 @@ assert LOSSES
 
 @pytest.mark.parametrize(("loss", "yaml"), LOSSES, ids=lambda text: text.partition("\n")[0])
 def test_losses_of_the_readme(tiny, tmp_path, loss, yaml):
-    """A loss of any library joins by one file, as the README says."""
+    """A loss of any library needs one YAML file, as in the README."""
     (tmp_path / "configs/loss").mkdir(parents=True)
     (tmp_path / f"configs/loss/{loss}.yaml").write_text(yaml)
     printed = call("train", f"hydra.searchpath=[file://{tmp_path}/configs]", *tiny, "task=sr", f"loss={loss}")

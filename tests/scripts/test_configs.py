@@ -1,4 +1,4 @@
-"""Every YAML composes and builds what it says; tests/losses/test_field.py trains those of the losses."""
+"""Every YAML composes and builds its object; tests/losses/test_field.py trains with those of the losses."""
 
 import shutil
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ def test_models_and_optimizers(model, optimizer):
 
 @pytest.mark.parametrize("data", ["fivek", "bsds500", "kodak24"])
 def test_data_sets_to_download(data, monkeypatch, tmp_path):
-    """They build, know their lists and begin to fetch, which is forbidden here."""
+    """Data sets to download build and read their lists, until the first download, which the test stops."""
 
     def forbidden(self: Downloads, work: object, items: Sequence[object], *, title: str) -> None:
         raise UserError(f"{len(items)} {title}")

@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 
 
 def test_runs_scored_together(photo, tmp_path):
-    """Each run gets the records that it gets alone."""
+    """A run gets the same scores as if it were scored alone."""
     photos = packed(photo)
     tests = {"one": photos, "two": packed(photo[::-1])}
     runs = [Run(tmp_path, "data", "quick", "demosaic", *name) for name in (("l1", 0), ("mix", 1))]
@@ -51,7 +51,7 @@ def calls(monkeypatch) -> list[str]:
 
 
 def test_baselines_are_scored_once(photo, tmp_path, calls):
-    """An interrupted scoring goes on; runs that are scored alike share baselines; another protocol has its own."""
+    """An interrupted scoring continues; runs with the same protocol share baselines; another protocol does not."""
     photos = packed(photo, np.ascontiguousarray(photo[::-1]))
     tests, task = {"set": photos}, SuperResolution()
     runs = [Run(tmp_path, "data", "quick", "sr", loss, 0) for loss in ("l1", "mix")]

@@ -1,4 +1,4 @@
-"""The committed golden vectors are those of the losses, and of brute-force formulas that share no code with them."""
+"""The committed golden vectors equal the losses, and brute-force formulas without common code."""
 
 from pathlib import Path
 

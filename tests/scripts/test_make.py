@@ -1,4 +1,4 @@
-"""What is typed after `make` is refused with an answer, or becomes the command that it means."""
+"""Arguments of `make` become a command, or are refused with a message."""
 
 import os
 import re

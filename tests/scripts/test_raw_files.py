@@ -1,4 +1,4 @@
-"""Raw files become a part of the study of the networks that restored them."""
+"""The scores of raw files become a part of the networks' study."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.test_raw import write_dng
 
 
 def test_raw_files(tiny, tmp_path, refused):
-    """A file that is no raw file is named and left out; crops of an earlier file go."""
+    """Another kind of file is named and left out; crops of an earlier file are deleted."""
     runs = f"runs={tmp_path}/runs"
     call("train", *tiny, "task=demosaic", "loss=l1")
     (tmp_path / "raw").mkdir()

@@ -26,7 +26,7 @@ class MyLoss(L1Loss):
 
 @pytest.fixture
 def my_loss(tmp_path, monkeypatch):
-    """Writes a loss of the user's, new at each call; its configuration is loss=mine."""
+    """Writes a user's loss, a new one at each call; its configuration is loss=mine."""
     (tmp_path / "configs/loss").mkdir(parents=True)
     (tmp_path / "configs/loss/mine.yaml").write_text("_target_: myloss.MyLoss\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -45,7 +45,7 @@ def first_line(text: str) -> str:
 
 
 def test_edited_loss(my_loss, tiny, refused):
-    """The first line says what happens: trains, complete, other code."""
+    """The first line says whether the run trains, is complete, or has other code."""
     options = [*tiny, *my_loss(1)]
     assert first_line(call("train", *options)).startswith("sr with mine, seed 0: trains in ")
     assert ": complete, trained on 20" in first_line(call("train", *options))
@@ -67,7 +67,7 @@ def test_edited_loss_after_an_interruption(my_loss, tiny, tmp_path, refused):
 
 
 def test_other_degradation(copied, tiny, refused):
-    """Refused before the training, because no table could hold both."""
+    """Another degradation is refused before the training: one table could not show both."""
     options = [*tiny, *places(copied), "task=sr", "task.scale=3", "loss=l2"]
     refused("train", options, "SuperResolution(scale=2", "SuperResolution(scale=3", "variant=NAME")
     assert not list(copied.rglob("sr/l2/seed0/checkpoint.pt"))
@@ -91,7 +91,7 @@ with alone_in(Path(sys.argv[1])):
 
 
 def test_one_process_works(tiny, tmp_path, refused):
-    """Another process is told who works there; a killed one holds nothing."""
+    """A second process gets the name of the first; the lock of a killed process is free."""
     folder = tmp_path / "runs/tiny/quick/sr/mix/seed0"
     holder = subprocess.Popen([sys.executable, "-c", HOLDER, folder], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert holder.stdout
@@ -129,7 +129,7 @@ def test_killed_training(data, tmp_path, refused):
     while not (folder / "checkpoint.pt").exists():
         assert owner.poll() is None
         time.sleep(0.02)
-    owner.send_signal(signal.SIGSTOP)  # it shall not end before the other command
+    owner.send_signal(signal.SIGSTOP)  # the process must not end before the other command
     refused("train", [*options, *places(tmp_path)], f"process {owner.pid} on ")
     owner.kill()
     owner.wait()
@@ -141,7 +141,7 @@ def test_killed_training(data, tmp_path, refused):
 
 
 def test_commit(tmp_path, monkeypatch):
-    """Of the repository of this package alone; code that git does not know is a change."""
+    """Only the repository of this package counts; untracked code is a change."""
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     package = tmp_path / "zip"
     package.mkdir()
@@ -171,7 +171,7 @@ def test_commit(tmp_path, monkeypatch):
 
 
 def test_float32_is_exact(monkeypatch):
-    """Whatever an environment variable or an earlier program chose; TF32 has 10 bits."""
+    """TF32, which has 10 bits, is off, also if an environment variable or an earlier program switched it on."""
     precision = torch.get_float32_matmul_precision()
     monkeypatch.setattr("scripts.cli._keep_freed_memory", lambda: None)
     try:

@@ -1,4 +1,4 @@
-"""An experiment becomes its runs; a study of them survives runs that fail, crash or are stopped."""
+"""The runs of an experiment; a study continues after runs that fail, crash or are stopped."""
 
 import signal
 import subprocess
@@ -20,7 +20,7 @@ from tests.scripts.conftest import ROOT, call
 
 
 def plan(*typed: str, parts: str | None = None) -> dict[Run, DictConfig]:
-    """The runs of a study with these overrides; with `parts`, as YAML, in place of its own."""
+    """The runs of a study with these overrides; `parts`, as YAML, replaces the parts of the study."""
     config = composed("study", typed)
     if parts is not None:
         config.parts = OmegaConf.create(parts)
@@ -196,7 +196,7 @@ def test_validation_in_place_of_test(options, tmp_path):
 
 
 def test_rates(tiny, tmp_path):
-    """A loss takes the best of the rates that are tried; a loss whose file names a rate takes that."""
+    """A loss uses the best of the tried rates, or the rate in the file of the loss."""
     (tmp_path / "configs/loss").mkdir(parents=True)
     (tmp_path / "configs/loss/mine.yaml").write_text("_target_: torch.nn.L1Loss\n")
     (tmp_path / "configs/loss/known.yaml").write_text("_target_: torch.nn.L1Loss\nabout: {rate: {sr: 0.5}}\n")
@@ -215,7 +215,7 @@ def test_rates(tiny, tmp_path):
 
 
 def test_jobs(options, study, tmp_path):
-    """A crash ends a job alone; a time-out puts the job back into the queue, where it goes on."""
+    """A crash ends only one job; after a time-out, the job returns to the queue and continues."""
     command = [sys.executable, "-m", "scripts", "study", *options, "losses=[killed,preempted]", "launcher=local"]
     first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert first.returncode == 1

@@ -1,4 +1,4 @@
-"""The folder that TensorBoard reads, and what TensorBoard finds there."""
+"""The folder that TensorBoard reads, and its contents."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from scripts.tensorboard import main
 
 @pytest.fixture
 def started(monkeypatch) -> list[str]:
-    """The words with which TensorBoard is started, in place of starting it."""
+    """The arguments of TensorBoard, which is not started."""
     words: list[str] = []
     monkeypatch.setattr(os, "execv", lambda path, command: words.extend(command[3:]))
     return words

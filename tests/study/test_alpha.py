@@ -49,7 +49,7 @@ def test_equal_settings(alpha, scale, unit, levels):
 
 
 def test_settings_by_columns():
-    """Names say nothing; g has no α and h no L1; the share of L1 is its mean over the training."""
+    """Settings come from columns, not names; g has no α, h no L1; the share of L1 is the mean over the training."""
     comparisons = sweep_of({**MEANS, "g": 30.0, "h": 30.0}, shares={"c": 0.25})
     settings = settings_of(comparisons.study, "sr")
     assert [setting.loss for setting in settings] == list("abcdef")
@@ -58,7 +58,7 @@ def test_settings_by_columns():
 
 
 def test_sweep():
-    """The range ends at the first neighbour that is worse, although f, beyond it, is equal to the best."""
+    """The range ends at the first worse neighbour, although the next setting, f, is equal to the best."""
     (sweep,) = sweeps(sweep_of())
     assert sweep.best.loss == "c"
     assert [setting.loss for setting in sweep.ends] == ["b", "d"]
@@ -71,13 +71,13 @@ def test_sweep():
 
 
 def test_no_sweep():
-    """One setting is no sweep; neither is one beside a training that failed."""
+    """A sweep needs two settings with scores."""
     assert sweeps(sweep_of({"c": 30.0})) == []
     assert sweeps(sweep_of({"c": 30.0, "d": np.nan})) == []
 
 
 def test_answer():
-    """The range is what all pairs of task and test set have in common."""
+    """The range is the intersection of the ranges of all tasks and test sets."""
     (first,), (second,) = sweeps(sweep_of()), sweeps(sweep_of({**MEANS, "b": 29.0}))
     words = answer([first, second])
     assert "α = 0.84, L1 in 8-bit levels (our reading of the paper), in 2 of 2 pairs of task and test set." in words

@@ -1,4 +1,4 @@
-"""Which loss to take, from scores whose answer is known."""
+"""The recommended loss, for scores with a known answer."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def comparisons(
     images: int = IMAGES,
     patches: int = 100_000,
 ) -> Comparisons:
-    """Losses of the main part, by PSNR and MS-SSIM, and of the part "seeds"; all with three much alike seeds."""
+    """Losses of the main part, by PSNR and MS-SSIM, and of the part "seeds"; three nearly equal seeds each."""
     scores = {
         (Condition(part, "jpeg", f"set{number}", metric), loss): level[number] + scale * NOISE[:images, :, number]
         for part, metric, losses, scale in (
@@ -40,7 +40,7 @@ def comparisons(
 
 
 def test_ranking():
-    """Best by the mean over test sets; 0.02 dB is as good; worse on one set is neither; worse on both costs."""
+    """Best: highest mean over test sets; 0.02 dB less is as good; worse on one set: undecided; on both: worse."""
     compared = comparisons({"l1": (30, 30), "mix": (29.98, 30), "l2": (29.5, 30), "ssim5": (29.4, 29.2)})
     (ranking,) = rankings(compared)
     assert (ranking.best, ranking.as_good, list(ranking.undecided)) == ("l1", ["mix"], ["l2"])
@@ -58,7 +58,7 @@ def test_ranking():
 
 
 def test_headline():
-    """A loss that is best by both metrics; else one for PSNR and one for MS-SSIM."""
+    """The headline names a loss that is best by both metrics, or else one loss for each metric."""
     levels = {"l1": (30.0, 30.0), "l2": (29.0, 29.0)}
     same, other = {"l1": (0.9, 0.9), "l2": (0.8, 0.8)}, {"l1": (0.8, 0.8), "l2": (0.9, 0.9)}
     assert headline(comparisons(levels, structure=same)) == "Take L1"
@@ -81,7 +81,7 @@ def test_one_loss_needs_no_answer():
 
 
 def test_seeds_contradict_the_main_part():
-    """The part with several seeds says that the best loss of the main part is worse: the answer says so."""
+    """The answer mentions that the part with several seeds contradicts the main part."""
     main = {"l1": (30, 30), "l2": (29.5, 29.5)}
     compared = comparisons(main, again={"l1": (29, 29), "l2": (29.5, 29.75)})
     but = "But after 100,000 patches, with 3 seeds, L1 is 0.50 to 0.75 dB worse than L2 in JPEG deblocking."

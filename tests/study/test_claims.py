@@ -1,4 +1,4 @@
-"""The rules that turn comparisons into verdicts on claims, and the claims themselves on a study of known answers."""
+"""The verdicts on claims: their rules, and all claims on studies with known answers."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,7 +76,7 @@ def at(part: str, task: str, name: str, **means: float) -> dict:
 
 
 def verdicts(scores: dict, number: str, **facts) -> list[str]:
-    """On a claim, for demosaic, sr and jpeg."""
+    """The verdicts on a claim, for demosaic, sr and jpeg."""
     (found,) = (each for each in judge(Comparisons(study_of(scores, **facts))) if each.claim.number == number)
     return [found.verdict(task) for task in ("demosaic", "sr", "jpeg")]
 
@@ -95,14 +95,14 @@ def test_l1_beats_l2():
 
 
 def test_artefact_decides():
-    """Less of an artefact is better; of each task its own artefact, and no other metric."""
+    """Less of an artefact is better; only the artefact of the task decides."""
     scores = at("main", "demosaic", "flat_residual", l2=2.0, l1=1.0, mix=1.0)
     scores |= at("main", "jpeg", "block_step", l2=2.0, l1=2.0) | at("main", "jpeg", "psnr", l2=30.0, l1=40.0)
     assert verdicts(scores, "3") == [SUPPORTED, NOT_RUN, REFUTED]
 
 
 def test_alpha_by_columns():
-    """Losses are found by α and unit, whatever their names; α = 0.7 is no small change."""
+    """Losses are selected by α and unit, not by name; α = 0.7 is no small change."""
     alphas = {
         "one": (0.84, 255.0),
         "two": (0.9, 255.0),
@@ -120,7 +120,7 @@ def test_alpha_by_columns():
 
 
 def test_part_without_runs():
-    """Without a part of its own a claim is decided by the main part; with another main part it is left out."""
+    """If a claim's part has no runs, the main part decides; with another main part, the claim is left out."""
     scores = at("main", "sr", "l2", l1_to_l2=0.5, l2_to_l1=0.5, l2=0.9)
     assert verdicts(scores, "6") == [NOT_RUN, SUPPORTED, NOT_RUN]
     numbers = [each.claim.number for each in judge(Comparisons(study_of(scores)), main="seeds")]

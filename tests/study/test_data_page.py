@@ -10,7 +10,7 @@ from restoration.tasks import JPEG
 from tests.conftest import packed
 
 
-def test_facts_are_those_of_the_pixels(photo):
+def test_facts(photo):
     other = np.zeros((60, 50, 3), np.uint8)
     values = np.concatenate([photo.reshape(-1, 3), other.reshape(-1, 3)])
     described = facts(packed(photo, other))

@@ -90,7 +90,7 @@ def test_scaled_to_the_last_third():
 
 
 def test_looks_differ():
-    """Dash and marker tell any two losses apart; colours stay apart under colour blindness for the first seven."""
+    """Dash and marker are different for any two losses; the first seven colours also under colour blindness."""
     names = [*LOSS_ORDER, *(f"own{number}" for number in range(10))]
     every = looks.looks(names)
     assert len({(look.dash, look.marker) for look in every.values()}) == len(names)
@@ -105,7 +105,7 @@ def test_looks_differ():
 
 
 def test_labels_do_not_overlap():
-    """Labels of lines that end at one place are apart, and as close to their ends as this allows."""
+    """Labels of lines with nearly equal ends do not overlap, and are as near to the ends as possible."""
     losses = LOSS_ORDER[:8]
     rows = [("sr", loss, 0, patches, 30.0) for loss in losses for patches in (0, 500, 1000)]
     frame = pd.DataFrame(rows, columns=["panel", "loss", "seed", "patches", "value"])

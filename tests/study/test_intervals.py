@@ -35,7 +35,7 @@ def test_equals_enumeration(draw, error, freedom):
 
 
 def test_equals_bootstrap():
-    """One photograph far off; within five Monte Carlo errors of the resampling."""
+    """Photographs with one outlier; tolerance: five Monte Carlo errors of the bootstrap."""
     rng = np.random.default_rng(7)
     values = np.append(rng.normal(0, 0.05, 23), 1.0)
     means = rng.multinomial(24, np.full(24, 1 / 24), size=200_000) @ widened(values) / 24
@@ -45,7 +45,7 @@ def test_equals_bootstrap():
 
 @pytest.mark.parametrize("freedom", [1, 2, 6, 30])
 def test_student_alone(freedom):
-    """Photographs that all agree leave the distribution of the trainings."""
+    """If all photographs agree, the interval is that of the trainings."""
     expected = 3 + 0.2 * stats.t.ppf([0.025, 0.975], freedom)
     assert interval(np.full(12, 3.0), 0.2, freedom) == pytest.approx(expected, abs=0.004 * np.ptp(expected))
 
@@ -69,7 +69,7 @@ def test_shift_scale_sign():
 
 
 def test_chunks():
-    """Many cells at once give what each gives alone."""
+    """Many means together have the same intervals as each alone."""
     values = np.random.default_rng(2).normal(size=(600, 9))
     error, freedom = np.linspace(0, 0.5, 600), np.linspace(1, 9, 600)
     together = np.array(mean_intervals(values, error, freedom))
@@ -79,7 +79,7 @@ def test_chunks():
 
 @pytest.mark.parametrize("count", [6, 12, 40])
 def test_coverage(count):
-    """Intervals hold the truth in about 95 % of studies in which photographs and trainings are drawn."""
+    """About 95 % of intervals contain the truth if photographs and trainings are drawn at random."""
     rng = np.random.default_rng(3)
     studies, freedom, moved = 4_000, 6, 0.2
     values = 0.5 + rng.normal(size=(studies, count)) + rng.normal(scale=moved, size=(studies, 1))

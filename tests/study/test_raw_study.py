@@ -39,7 +39,7 @@ def scene() -> Tensor:
 
 
 def sensor_of(light: Tensor, gains: tuple[float, float, float] = (1.0, 1.0, 1.0), turns: int = 0) -> Sensor:
-    """Whose quads see one colour each, so that the binned photograph is `light`."""
+    """A sensor in which each quad sees one colour, so that the binned photograph is `light`."""
     quads = light.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)
     return Sensor(light=mosaic_of(quads)[0], gains=torch.tensor(gains), to_srgb=torch.eye(3), turns=turns)
 
@@ -50,7 +50,7 @@ def seen(sensor: Sensor) -> list[Observation]:
 
 @pytest.mark.parametrize(("a", "b"), [(0.001, 0.00002), (0.01, 0.0001), (0.0, 0.0001), (0.00005, 0.000001)])
 def test_estimated_noise(a, b):
-    """A slope of light from dark to bright with a step and a stripe, which are no noise."""
+    """A slope of light from dark to bright; a step and a stripe must not count as noise."""
     light = torch.linspace(0.05, 0.8, 800).repeat(600, 1)
     light[200:] *= 0.7
     light[:, 300:310] = 0.9
@@ -232,7 +232,7 @@ def test_small_file():
 
 
 def test_file_is_scored_and_saved(tmp_path):
-    """Scores, facts of test sets, notes and crops of a small file, by networks that have learnt nothing."""
+    """Scores, facts of test sets, notes and crops of a small file, by untrained networks."""
     path = tmp_path / "cat.dng"
     write_dng(path, sensor_of(scene()[:, :196, :196]).light[None].expand(3, -1, -1).numpy())
     told = []

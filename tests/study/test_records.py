@@ -36,10 +36,10 @@ FACTS = {
 }
 
 
-def leave_run(
+def write_run(
     root: Path, loss: str, *, seed: int = 0, part: str = "main", alpha: float | None = None, shift: float = 0
 ) -> Run:
-    """A run folder as a training leaves it; photograph i scores 30 + i + shift, its input 20 + i."""
+    """Writes a run folder like a training; photograph i scores 30 + i + shift, its degraded input 20 + i."""
     run = Run(root, "photos", "quick" if part == "main" else f"quick-{part}", "jpeg", loss, seed)
     rows = [
         ("two", "jpeg", name, seed, f"{i}.png", "psnr", base + i)
@@ -64,9 +64,9 @@ def edit(path: Path, old: str, new: str) -> None:
 
 def test_collect_save_load(tmp_path):
     """All values, facts and curves are kept; varying settings are columns; the input's scores are stored once."""
-    leave_run(tmp_path / "runs", "l1")
-    leave_run(tmp_path / "runs", "l1", seed=1, shift=0.5)
-    leave_run(tmp_path / "runs", "mix_a0.99", part="alpha", alpha=0.99)
+    write_run(tmp_path / "runs", "l1")
+    write_run(tmp_path / "runs", "l1", seed=1, shift=0.5)
+    write_run(tmp_path / "runs", "mix_a0.99", part="alpha", alpha=0.99)
     study = Study.collect(tmp_path / "runs")
     study.save(tmp_path / "saved")
     loaded = Study.load(tmp_path / "saved")
@@ -83,37 +83,37 @@ def test_collect_save_load(tmp_path):
 
 
 def test_curves_are_read_late(tmp_path, monkeypatch):
-    """Tables of losses with one seed each need no curves; families of losses with several seeds do."""
+    """Curves are read only if a loss has several seeds: then its family is needed."""
     monkeypatch.setattr(records, "read_curves", lambda run: pytest.fail("curves were read"))
-    leave_run(tmp_path, "l1")
-    leave_run(tmp_path, "l2")
+    write_run(tmp_path, "l1")
+    write_run(tmp_path, "l2")
     condition = Condition("main", "jpeg", "two", "psnr")
     assert Comparisons(Study.collect(tmp_path)).compare(condition, "l1", "l2")
-    leave_run(tmp_path, "l2", seed=1)
+    write_run(tmp_path, "l2", seed=1)
     with pytest.raises(pytest.fail.Exception):
         Comparisons(Study.collect(tmp_path))
 
 
 def test_titles(tmp_path):
-    """Two losses with the same title are told apart by their names."""
-    leave_run(tmp_path, "l1")
-    leave_run(tmp_path, "mix")
-    edit(leave_run(tmp_path, "mix_half").folder / "provenance.json", "MIX_HALF", "MIX")
+    """The names are added to the titles of two losses with the same title."""
+    write_run(tmp_path, "l1")
+    write_run(tmp_path, "mix")
+    edit(write_run(tmp_path, "mix_half").folder / "provenance.json", "MIX_HALF", "MIX")
     titles = map(Study.collect(tmp_path).title, ("l1", "mix", "mix_half", "other"))
     assert [*titles] == ["L1", "MIX (mix)", "MIX (mix_half)", "other"]
 
 
 def test_family(tmp_path):
-    """The term that makes nine tenths of the gradient decides, then the configuration, then the name."""
-    leave_run(tmp_path, "mine", alpha=0.5)
-    leave_run(tmp_path, "l1")
+    """The family is that of a term with nine tenths of the gradient, else that of the configuration, else the name."""
+    write_run(tmp_path, "mine", alpha=0.5)
+    write_run(tmp_path, "l1")
     variances, condition = SeedVariances(Study.collect(tmp_path), {}), Condition("main", "jpeg", "two", "psnr")
     families = [variances.family(condition, loss) for loss in ("mine", "l1", "other")]
     assert families == ["structural", "pixelwise", "other"]
 
 
 def test_baselines_need_whole_test_sets(tmp_path):
-    run = leave_run(tmp_path, "l1")
+    run = write_run(tmp_path, "l1")
     for name, images in (("bicubic", 2), ("menon", 1)):
         rows = [("two", "jpeg", name, 0, f"{i}.png", "psnr", 25.0) for i in range(images)]
         write_csv(baseline_run(run, name, SCORING).folder / "per_image.csv", pd.DataFrame(rows, columns=COLUMNS))
@@ -132,8 +132,8 @@ def test_baselines_need_whole_test_sets(tmp_path):
     ],
 )
 def test_runs_scored_differently(tmp_path, file, old, new, message):
-    leave_run(tmp_path, "l1")
-    edit(leave_run(tmp_path, "l2").folder / file, old, new)
+    write_run(tmp_path, "l1")
+    edit(write_run(tmp_path, "l2").folder / file, old, new)
     with pytest.raises(UserError, match=message):
         Study.collect(tmp_path)
 
@@ -141,16 +141,16 @@ def test_runs_scored_differently(tmp_path, file, old, new, message):
 def test_which_study(tmp_path):
     with pytest.raises(UserError, match="no study matches"):
         Study.collect(tmp_path)
-    edit(leave_run(tmp_path, "l1").folder / "provenance.json", '"study": "quick"', '"study": "other"')
+    edit(write_run(tmp_path, "l1").folder / "provenance.json", '"study": "quick"', '"study": "other"')
     assert Study.collect(tmp_path).name == "photos-other"
-    leave_run(tmp_path, "l2")
+    write_run(tmp_path, "l2")
     with pytest.raises(UserError, match="more than one study matches"):
         Study.collect(tmp_path)
     assert Study.collect(tmp_path, variant="other").name == "photos-other"
 
 
 def test_lost_runs(tmp_path):
-    leave_run(tmp_path, "l1")
+    write_run(tmp_path, "l1")
     study = Study.collect(tmp_path)
     study.save(tmp_path / "saved")
     assert study.lost_from(tmp_path / "saved") == []

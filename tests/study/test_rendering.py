@@ -1,4 +1,4 @@
-"""One table in all its forms."""
+"""One table in all output formats."""
 
 from io import StringIO
 
@@ -62,7 +62,7 @@ def test_markdown_escapes():
 
 @pytest.mark.parametrize(("width", "grids"), [(400, 1), (80, 6), (20, 12)])
 def test_terminal_width(width, grids):
-    """Columns go below each other where the terminal is narrow, and no digit is lost."""
+    """In a narrow terminal, columns are printed below each other; no digit is lost."""
     columns = [f"{number}th" for number in range(12)]
     rows = [
         (f"photograph {row}", [Cell(f"{row}{number:02}.125", "[0.12, 0.25]") for number in range(12)]) for row in (1, 2)

@@ -1,4 +1,4 @@
-"""What a report's page says, and which crops it shows."""
+"""The texts and the crops of a report's page."""
 
 import base64
 from html.parser import HTMLParser
@@ -90,7 +90,7 @@ def test_difference_maps():
 
 
 def test_strips_of_each_task():
-    """Two windows of the first picture of a task, none where a single loss has nothing to differ from."""
+    """Two windows of each task's first picture; none for a task with a single loss."""
     versions = {title: noise(64, 300) for title in ("Noisy", "L2", "Mix", "truth")}
     one = {title: pixels for title, pixels in versions.items() if title != "L2"}
     pictures = [Picture("sr", "a", versions), Picture("sr", "b", versions), Picture("jpeg", "a", one)]
@@ -101,7 +101,7 @@ def test_strips_of_each_task():
 
 
 def test_flat_windows_follow_the_rule():
-    """Of the flat windows the one in which two versions differ most, not a busy window in which they differ more."""
+    """The flat window with the largest difference is chosen, although a busy window has a larger difference."""
     truth = np.full((60, 90, 3), 100, np.uint8)
     truth[:, 60:] = noise(60, 30)
     one, other = truth.copy(), truth.copy()
@@ -204,7 +204,7 @@ def test_table_cells():
 
 
 def test_folded_section(tmp_path):
-    """The address of a folded section is inside of it: a link to it unfolds the section."""
+    """The link target of a folded section is inside the section, so that a link unfolds the section."""
     path = tmp_path / "index.html"
     write_page(path, "Report", [], [Section("Open", ["a"], warned=True), Section("Shut", ["b"], folded=True)])
     page = path.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The report's page in a real Chromium; every test also finds no console line and no request."""
+"""The report's page in a real Chromium; every test also checks that there is no console output and no request."""
 
 import base64
 from collections.abc import Iterator
@@ -14,24 +14,24 @@ from restoration.study.report import Figure, Fold, Picture, Section, Strip, View
 from restoration.study.report.crops import difference_map
 from tests.browser import DESKTOP, PHONE, needs_chromium, opened
 
-NASTY = "<img src=x onerror=alert(1)>"
+MARKUP = "<img src=x onerror=alert(1)>"
 BLUE = {"Noisy": 200, "L2": 150, "Mix": 117, "truth": 100}
 
 pytestmark = needs_chromium
 
 
-def located(blue: int) -> np.ndarray:
-    """A picture that tells its places: red is the column, green the row, blue the version."""
+def coded(blue: int) -> np.ndarray:
+    """A picture whose colours encode the position: red is the column, green the row, blue the version."""
     rows, columns = np.mgrid[:40, :60]
     return np.stack([columns * 4, rows * 6, np.full_like(rows, blue)], axis=2).astype(np.uint8)
 
 
-VERSIONS = {title: located(blue) for title, blue in BLUE.items()}
+VERSIONS = {title: coded(blue) for title, blue in BLUE.items()}
 LARGE = {title: np.full((1500, 1500, 3), blue, np.uint8) for title, blue in BLUE.items()}
 PICTURES = [
-    Picture("sr", "located", VERSIONS),
-    Picture("sr", NASTY, LARGE),
-    Picture("jpeg", "located", {title: pixels for title, pixels in VERSIONS.items() if title != "L2"}),
+    Picture("sr", "coded", VERSIONS),
+    Picture("sr", MARKUP, LARGE),
+    Picture("jpeg", "coded", {title: pixels for title, pixels in VERSIONS.items() if title != "L2"}),
 ]
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="700" height="9"><path style="fill: red"/></svg>'
 
@@ -44,7 +44,7 @@ def address(tmp_path_factory) -> str:
     blocks.append(Strip(PICTURES[0], (slice(20, 28), slice(30, 38))))
     path = tmp_path_factory.mktemp("report") / "index.html"
     shut = Section("Shut", ["Shut text"], folded=True)
-    write_page(path, f"Report {NASTY}", ["First."], [Section("All", ["Text."], blocks), shut])
+    write_page(path, f"Report {MARKUP}", ["First."], [Section("All", ["Text."], blocks), shut])
     return path.as_uri()
 
 
@@ -74,7 +74,7 @@ def enlarged(pixels: np.ndarray, times: float) -> np.ndarray:
 
 
 def middle(page: Page) -> tuple[float, float]:
-    """Of the stage, in the window."""
+    """The middle of the stage, in coordinates of the window."""
     page.locator(".stage").scroll_into_view_if_needed()
     box = page.locator(".stage").bounding_box()
     return box["x"] + box["width"] // 2, box["y"] + box["height"] // 2
@@ -82,7 +82,7 @@ def middle(page: Page) -> tuple[float, float]:
 
 @pytest.mark.parametrize("page", [DESKTOP, PHONE], ids=["1366", "390"], indirect=True)
 def test_nothing_is_wider_than_the_page(page):
-    """Also with many columns; a link to a folded section unfolds it."""
+    """A table with many columns does not widen the page; a link to a folded section unfolds the section."""
     assert not page.get_by_text("Shut text").is_visible()
     page.evaluate("location.hash = 'section-2'")
     expect(page.get_by_text("Shut text")).to_be_visible()
@@ -101,8 +101,8 @@ def test_flipping(page):
         assert (canvas(page) == enlarged(VERSIONS[title], times)).all()
         assert page.get_by_role("tab", selected=True).inner_text().startswith(title)
     page.keyboard.press("3")
-    page.locator("[name=photograph]").select_option(NASTY)
-    expect(page.locator(".stage canvas")).to_have_attribute("aria-label", f"sr, {NASTY}: Mix")
+    page.locator("[name=photograph]").select_option(MARKUP)
+    expect(page.locator(".stage canvas")).to_have_attribute("aria-label", f"sr, {MARKUP}: Mix")
     assert zoom(page) < 1
     page.locator("[name=task]").select_option("jpeg")
     expect(page.get_by_role("tab")).to_have_count(3)
@@ -110,7 +110,7 @@ def test_flipping(page):
 
 
 def test_zooming(page):
-    """The place under the pointer stays, pixels stay squares of one size, a drag moves, 0 shows all."""
+    """Zooming keeps the pixel under the pointer; pixels are squares of one size; a drag moves; 0 shows all."""
     x, y = middle(page)
     page.mouse.click(x, y)
     whole = zoom(page)
@@ -140,7 +140,7 @@ def test_zooming(page):
 
 
 def test_difference_maps(page):
-    """The viewer draws the maps that strips have; the truth has none."""
+    """The viewer draws the same difference maps as strips; the truth has no map."""
     page.get_by_role("tab", name="Mix").click()
     page.get_by_role("button", name="Difference").click()
     page.get_by_label("Gain of the differences").select_option("16")
@@ -171,7 +171,7 @@ def test_pinching(page):
 
 
 def test_theme_is_remembered(browser, address):
-    """From a server: of a file, a busy Chromium sometimes loses what was stored."""
+    """The page comes from a server, because a busy Chromium sometimes loses stored values of a file:// page."""
     with browser.new_context(color_scheme="light") as context:
         context.route("http://report.test/", lambda route: route.fulfill(path=address.removeprefix("file://")))
         page = context.new_page()

@@ -1,4 +1,4 @@
-"""A study as the second edition: several seeds in the main part, dense losses beside the others, parts of its own."""
+"""A study as the second edition: several seeds in the main part, dense losses in the main part, additional parts."""
 
 from dataclasses import replace
 

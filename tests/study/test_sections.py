@@ -1,4 +1,4 @@
-"""The sections of a report follow from a study alone, whatever parts of it there are."""
+"""The sections of a report, for studies with all or with some parts."""
 
 import re
 import subprocess
@@ -41,7 +41,7 @@ def made(study) -> dict[str, Section]:
 
 
 def test_every_part_is_shown(study, made):
-    """The first section answers; all others are folded; every table has a LaTeX form with a label of its own."""
+    """The first section answers; all others are folded; every table has a LaTeX form with a unique label."""
     answer, *others = made.values()
     assert answer.title == "Take MIX"
     assert all(section.folded for section in others)
@@ -98,7 +98,7 @@ def test_curves_without_finite_values(study):
 
 
 def test_switch_place(study):
-    """Where all switching losses give way at one place; runs without a switch do not count."""
+    """The common switch of all switching losses; runs without a switch do not count."""
     configs = [{"loss": {"at": 0.5}}, {"loss": {}}, {"loss": {"at": 0.5}}]
     runs = study.runs.iloc[:3].assign(part="switching", patches=1000, config=configs)
     switching = replace(study, runs=runs)

@@ -1,4 +1,4 @@
-"""Studies with less than the paper's: every table is made, and nothing is claimed that is not known."""
+"""Studies smaller than the paper's: every table is written, and unknown verdicts stay unknown."""
 
 from collections.abc import Sequence
 

@@ -47,7 +47,7 @@ def half_width(comparison: Comparison) -> float:
 
 
 def test_mean_over_photographs_and_common_seeds():
-    """Seeds 0 and 1 are common; a photograph without a finite value of either loss is left out."""
+    """Seeds 0 and 1 are common; a photograph whose value is not finite for one loss is left out."""
     a = np.array([[31.0, 32.0, 99.0], [33.0, 34.0, 99.0], [np.inf, 30.0, 30.0]])
     b = np.array([[30.0, 30.0], [30.0, 31.0], [30.0, 30.0]])
     for scores, sign in (({"a": a, "b": b}, 1), ({"a": b, "b": a}, -1)):
@@ -56,7 +56,7 @@ def test_mean_over_photographs_and_common_seeds():
         assert (comparison.images, comparison.left_out, comparison.seeds) == (2, 1, 2)
 
 
-def test_untrained_column_meets_every_seed():
+def test_untrained_columns():
     comparison = compared({"a": constant(31.0, 33.0), "input": constant(30.0)}, second="input")
     assert (comparison.difference, comparison.seeds) == (pytest.approx(2.0), 2)
     both = compared({"bm3d": around(31), "input": around(30), "a": around(30)}, "bm3d", "input")
@@ -72,13 +72,15 @@ def test_incomparable():
 
 def test_antisymmetric_and_independent_of_order():
     study = study_of({(PSNR, "a"): around(30.3, seed=1), (PSNR, "b"): around(30, seed=2)})
-    forth, back = (Comparisons(study).compare(PSNR, *pair) for pair in ("ab", "ba"))
-    assert forth is not None
-    assert back is not None
-    assert (forth.verdict, back.verdict) == (BETTER, WORSE)
-    assert (back.difference, back.low, back.high) == pytest.approx((-forth.difference, -forth.high, -forth.low))
+    a_to_b, b_to_a = (Comparisons(study).compare(PSNR, *pair) for pair in ("ab", "ba"))
+    assert a_to_b is not None
+    assert b_to_a is not None
+    assert (a_to_b.verdict, b_to_a.verdict) == (BETTER, WORSE)
+    assert (b_to_a.difference, b_to_a.low, b_to_a.high) == pytest.approx(
+        (-a_to_b.difference, -a_to_b.high, -a_to_b.low)
+    )
     shuffled = replace(study, scores=study.scores.sample(frac=1, random_state=0))
-    assert Comparisons(shuffled).compare(PSNR, "a", "b") == forth
+    assert Comparisons(shuffled).compare(PSNR, "a", "b") == a_to_b
 
 
 def test_no_finite_value():
@@ -97,7 +99,7 @@ def test_different_photographs(change):
 
 
 def test_tiles_of_several_raw_files():
-    """Seven files of two tiles count as seven photographs; the tiles of one file count as they are."""
+    """Seven files of two tiles count as seven photographs; the tiles of a single file count one by one."""
     condition = PSNR._replace(part="raw", test_set="raw")
     study = study_of(
         {(condition, "a"): np.arange(14.0), (condition, "input"): np.zeros(14)},
@@ -138,11 +140,12 @@ def test_repeats_in_another_part():
     seeds = PSNR._replace(part="seeds")
     scores = {(PSNR, "a"): constant(30.0), (PSNR, "input"): constant(30.0), (seeds, "a"): constant(29, 30, 31)}
     assert half_width(compared(scores, "a", "input")) == pytest.approx(T[1], rel=0.01)
-    elsewhere = {**scores, (seeds._replace(task="sr"), "a"): constant(0, 100)}
-    assert half_width(compared(elsewhere, "a", "input")) == pytest.approx(T[1], rel=0.01)
+    with_other_task = {**scores, (seeds._replace(task="sr"), "a"): constant(0, 100)}
+    assert half_width(compared(with_other_task, "a", "input")) == pytest.approx(T[1], rel=0.01)
 
 
-def test_largest_family_stands_in():
+def test_largest_family():
+    """Without repeats in the family of c, the largest family variance is used."""
     scores = {"a": constant(29.9, 30.1), "b": constant(29, 31), "c": constant(30.0), "input": constant(30.0)}
     comparison = compared(scores, "c", "input")
     assert half_width(comparison) == pytest.approx(T[0] * 2**0.5, rel=0.01)
@@ -175,8 +178,8 @@ def test_no_repeats():
 )
 def test_verdict(low, high, expected):
     assert verdict(low, high, 0.1, higher_is_better=True) == expected
-    turned = {BETTER: WORSE, WORSE: BETTER}.get(expected, expected)
-    assert verdict(low, high, 0.1, higher_is_better=False) == turned
+    opposite = {BETTER: WORSE, WORSE: BETTER}.get(expected, expected)
+    assert verdict(low, high, 0.1, higher_is_better=False) == opposite
 
 
 @pytest.mark.parametrize(
@@ -209,12 +212,12 @@ def test_shown():
 
 @pytest.mark.parametrize("count", [12, 40])
 def test_false_verdicts(count):
-    """Equal losses are called better or worse in about 5 % of studies at most; a true 1 dB is found in nearly all."""
+    """About 5 % of studies or fewer call equal losses better or worse; nearly all detect a true difference of 1 dB."""
     rng = np.random.default_rng(1)
     studies, freedom, moved = 3_000, 6, 0.1
     values = rng.normal(0, 0.5, (studies, count)) + rng.normal(0, moved, (studies, 1))
     error = moved * np.sqrt(rng.chisquare(freedom, studies) / freedom)
     for true, least, most in ((0.0, 0.0, 0.075), (1.0, 0.99, 1.0)):
         bounds = zip(*mean_intervals(values + true, error, np.full(studies, freedom)), strict=True)
-        told = [verdict(low, high, 0.1, higher_is_better=True) in (BETTER, WORSE) for low, high in bounds]
-        assert least <= np.mean(told) <= most
+        decided = [verdict(low, high, 0.1, higher_is_better=True) in (BETTER, WORSE) for low, high in bounds]
+        assert least <= np.mean(decided) <= most

@@ -13,9 +13,9 @@ from tests.studies import around, study_of, whole_study
 PSNR = Condition("main", "jpeg", "kodak24", "psnr")
 
 
-def row_of(columns: dict[str, np.ndarray], place: Condition = PSNR) -> Row:
-    comparisons = Comparisons(study_of({(place, column): values for column, values in columns.items()}))
-    (row,) = rows(comparisons, [place], comparisons.columns(place))
+def row_of(columns: dict[str, np.ndarray], condition: Condition = PSNR) -> Row:
+    comparisons = Comparisons(study_of({(condition, column): values for column, values in columns.items()}))
+    (row,) = rows(comparisons, [condition], comparisons.columns(condition))
     return row
 
 
@@ -25,7 +25,7 @@ def whole() -> Comparisons:
 
 
 def test_means_and_deviations():
-    """b has a value of photograph 1 that is not finite: the photograph counts for no column."""
+    """Photograph 1 has no finite value in b, so it is left out for all columns."""
     row = row_of({"a": np.array([[1.0, 3.0], [9.0, 9.0]]), "b": np.array([5.0, np.nan]), "input": np.array([4.0, 4.0])})
     assert row.means == {"input": 4.0, "a": 2.0, "b": 5.0}
     assert row.deviations == {"a": pytest.approx(2**0.5)}
@@ -55,7 +55,7 @@ def test_less_is_better():
 
 
 def test_infinite_is_never_best():
-    """A loss that restores one photograph perfectly is compared on the others; one without finite values is a dash."""
+    """A perfectly restored photograph is left out; a loss without finite values is shown as a dash."""
     perfect, broken = around(29.0), np.full(12, np.inf)
     perfect[0] = np.inf
     row = row_of({"a": around(30.0), "b": perfect, "c": broken})
@@ -98,9 +98,9 @@ def test_main_table(whole):
 
 def test_other_tables(whole):
     """Every metric that the main table lacks, for every column."""
-    made = other_tables(whole, "main", "demosaic", "kodak24")
-    assert [len(table.columns) for table in made] == [4, 4]
-    assert all(len(table.rows) == 7 for table in made)
+    tables = other_tables(whole, "main", "demosaic", "kodak24")
+    assert [len(table.columns) for table in tables] == [4, 4]
+    assert all(len(table.rows) == 7 for table in tables)
 
 
 def test_budgets_are_marked():
@@ -116,7 +116,7 @@ def test_budgets_are_marked():
 
 
 def test_artefact_table(whole):
-    """Only the artefacts that a task can leave."""
+    """A table shows only artefacts that the task can cause."""
     titles = []
     for task in ("sr", "jpeg"):
         table = artefact_table(whole, "main", task, "kodak24")
@@ -127,7 +127,7 @@ def test_artefact_table(whole):
 
 
 def test_published(whole):
-    """The paper's values are in brackets beside ours, and never replace ours."""
+    """The paper's values are shown in brackets after ours."""
     stated = pd.DataFrame(
         [("jpeg", "l1", "l2", 0.66), ("jpeg", "mix", "psnr", 33.25)], columns=["task", "loss", "metric", "value"]
     )
@@ -140,7 +140,7 @@ def test_published(whole):
 
 
 def test_summary(whole):
-    """One line for each column at each place."""
+    """One line for each column and condition."""
     lines = summary(whole)
     names = ["part", "task", "test_set", "metric", "loss"]
     assert not lines.duplicated(names).any()

@@ -1,4 +1,4 @@
-"""Degradations: right on whole images; patches equal crops of the whole images, on every device."""
+"""Degradations of whole images are correct; patches equal crops of whole images, on every device."""
 
 import io
 import sys
@@ -147,8 +147,8 @@ def test_changed_task_is_packed_again(photo, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("task", [Demosaic(), SuperResolution(), SuperResolution(filter="area")], ids=repr)
-def test_degradation_of_a_gpu_without_one(task):
-    """All but the noise, which is the CPU's for every device, is computed where the image is."""
+def test_fake_gpu(task):
+    """Noise is always drawn on the CPU; everything else is computed on the device of the image."""
     with FakeTensorMode():
         degraded = task.degrade(torch.rand(3, 41, 50, device="cuda"), torch.Generator())
     assert degraded.device.type == "cuda"
@@ -170,7 +170,7 @@ def test_bilinear_demosaicking(photo):
 @pytest.mark.parametrize("level", [51, 128])
 @pytest.mark.parametrize("path", ["whole", "patches"])
 def test_noise_variance(level, path, device):
-    """a y + b, of values whose neighbours are not averaged: red where red was measured."""
+    """The variance is a y + b for measured values, such as red at red pixels, which are not averages."""
     task, grey = Demosaic(), np.full((256, 256, 3), level, dtype=np.uint8)
     if path == "whole":
         red = task.degrade(from_levels(grey).to(device), torch.Generator().manual_seed(0))[0, ::2, ::2]
@@ -213,7 +213,7 @@ def test_aligned_grids(scale):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: JPEG(quality=0), "quality runs from 1 to 95, got 0"),
+        (lambda: JPEG(quality=0), "quality must be from 1 to 95, got 0"),
         (lambda: SuperResolution(scale=1), "at least 2, got 1"),
         (lambda: SuperResolution(scale=2.5), "an integer of at least 2, got 2.5"),
         (lambda: SuperResolution(filter="magic"), "one of bicubic, bilinear, lanczos, area, got magic"),

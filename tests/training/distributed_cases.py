@@ -1,4 +1,4 @@
-"""What test_distributed.py runs in each of two processes: python -m tests.training.distributed_cases CASE FOLDER"""
+"""The cases of test_distributed.py, in each of two processes: python -m tests.training.distributed_cases CASE FOLDER"""
 
 import math
 import os

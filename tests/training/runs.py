@@ -64,7 +64,7 @@ class StopAfter(L1Loss):
 
 
 def sampler(batch: int = BUDGET.batch, device: torch.device = CPU, seed: int = 0) -> PatchSampler:
-    """Noisy patches, so that every batch takes random numbers for places and for noise."""
+    """Noisy patches, so that every batch needs random numbers for positions and noise."""
     photos = packed(crop(), np.ascontiguousarray(crop()[::-1, :-1])).to(device)
     return PatchSampler(Demosaic(), photos, photos, batch, torch.Generator(device).manual_seed(seed))
 

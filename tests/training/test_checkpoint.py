@@ -1,4 +1,4 @@
-"""Checkpoints: written whole, refused where they are damaged or of another training."""
+"""Checkpoints are written completely, and refused if damaged or of another training."""
 
 from types import SimpleNamespace
 
@@ -24,7 +24,7 @@ THERE = {"loss": {"alpha": 0.84, "sigmas": [1, 2]}, "seed": 0, "photographs": "a
 
 
 def test_another_training(tmp_path):
-    """All differences are named; values that are not asked for do not matter; the file stays."""
+    """All differences are named; additional values in the file are ignored; the file is not changed."""
     path = tmp_path / "checkpoint.pt"
     write_checkpoint(path, {"identity": THERE, "random": []})
     before = path.read_bytes()
@@ -57,7 +57,7 @@ def test_damaged(tmp_path, content):
 
 
 def test_cuda_random_numbers(tmp_path, monkeypatch):
-    """The state of the GPU's own generator is kept with the others; there need be no GPU."""
+    """The state of the GPU's generator is saved with the others; the test needs no GPU."""
     device = torch.device("cuda", 1)
     state = {device: torch.tensor([1, 2], dtype=torch.uint8)}
     monkeypatch.setattr(torch.cuda, "get_rng_state", state.__getitem__)

@@ -108,7 +108,7 @@ def test_errors_of_collectives(monkeypatch, name, error, kind):
 
 
 def test_timeout_of_gradients_is_minutes():
-    """Packing and scoring in the first process have a timeout of their own."""
+    """Packing and scoring in the first process have a longer timeout."""
     assert 60 <= TIMEOUT.total_seconds() <= 3600
 
 

@@ -44,7 +44,7 @@ def fake(photos, monkeypatch):
 
 @pytest.fixture
 def looks(monkeypatch) -> list[int]:
-    """What needs values does nothing but count: how many batches each look sees; 0 for a checkpoint."""
+    """Replaces checks and checkpoints by counters: the number of batches of each check; 0 for a checkpoint."""
     looks = []
     monkeypatch.setattr(module, "check_finite", lambda batches, *_: looks.append(len(batches)))
     monkeypatch.setattr(checkpoint, "write_checkpoint", lambda path, state: looks.append(0))
@@ -77,7 +77,7 @@ def test_fake_device_can_fail(fake):
 
 
 def test_validation_waits_only_for_scores(photos):
-    """The device is waited for once, when all photographs are scored."""
+    """A validation waits for the device once, after all photographs are scored."""
     validation = Validation(Demosaic(), photos, protocol=Protocol(), device=torch.device("cpu"))
     with FakeTensorMode(allow_non_fake_inputs=True):
         validation.pairs = 2 * [tuple(image.to(DEVICE) for image in pair) for pair in validation.pairs]

@@ -1,4 +1,4 @@
-"""A run is this run only with the same code of the user's losses, networks and tasks."""
+"""The code of the user's losses, networks and tasks is part of a training's identity."""
 
 import functools
 import importlib
@@ -25,7 +25,7 @@ def made():
 
 @pytest.fixture
 def modules(tmp_path, monkeypatch):
-    """Writes modules beside each other and imports the first one anew."""
+    """Writes modules into one folder and imports the first module again."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def imported(**sources: str):
@@ -41,7 +41,7 @@ def modules(tmp_path, monkeypatch):
 
 
 def test_code_of_own_parts(modules):
-    """Changes of the module of a class, and of the modules that it imports, show."""
+    """Changes in the module of a class, and in the modules that it imports, change the hashes."""
     module = modules(myloss=LOSS, helpers="SCALE = 2\n")
     first = code_of([Clamped, module.MyLoss, RestorationCNN])
     assert first.keys() == {"myloss", "helpers"}

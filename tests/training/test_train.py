@@ -66,14 +66,14 @@ def test_finished_run_is_not_trained_again(tmp_path):
     assert torch.equal(run(tmp_path), run(tmp_path, loss=StopAfter(1)))
 
 
-def test_signal_does_not_wait_for_a_look(tmp_path):
+def test_signal_between_checks(tmp_path):
     with pytest.raises(Interrupted, match="SIGINT"):
         run(tmp_path, loss=StopAfter(2, signal.SIGINT), check_steps=50)
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 2
 
 
 def test_signal_in_the_last_validation(tmp_path, monkeypatch, capsys):
-    """It is answered at once; the training is finished, but what comes after it does not begin."""
+    """The signal is handled at once: the training is finished, but the next step of the command does not begin."""
     calls = []
 
     def scores(validation, model):
@@ -181,7 +181,7 @@ def test_out_of_memory(tmp_path):
         run(tmp_path, loss=Fails(1, torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")))
 
 
-def test_rare_looks_change_nothing(tmp_path):
+def test_rare_checks(tmp_path):
     assert torch.equal(run(tmp_path / "a", check_steps=1), run(tmp_path / "b", check_steps=5))
 
 

@@ -39,7 +39,7 @@ def numpy_l1(restored, target):
 
 
 class Terms(L1Loss):
-    """L1 whose terms a function makes."""
+    """L1 with terms from a function."""
 
     def __init__(self, terms):
         super().__init__()
@@ -109,7 +109,7 @@ class Detached(RestorationCNN):
 
 
 class HalfSize(RestorationCNN):
-    """Takes even sides only, as most U-Nets do."""
+    """Accepts even sides only, like most U-Nets."""
 
     def forward(self, degraded):
         return functional.interpolate(functional.avg_pool2d(super().forward(degraded), 2), scale_factor=2)
@@ -142,7 +142,7 @@ def test_refused_networks(network, message):
 
 
 class Task(JPEG):
-    """JPEG, but for one method."""
+    """JPEG with one method replaced."""
 
     def __init__(self, **methods):
         super().__init__()
@@ -191,7 +191,7 @@ def test_own_parts_pass(task, bf16):
 
 
 def test_random_numbers_stay():
-    """Nothing is drawn from the global stream."""
+    """The trial call draws no global random numbers."""
     state = torch.get_rng_state()
     model = RestorationCNN()
     torch.set_rng_state(state)

@@ -1,4 +1,4 @@
-"""One HTML page of a study: tables, verdicts, figures, and photographs to look into."""
+"""One HTML page of a study: tables, verdicts, figures, and photographs."""
 
 from restoration.study.report.blocks import Block, Figure, Fold, Section
 from restoration.study.report.page import write_page

@@ -1,4 +1,4 @@
-"""A data set to look at: its facts, a contact sheet, and a page with every photograph and a degraded one."""
+"""Shows a data set: facts, a contact sheet, and a page with every photograph and degraded examples."""
 
 import base64
 from collections import Counter
@@ -18,7 +18,7 @@ from restoration.scoring.evaluate import degraded_photo
 from restoration.study.report.drawing import CPU, pixels_of
 from restoration.tasks import Task
 
-THUMBNAIL, LARGE = 160, 1200  # longer sides on the page, and of the files that thumbnails lead to, pixels
+THUMBNAIL, LARGE = 160, 1200  # longer sides of thumbnails and of the larger views, pixels
 SIDE = 240  # of the crops that show degraded inputs
 CELL, PER_ROW = 100, 20  # of the contact sheet
 
@@ -65,7 +65,7 @@ def facts_table(parts: Mapping[str, PackedPhotos]) -> list[list[str]]:
 def write_page(
     title: str, parts: Mapping[str, PackedPhotos], table: list[list[str]], tasks: Mapping[str, Task], folder: Path
 ) -> None:
-    """Writes contact_sheet.png, index.html, and a larger view of each photograph, to which its thumbnail leads.
+    """Writes contact_sheet.png, index.html, and a larger view of each photograph, linked from its thumbnail.
 
     Args:
         parts: the photographs by role.
@@ -106,7 +106,7 @@ def _figure(image: Image.Image, description: str, caption: str, larger: str = ""
 
 
 def _inputs(photos: PackedPhotos, tasks: Mapping[str, Task]) -> dict[str, Image.Image]:
-    """The centre of the first photograph, and the same as each task degrades it."""
+    """The centre of the first photograph, and its degraded version for each task."""
     versions = {"photograph": photos.image(0)}
     versions |= {f"input of {title}": degraded_photo(task, photos, 0, CPU)[0] for title, task in tasks.items()}
     height, width = versions["photograph"].shape[1:]

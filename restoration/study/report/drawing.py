@@ -14,7 +14,7 @@ from restoration.study.report.crops import TRUTH
 from restoration.study.report.photographs import Picture
 from restoration.tasks import Task
 
-LARGEST = 1000  # pixels a side of a picture: the page holds every version
+LARGEST = 1000  # largest side of a picture in pixels: the page contains every version
 CPU = torch.device("cpu")
 
 

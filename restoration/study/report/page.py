@@ -18,7 +18,7 @@ def write_page(path: Path, title: str, introduction: Sequence[str], sections: Se
     style, script = _source("page.css"), _source("viewer.js")
     page = Template(_source("page.html")).substitute(
         title=escape(title),
-        # A browser that obeys this loads nothing, and runs nothing but the one script.
+        # With this policy, a browser loads no other file and runs only this script.
         policy=f"default-src 'none'; img-src data:; style-src {_digest(style)}; script-src {_digest(script)}; "
         "base-uri 'none'; form-action 'none'",
         style=style,

@@ -9,7 +9,7 @@ import numpy as np
 
 from restoration.study.report.crops import CONTRAST, contrasted, flat_window, most_different_crops
 
-CROP, CROPS = 64, 2  # pixels a side of a strip's window, and how many windows of each task
+CROP, CROPS = 64, 2  # side of a strip's window in pixels, and number of windows for each task
 SIDE = 52  # of a window in a flat area: the 17 x 17 pixels that the network sees, three times
 
 
@@ -75,7 +75,7 @@ class Viewer:
 
 @dataclass(frozen=True)
 class Strip:
-    """One window of a picture in every version; `viewed`: the viewer of the page has this picture, too."""
+    """One window of a picture in every version; `viewed`: the page's viewer also has this picture."""
 
     picture: Picture
     window: tuple[slice, slice]
