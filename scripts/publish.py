@@ -23,7 +23,7 @@ from scripts.trained import named_data, packed_tests, task_of, trained_network
 
 def main(config: DictConfig) -> None:
     console, packs = plain_console(), Path(config.packs)
-    study = Study.collect(Path(config.runs), **config.only)
+    study, before = Study.collect(Path(config.runs), **config.only), Study.load_published(config.before)
     folder = Path(config.studies) / study.name
     if not config.drop and (lost := study.lost_from(folder / "records")):
         lines = "\n".join(f"  {name}" for name in lost)
@@ -38,7 +38,7 @@ def main(config: DictConfig) -> None:
     for run, network, task in networks:
         half_weights(run, network, task, Path(config.weights))  # checks before anything is written
     study.save(folder / "records")
-    write_texts(folder, sections(study, pd.read_csv(config.published)))
+    write_texts(folder, sections(study, pd.read_csv(config.published), before=before))
     draw(main_runs, packs, folder / "crops.png", drawn_on=config.shown)
     console.print(f"written to {folder}", soft_wrap=True)
     for run, network, task in networks:

@@ -42,7 +42,9 @@ def main(config: DictConfig) -> None:
         study = Study.collect(Path(config.runs), **config.only)
     with console.status("computing the tables") as status:
         sections = []
-        for section in report.sections(study, pd.read_csv(config.published)):
+        for section in report.sections(
+            study, pd.read_csv(config.published), before=Study.load_published(config.before)
+        ):
             status.update(f"made: {section.title}")
             sections.append(section)
     shown, remark = pictured(study, config, console)

@@ -29,8 +29,10 @@ def study(folder) -> Study:
 
 
 @pytest.fixture(scope="module")
-def made(study) -> list[Section]:
-    return list(sections(study, pd.read_csv(RESULTS / "paper.csv")))
+def made(folder, study) -> list[Section]:
+    """With what changed since the other study, if the folder has a table of that."""
+    other = next((other for other in STUDIES if other != folder and (folder / "changes.md").exists()), None)
+    return list(sections(study, pd.read_csv(RESULTS / "paper.csv"), before=Study.load_published(other)))
 
 
 def test_texts_and_figures_follow_from_records(folder, made):

@@ -125,6 +125,11 @@ class Study:
         names = facts["data"], facts["variant"]
         return _sorted(cls(*names, scores, runs, curves, facts["test_sets"], tuple(facts["notes"])))
 
+    @classmethod
+    def load_published(cls, folder: Path | str | None) -> "Study | None":
+        """The study that `make publish` wrote into `folder`; None without a folder."""
+        return cls.load(Path(folder) / "records") if folder else None
+
     def save(self, folder: Path) -> None:
         """Writes the study; the same study gives the same bytes."""
         write_csv(folder / "scores.csv.xz", self.scores[SCORE])

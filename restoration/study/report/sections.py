@@ -10,6 +10,7 @@ import pandas as pd
 from restoration import names
 from restoration.files import write_text
 from restoration.study import agreement, alpha, answer, figures, tables
+from restoration.study.changes import changes_table
 from restoration.study.records import Study
 from restoration.study.rendering import Table, latex, markdown
 from restoration.study.report.blocks import Block, Figure, Fold, Section
@@ -26,6 +27,7 @@ FILES = (  # files of sections that some studies lack
     "alpha.md",
     "alpha.svg",
     "artefacts.md",
+    "changes.md",
     "differences-ms_ssim.svg",
     "differences-psnr.svg",
     "published.md",
@@ -38,14 +40,26 @@ FILES = (  # files of sections that some studies lack
 SURE = "intervals: 95 %, over photographs and trainings"
 
 
-def sections(study: Study, published: pd.DataFrame | None = None) -> Iterator[Section]:
+def sections(study: Study, published: pd.DataFrame | None = None, *, before: Study | None = None) -> Iterator[Section]:
     """The sections for which the study has scores or curves, in the order of the page; the first is the answer.
 
     Args:
         published: the figures of the paper; see `tables.published_tables`.
+        before: an earlier study, whose verdicts are compared with those of `study`.
     """
     comparisons, made = Comparisons(study), []
-    for make in (answered, claimed, lambda each: scored(each, published), changed, alphas, artefacts, curves, searched):
+    makers = (
+        answered,
+        claimed,
+        lambda each: since(before, each),
+        lambda each: scored(each, published),
+        changed,
+        alphas,
+        artefacts,
+        curves,
+        searched,
+    )
+    for make in makers:
         if section := make(comparisons):
             made.append(section)
             yield section
@@ -153,6 +167,16 @@ def claimed(comparisons: Comparisons) -> Section:
         blocks=[*verdicts, Fold("Every comparison", evidence)],
         files=files,
         folded=True,
+    )
+
+
+def since(before: Study | None, comparisons: Comparisons) -> Section | None:
+    """What changed since an earlier study; None without one."""
+    if before is None:
+        return None
+    table = changes_table(Comparisons(before), comparisons)
+    return Section(
+        "What changed since the earlier study?", blocks=[table], files={"changes.md": markdown(table)}, folded=True
     )
 
 
