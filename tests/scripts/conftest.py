@@ -67,6 +67,20 @@ def tiny(data, tmp_path) -> list[str]:
     return [*data, *places(tmp_path), *TINY]
 
 
+@pytest.fixture
+def with_losses(tiny, tmp_path) -> Callable[..., list[str]]:
+    """Writes configurations of losses, YAML by name; returns overrides of a training that may use these losses."""
+
+    def write(**losses: str) -> list[str]:
+        folder = tmp_path / "configs/loss"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, yaml in losses.items():
+            (folder / f"{name}.yaml").write_text(yaml)
+        return [f"hydra.searchpath=[file://{tmp_path}/configs]", *tiny]
+
+    return write
+
+
 @pytest.fixture(scope="session")
 def study(data, tmp_path_factory) -> Path:
     """The folder of a study of L1 and Mix in super-resolution: runs/ and tables/; tests must not change it."""

@@ -1,13 +1,9 @@
 """Commands from training to tables: also interrupted and killed; messages for mistakes."""
 
 import csv
-import os
 import re
 import resource
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,21 +20,17 @@ def files(folder: Path) -> dict[Path, bytes]:
 
 def test_run_folder(study):
     folder = study / "runs/tiny/quick/sr/mix/seed0"
-    names = {
+    names = {path.name for path in folder.iterdir()}
+    assert {
         "config.yaml",
         "model.safetensors",
         "checkpoint.pt",
         "curves.csv",
-        "per_image.csv",
         "scoring.json",
         "provenance.json",
-    }
-    assert names < {path.name for path in folder.iterdir()}
+    } < names
     rows = list(csv.DictReader((folder / "per_image.csv").read_text().splitlines()))
     assert {(row["test_set"], row["loss"]) for row in rows} == {("test", "mix"), ("test", "input")}
-
-
-def test_tables(study):
     table = (study / "tables/tiny/quick/sr-test.md").read_text()
     assert all(f"| {column} |" in table for column in ("Bilinear", "L1", "Mix"))
 
@@ -83,36 +75,13 @@ def test_data(data, tmp_path):
     assert "96x72" in call("data", *data, f"pages={tmp_path}")
 
 
-class Process:
-    """A training in a separate process."""
-
-    def __init__(self, overrides: list[str]):
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "scripts", "train", *overrides],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
-
-    def end(self, number: int, *, after: str) -> str:
-        """Sends a signal after a line that contains `after`; returns the text on stderr."""
-        assert self.process.stdout
-        while after not in self.process.stdout.readline():
-            assert self.process.poll() is None
-        self.process.send_signal(number)
-        return self.process.communicate(timeout=60)[1]
-
-
-def test_interrupted(tiny, tmp_path):
-    options = [*tiny, "task=jpeg", "loss=ms_ssim", "budget.patches=480", "budget.validations=12"]
-    interrupted = Process(options)
-    errors = interrupted.end(signal.SIGINT, after="after 80 patches")
-    assert interrupted.process.returncode == 130
-    assert "the same command goes on from there" in errors
-    assert "Traceback" not in errors
-    assert list(tmp_path.rglob("checkpoint.pt"))
+def test_interrupted(with_losses, tmp_path, capsys):
+    losses = with_losses(mine=f"_target_: tests.failing_losses.SignalOnce\nnumber: 2\nmarker: {tmp_path}/sent\n")
+    with pytest.raises(SystemExit) as caught:
+        call("train", *losses, "task=sr", "loss=mine")
+    assert caught.value.code == 130
+    assert "SIGINT: stopped with a checkpoint; the same command goes on from there" in capsys.readouterr().err
+    assert "continues after" in call("train", *losses, "task=sr", "loss=mine")
 
 
 @pytest.mark.parametrize(
@@ -216,11 +185,9 @@ assert LOSSES
 
 
 @pytest.mark.parametrize(("loss", "yaml"), LOSSES, ids=lambda text: text.partition("\n")[0])
-def test_losses_of_the_readme(tiny, tmp_path, loss, yaml):
-    """A loss of any library needs one YAML file, as in the README."""
-    (tmp_path / "configs/loss").mkdir(parents=True)
-    (tmp_path / f"configs/loss/{loss}.yaml").write_text(yaml)
-    printed = call("train", f"hydra.searchpath=[file://{tmp_path}/configs]", *tiny, "task=sr", f"loss={loss}")
+def test_losses_of_the_readme(with_losses, tmp_path, loss, yaml):
+    """A loss of any library joins by one file, as the README says."""
+    printed = call("train", *with_losses(**{loss: yaml}), "task=sr", f"loss={loss}")
     assert loss in printed
     (weights,) = tmp_path.rglob(f"{loss}/seed0/model.safetensors")
     assert len(load_file(weights)) == 8

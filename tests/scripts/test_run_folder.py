@@ -25,16 +25,14 @@ class MyLoss(L1Loss):
 
 
 @pytest.fixture
-def my_loss(tmp_path, monkeypatch):
-    """Writes a user's loss, a new one at each call; its configuration is loss=mine."""
-    (tmp_path / "configs/loss").mkdir(parents=True)
-    (tmp_path / "configs/loss/mine.yaml").write_text("_target_: myloss.MyLoss\n")
+def my_loss(with_losses, tmp_path, monkeypatch):
+    """Writes a user's loss, new at each call; returns the overrides of a training with this loss."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def write(factor: int) -> list[str]:
         (tmp_path / "myloss.py").write_text(LOSS.format(factor=factor))
         sys.modules.pop("myloss", None)
-        return [f"hydra.searchpath=[file://{tmp_path}/configs]", "loss=mine", "task=sr"]
+        return [*with_losses(mine="_target_: myloss.MyLoss\n"), "loss=mine", "task=sr"]
 
     yield write
     sys.modules.pop("myloss", None)
@@ -44,26 +42,21 @@ def first_line(text: str) -> str:
     return text.splitlines()[0]
 
 
-def test_edited_loss(my_loss, tiny, refused):
-    """The first line says whether the run trains, is complete, or has other code."""
-    options = [*tiny, *my_loss(1)]
+def test_edited_loss(my_loss, tmp_path, refused):
+    """The first line says what happens: trains, complete, continues, other code."""
+    options = my_loss(1)
     assert first_line(call("train", *options)).startswith("sr with mine, seed 0: trains in ")
     assert ": complete, trained on 20" in first_line(call("train", *options))
     my_loss(2)
     message = refused("train", options, "holds another training", "  the code of myloss has changed", "variant=NAME")
     assert len(message.splitlines()) == 3
-    refused("study", [*tiny, options[-3], "losses=[mine]", "tasks=[sr]"], "1 of 1 runs failed", "code of myloss")
-    assert "trains in" in first_line(call("train", *options, "variant=second"))
-
-
-def test_edited_loss_after_an_interruption(my_loss, tiny, tmp_path, refused):
-    options = [*tiny, *my_loss(1)]
-    call("train", *options)
-    (tmp_path / "runs/tiny/quick/sr/mine/seed0/config.yaml").unlink()  # as if killed before it was complete
-    assert ": continues after 48 of 48 patches in " in first_line(call("train", *options))
-    (tmp_path / "runs/tiny/quick/sr/mine/seed0/config.yaml").unlink()
-    my_loss(2)
+    refused("study", [*options[:-2], "losses=[mine]", "tasks=[sr]"], "1 of 1 runs failed", "code of myloss")
+    config = tmp_path / "runs/tiny/quick/sr/mine/seed0/config.yaml"
+    config.unlink()  # as if killed before it was complete
     refused("train", options, "the code of myloss has changed")
+    my_loss(1)
+    assert ": continues after 48 of 48 patches in " in first_line(call("train", *options))
+    assert config.exists()
 
 
 def test_other_degradation(copied, tiny, refused):

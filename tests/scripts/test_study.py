@@ -1,8 +1,6 @@
 """The runs of an experiment; a study continues after runs that fail, crash or are stopped."""
 
 import signal
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -153,26 +151,17 @@ parts:
 
 
 @pytest.fixture
-def options(tiny, tmp_path) -> list[str]:
+def options(with_losses, tmp_path) -> list[str]:
     """Overrides of a study with the losses of tests/failing_losses.py."""
-    losses = tmp_path / "configs/loss"
-    losses.mkdir(parents=True)
-    (losses / "broken.yaml").write_text("_target_: tests.failing_losses.Broken\n")
-    (losses / "wrong.yaml").write_text("_target_: torch.nn.NLLLoss\n")
-    for name, number in (("killed", signal.SIGKILL), ("preempted", signal.SIGUSR2)):
-        (losses / f"{name}.yaml").write_text(
-            f"_target_: tests.failing_losses.SignalOnce\nnumber: {int(number)}\nmarker: {tmp_path}/{name}\n"
-        )
-    return [
-        f"hydra.searchpath=[file://{tmp_path}/configs]",
-        *tiny,
-        "tasks=[sr]",
-        "checkpoint_seconds=0",
-        "budget.validations=1",
-    ]
+    signals = {
+        name: f"_target_: tests.failing_losses.SignalOnce\nnumber: {int(number)}\nmarker: {tmp_path}/{name}\n"
+        for name, number in (("killed", signal.SIGKILL), ("preempted", signal.SIGUSR2))
+    }
+    losses = with_losses(broken="_target_: tests.failing_losses.Broken", wrong="_target_: torch.nn.NLLLoss", **signals)
+    return [*losses, "tasks=[sr]", "checkpoint_seconds=0", "budget.validations=1"]
 
 
-def test_failures_here(options, tmp_path, capsys):
+def test_failures(options, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2 of 3 runs failed or are missing") as caught:
         call("study", *options, "losses=[broken,wrong,l1]")
     message = str(caught.value.code)
@@ -186,7 +175,7 @@ def test_failures_here(options, tmp_path, capsys):
     assert {path for path in after if after[path] != before.get(path)} <= set((tmp_path / "tables").rglob("*"))
 
 
-def test_validation_in_place_of_test(options, tmp_path):
+def test_validation_tables(options, tmp_path):
     (tmp_path / "configs/experiment").mkdir()
     (tmp_path / "configs/experiment/mini.yaml").write_text(MINI)
     call("study", *options, "experiment=mini", "variant=mine")
@@ -195,12 +184,11 @@ def test_validation_in_place_of_test(options, tmp_path):
     assert "| fast: l1, seed 0 |" in table
 
 
-def test_rates(tiny, tmp_path):
-    """A loss uses the best of the tried rates, or the rate in the file of the loss."""
-    (tmp_path / "configs/loss").mkdir(parents=True)
-    (tmp_path / "configs/loss/mine.yaml").write_text("_target_: torch.nn.L1Loss\n")
-    (tmp_path / "configs/loss/known.yaml").write_text("_target_: torch.nn.L1Loss\nabout: {rate: {sr: 0.5}}\n")
-    words = [f"hydra.searchpath=[file://{tmp_path}/configs]", *tiny, "tasks=[sr]", "losses=[mine,known]"]
+def test_rates(with_losses, tmp_path):
+    """A loss takes the best of the rates that are tried; a loss whose file names a rate takes that."""
+    known = "_target_: torch.nn.L1Loss\nabout: {rate: {sr: 0.5}}"
+    losses = with_losses(mine="_target_: torch.nn.L1Loss", known=known)
+    words = [*losses, "tasks=[sr]", "losses=[mine,known]"]
     words += ["rates.factors=[0.25,1e-6,1e6]", "rates.patches=40", "rates.least=40", "budget.validations=1"]
     printed = call("study", *words)
     assert "learning rate of mine in sr: the budget's x 1e-06 (1e-06: " in printed  # five steps do harm
@@ -214,13 +202,10 @@ def test_rates(tiny, tmp_path):
     assert [cell.best for cell in table.rows[0][1]][:2] == [True, False]
 
 
-def test_jobs(options, study, tmp_path):
-    """A crash ends only one job; after a time-out, the job returns to the queue and continues."""
-    command = [sys.executable, "-m", "scripts", "study", *options, "losses=[killed,preempted]", "launcher=local"]
-    first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    assert first.returncode == 1
-    assert "1 of 2 runs failed or are missing" in first.stderr
-    assert "sr/killed/seed0: its job ended without a result" in first.stderr
+def test_jobs(options, study, tmp_path, refused):
+    """A crash ends a job alone; a time-out puts the job back into the queue, where it goes on."""
+    failed = "sr/killed/seed0: its job ended without a result"
+    refused("study", [*options, "losses=[killed,preempted]", "launcher=local"], "1 of 2 runs failed", failed)
     call("study", *options, "losses=[killed]")
     expected = (study / "runs/tiny/quick/sr/l1/seed0/model.safetensors").read_bytes()
     for name in ("killed", "preempted"):

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import distributed as dist
 
 from restoration.losses import L1Loss, MixLoss
 from restoration.training.distributed import World, joined
@@ -79,17 +78,6 @@ class FailsInSecond(L1Loss):
 def fail(world: World, folder: Path) -> None:
     """The second process alone has a bad batch; both have bad weights before the next look."""
     run(folder, loss=FailsInSecond(world, folder), world=world, check_steps=4)
-
-
-def collective(world: World, folder: Path) -> None:
-    """The second process has no memory left for a message."""
-
-    def out_of_memory(tensor: torch.Tensor) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-
-    if world.rank == 1:
-        dist.all_reduce = out_of_memory
-    run(folder, world=world)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ LOSSES = [
     *(L1Loss(), L2Loss(), SSIMLoss(), MSSSIMLoss(), MixLoss(), MixLoss(dense=True), MSSSIML2Loss()),
     *(Clamped(MixLoss()), Switch(L1Loss(), L2Loss(), at=0.5)),
 ]
+TASKS = [Demosaic(), SuperResolution(scale=3), JPEG()]
 
 
 @pytest.fixture
@@ -56,8 +57,7 @@ def network() -> RestorationCNN:
         return RestorationCNN()
 
 
-@pytest.mark.parametrize("task", [Demosaic(), SuperResolution(scale=3), JPEG()], ids=lambda task: type(task).__name__)
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
+@pytest.mark.parametrize(("loss", "task"), [*zip(LOSSES, 3 * TASKS, strict=True)], ids=lambda part: type(part).__name__)
 def test_training_waits_only_to_look(photos, fake, looks, tmp_path, task, loss):
     photos = photos.to(DEVICE)
     model, loss = network(), loss.to(DEVICE)

@@ -5,11 +5,14 @@ import os
 import signal
 import time
 from functools import partial
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 import torch
 from pytorch_optimizer import SOAP
 from safetensors.torch import load_file
+from tensorboard.summary.writer import event_file_writer
 from torch import nn
 
 from restoration.errors import UserError
@@ -45,8 +48,10 @@ def test_learns(tmp_path, device):
 
 
 @pytest.mark.parametrize("optimizer", [torch.optim.Adam, Muon, partial(SOAP, precondition_frequency=2)])
-def test_resume_after_signals(tmp_path, device, optimizer):
+def test_resume_after_signals(tmp_path, monkeypatch, device, optimizer):
     """Twice, after steps within a round of batches that were drawn together; Dropout draws from the global numbers."""
+    seconds = count(int(time.time()))  # TensorBoard sorts the files of one process by the second of their making
+    monkeypatch.setattr(event_file_writer, "time", SimpleNamespace(time=lambda: next(seconds)))
 
     def trained(name: str, loss: nn.Module) -> torch.Tensor:
         model = Tiny(nn.Dropout(0.1))
@@ -56,17 +61,16 @@ def test_resume_after_signals(tmp_path, device, optimizer):
     for calls in (3, 4):
         with pytest.raises(Interrupted, match="SIGTERM"):
             trained("cut", StopAfter(calls))
-        time.sleep(1.01)  # TensorBoard sorts the files of one process by the second in which they were made
     assert torch.equal(trained("cut", L1Loss()), whole)
     assert scalars(tmp_path / "cut", PSNR) == scalars(tmp_path / "whole", PSNR)
     assert scalars(tmp_path / "cut", LOSS).keys() == scalars(tmp_path / "whole", LOSS).keys()
 
 
-def test_finished_run_is_not_trained_again(tmp_path):
+def test_finished_run(tmp_path):
     assert torch.equal(run(tmp_path), run(tmp_path, loss=StopAfter(1)))
 
 
-def test_signal_between_checks(tmp_path):
+def test_signal_between_looks(tmp_path):
     with pytest.raises(Interrupted, match="SIGINT"):
         run(tmp_path, loss=StopAfter(2, signal.SIGINT), check_steps=50)
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 2
@@ -181,7 +185,7 @@ def test_out_of_memory(tmp_path):
         run(tmp_path, loss=Fails(1, torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")))
 
 
-def test_rare_checks(tmp_path):
+def test_rare_looks(tmp_path):
     assert torch.equal(run(tmp_path / "a", check_steps=1), run(tmp_path / "b", check_steps=5))
 
 
@@ -197,7 +201,7 @@ class Watched(Tiny):
         return super().forward(input)
 
 
-def test_only_training_steps_run_in_training_mode(tmp_path):
+def test_mode_of_the_network(tmp_path):
     """Validations and tracked test sets change no weight and no statistic."""
     model = Watched().eval()
     tests = {"kodak24": Validation(Demosaic(), packed(crop()), protocol=Protocol(), device=CPU)}
@@ -250,12 +254,19 @@ def test_terms_without_gradient(tmp_path):
     assert set(scalars(tmp_path, "loss, each in its own unit/term number").values()) == {0.5}
 
 
-def test_budget_needs_whole_batches():
-    assert BUDGET.steps == 12
-    with pytest.raises(ValueError, match="batch <= patches"):
-        Budget(patches=4, batch=8, learning_rate=1e-3)
-    with pytest.raises(ValueError, match="at least one validation"):
-        Budget(patches=8, batch=8, learning_rate=1e-3, validations=0)
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"patches": 4}, "batch <= patches"),
+        ({"patches": 8.5}, "patches must be a whole number, got 8.5"),
+        ({"validations": 0}, "at least one validation"),
+        ({"warm_up": 1}, "warm_up is a share"),
+        ({"decay": "step"}, "decay is linear or cosine, got step"),
+    ],
+)
+def test_refused_budgets(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Budget(**{"patches": 8, "batch": 8, "learning_rate": 1e-3, **wrong})
 
 
 @pytest.mark.parametrize(("decay", "quarter"), [("linear", 1.5), ("cosine", 1 + math.sqrt(0.5))])
