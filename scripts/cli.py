@@ -33,7 +33,7 @@ def clear_errors() -> Iterator[None]:
     except MENDABLE as error:
         sys.exit(f"error: {explained(error)}")
     except KeyboardInterrupt:
-        print("stopped; what was finished is kept, and the same command goes on from there.", file=sys.stderr)
+        print("stopped; finished work is kept, and the same command goes on.", file=sys.stderr)
         sys.exit(130)
     except PeerProcessFailed:
         end_at_once(1)
@@ -55,7 +55,7 @@ def say_next(*commands: str) -> None:
 
 
 def end_at_once(status: int) -> None:
-    """Ends one of several processes: in an orderly end, threads of their connection might still abort it."""
+    """Ends one of several processes at once: an orderly end may be aborted by a thread of the connection."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
@@ -121,10 +121,10 @@ def chosen_device(name: str) -> torch.device:
 
 
 def _keep_freed_memory() -> None:
-    """Tells glibc to keep freed blocks: to get them anew, page by page, takes a tenth of a training step and a quarter
-    of the time in which a photograph of 50 megapixels is scored. That one takes 10 GB then, instead of 7.
+    """Makes glibc keep freed blocks; other allocators have no such switch.
 
-    Other systems' allocators have no such switch.
+    New blocks, page by page, would take a tenth of a training step and a quarter of the scoring of a photograph of 50
+    megapixels. The price is memory: such a photograph takes 10 GB instead of 7.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

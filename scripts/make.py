@@ -106,13 +106,13 @@ def command(goal: str, given: dict[str, str]) -> list[str]:
 def composed(goal: str, given: dict[str, str], args: list[str]) -> list[str]:
     """Overrides of a command that trains."""
     overrides = []
-    elsewhere = any("hydra.searchpath" in arg for arg in args)  # configurations may be there
+    searched = any("hydra.searchpath" in arg for arg in args)  # for configurations outside configs/
     for name in [name for name in (*GROUPS, "SEED") if name in given]:
         listed = goal == "study" and name in LISTS
         for value in given[name].split(",") if listed else [given[name]]:
             if name == "SEED":
                 check_seed(value)
-            elif not elsewhere:
+            elif not searched:
                 check_group(goal, name, value)
         overrides.append(f"{LISTS[name]}=[{given[name]}]" if listed else f"{name.lower()}={given[name]}")
     if "GPUS" in given:
@@ -191,7 +191,7 @@ def path(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Any text as one value of Hydra; only a backslash before a quote must be doubled."""
+    """A text in Hydra's quotes; a backslash is doubled only before a quote."""
     return "'" + re.sub(r"(\\*)('|$)", lambda match: 2 * match[1] + ("\\'" if match[2] else ""), text) + "'"
 
 

@@ -28,7 +28,7 @@ def main(config: DictConfig) -> None:
     if not config.drop and (lost := study.lost_from(folder / "records")):
         lines = "\n".join(f"  {name}" for name in lost)
         raise UserError(
-            f"{folder} has what {config.runs} lacks: publish all together, or lose it (ARGS=drop=true):\n{lines}"
+            f"{folder} has more than {config.runs}: publish all runs together, or drop these, ARGS=drop=true:\n{lines}"
         )
     runs = [run for run in find_runs(Path(config.runs), data=study.data) if run.study == study.variant]
     main_runs = of_first_seed(run for run in runs if run.part == "main")
@@ -36,7 +36,7 @@ def main(config: DictConfig) -> None:
     shipped = main_runs if config.weights else []
     networks = [(run, trained_network(run, torch.device("cpu")), task_of(run)) for run in shipped]
     for run, network, task in networks:
-        half_weights(run, network, task, Path(config.weights))  # checks before anything is written
+        half_weights(run, network, task, Path(config.weights))  # stops here if the networks cannot be shipped
     study.save(folder / "records")
     write_texts(folder, sections(study, pd.read_csv(config.published), before=before))
     draw(main_runs, packs, folder / "crops.png", drawn_on=config.shown)

@@ -33,14 +33,12 @@ from restoration.study.curves import curve, read_curves
 from restoration.study.rendering import Cell, Table, markdown, show
 from restoration.study.runs import Run, read_provenance
 from restoration.training.train import Interrupted
-from restoration.training.trial import try_parts
 from scripts.cli import explained, plain_console, say_next
 from scripts.identity import run_of
 from scripts.make import quoted
 from scripts.rates import chosen_factors, is_rated, rate_key, search_grids
 from scripts.scores import show_tables, test_means
-from scripts.train import is_done, train_and_score, training_sampler
-from scripts.trained import built_loss
+from scripts.train import is_done, train_and_score, training_sampler, try_run
 
 MAIN = "main"  # the part whose runs lie in the folder of the budget itself
 
@@ -143,8 +141,7 @@ def tried(runs: Mapping[Run, DictConfig], console: Console) -> dict[Run, str]:
         if not config.trial:
             continue
         try:
-            parts = (instantiate(config.model), built_loss(config), instantiate(config.task))
-            try_parts(*parts, torch.device("cpu"))  # on the device when the run's turn comes
+            try_run(config, torch.device("cpu"))  # on the device when the run's turn comes
         except (UserError, InstantiationException) as error:
             wrong[run] = explained(error)
             console.print(f"{run.folder} is not trained: {wrong[run]}", soft_wrap=True)

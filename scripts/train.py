@@ -67,7 +67,8 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE, 
             return run
         with world.in_turn():
             if world.first and config.trial:
-                try_run(config, device, console)
+                for warning in try_run(config, device):
+                    console.print(f"warning: {warning}", soft_wrap=True)
             photos = pack_set(photo_set, Path(config.packs))
             check_memory(device, memory_needed(config, photos))
             sampler = training_sampler(config, photos, device, world)
@@ -75,19 +76,18 @@ def train_and_score(config: DictConfig, console: Console, world: World = ALONE, 
     return run
 
 
-def try_run(config: DictConfig, device: torch.device, console: Console) -> None:
-    """Calls loss, network and task once; prints warnings.
+def try_run(config: DictConfig, device: torch.device) -> list[str]:
+    """Calls network, loss and task once; returns warnings.
 
     Raises:
-        UserError: one of them cannot be trained with.
+        UserError: one of them cannot be used in a training.
     """
     parts = (instantiate(config.model), built_loss(config), instantiate(config.task))
-    for warning in try_parts(*parts, device, bf16=chosen_bf16(config.precision, device)):
-        console.print(f"warning: {warning}", soft_wrap=True)
+    return try_parts(*parts, device, bf16=chosen_bf16(config.precision, device))
 
 
 def memory_needed(config: DictConfig, photos: PackedSet) -> dict[str, int]:
-    """Bytes of the photographs on the training device; those that are scored are there twice, in float32."""
+    """Bytes of the photographs on the training device. Scored photographs are degraded and target, in float32."""
     needed = {"training": photos.train.pixels.nbytes * (2 if instantiate(config.task).stores else 1)}
     scored = {"validation": photos.val} | (photos.test if config.track else {})
     return needed | {name: 2 * 4 * part.pixels.nbytes for name, part in scored.items()}
@@ -96,7 +96,7 @@ def memory_needed(config: DictConfig, photos: PackedSet) -> dict[str, int]:
 def is_complete(
     run: Run, config: DictConfig, photo_set: PhotoSet, device: torch.device, console: Console, *, brief: bool
 ) -> bool:
-    """Says what is left to do for a run; scores a complete run again if its scores were measured otherwise.
+    """Prints what is left to do for a run; scores a complete run again if test photographs or protocol have changed.
 
     Raises:
         UserError: the folder holds another training, or the study has another degradation.
@@ -107,7 +107,7 @@ def is_complete(
     if not checkpoint.exists():
         refuse_other_degradation(run, repr(task))
         if run.is_complete():
-            raise UserError(f"{run.folder} is complete, but lacks the checkpoint that tells what it is; move it away")
+            raise UserError(f"{run.folder} is complete, but has no checkpoint to compare with; move the folder away")
         if not brief:
             console.print(f"{title}: trains in {run.folder}", soft_wrap=True)
         return False
@@ -133,7 +133,7 @@ def is_complete(
 def _train(
     run: Run, config: DictConfig, photos: PackedSet, sampler: PatchSampler, device: torch.device, world: World
 ) -> None:
-    """Trains the network, and scores and keeps it in the run's folder."""
+    """Trains and scores the network, and writes the run's folder."""
     bf16 = chosen_bf16(config.precision, device)
     torch.manual_seed(config.seed)
     task, budget, protocol = instantiate(config.task), instantiate(config.budget), instantiate(config.protocol)
@@ -187,7 +187,7 @@ def settings_of(run: Run, config: DictConfig) -> dict[str, str | float]:
 
 
 def is_done(run: Run, config: DictConfig, photos: PackedSet) -> bool:
-    """Whether the run of the resolved `config` is trained and scored; a quick check."""
+    """Whether `train_and_score` has nothing to do for the resolved `config`."""
     checkpoint = run.folder / "checkpoint.pt"
     if not run.is_complete() or not checkpoint.exists():
         return False

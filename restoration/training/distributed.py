@@ -96,7 +96,7 @@ class World:
         return values
 
     def meet(self) -> None:
-        """Waits until all processes are here."""
+        """Waits for all processes."""
         self.gathered(None)
 
     def from_first(self, make: Callable[[], Value]) -> Value:
@@ -137,7 +137,7 @@ ALONE = World()
 
 @contextmanager
 def joined() -> Iterator[World]:
-    """Connects all processes of this torchrun. The first process ends last; after an error, processes do not wait."""
+    """All processes of this torchrun, connected. After an error, a process does not wait for the others."""
     size = int(os.environ["WORLD_SIZE"]) if dist.is_torchelastic_launched() else 1
     if size == 1:
         yield ALONE

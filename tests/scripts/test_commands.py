@@ -60,8 +60,8 @@ def test_report_and_publish(copied, data, refused, tmp_path):
     assert {path.name for path in (tmp_path / "weights").iterdir()} == {"sr-l1.safetensors", "sr-mix.safetensors"}
 
     before = files(published)
-    (copied / "runs/tiny/quick/sr/l1/seed0").rename(tmp_path / "elsewhere")
-    refused("publish", publish, "lacks: publish all together", "drop=true")
+    (copied / "runs/tiny/quick/sr/l1/seed0").rename(tmp_path / "removed")
+    refused("publish", publish, "publish all runs together", "drop=true")
     assert files(published) == before
 
     call("report", f"study={published}", f"runs={tmp_path}/nothing", f"report={tmp_path}/of_records")

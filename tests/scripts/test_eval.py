@@ -64,8 +64,8 @@ def test_baselines_are_scored_once(photo, tmp_path, calls):
     score_runs({runs[0]: torch.nn.Identity()}, task, tests, Protocol(), CPU)
     expected = {(s.image, s.metric): s.value for s in scores_by_test_set(runs[0])["set"] if s.loss == INPUT}
     for name in ("bicubic", "bm3d"):
-        own = scores_by_test_set(baseline_run(runs[1], name, scoring(task, tests, Protocol())))["set"]
-        assert {(s.image, s.metric): s.value for s in own} == pytest.approx(expected, nan_ok=True)
-        assert {s.loss for s in own} == {name}
+        rows = scores_by_test_set(baseline_run(runs[1], name, scoring(task, tests, Protocol())))["set"]
+        assert {(s.image, s.metric): s.value for s in rows} == pytest.approx(expected, nan_ok=True)
+        assert {s.loss for s in rows} == {name}
     list(script.score_baselines(runs[0], task, tests, Protocol(border=2), CPU))
     assert len(calls) == 8
