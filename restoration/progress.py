@@ -1,4 +1,4 @@
-"""Progress of long work: bars in a terminal; without a terminal, lines of text, each with rate and time left."""
+"""Progress of long work: bars in a terminal, plain lines otherwise, each with rate and time left."""
 
 import sys
 import time

@@ -72,7 +72,7 @@ def targets_in(config: Any) -> Iterator[str]:
 
 
 def refuse_other_degradation(run: Run, degradation: str) -> None:
-    """Refuses a training with another degradation than its study: no table may mix them."""
+    """Refuses a training with another degradation than its study: one table could not show both."""
     for other in find_runs(run.root, data=run.data, task=run.task):
         scored = read_scoring(other)["degradation"]
         if other.study == run.study and scored != degradation:
@@ -83,7 +83,7 @@ def refuse_other_degradation(run: Run, degradation: str) -> None:
 
 
 def remember_data(run: Run, data: DictConfig) -> None:
-    """Writes the present place of the photographs into a complete run's config.yaml."""
+    """Writes the current folders of the photographs into a complete run's config.yaml."""
     trained = config_of(run)
     if trained.data != data:
         trained.data = data

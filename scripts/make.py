@@ -191,7 +191,7 @@ def path(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text in Hydra's quotes; a backslash is doubled only before a quote."""
+    """Any text as one value of Hydra; only a backslash before a quote must be doubled."""
     return "'" + re.sub(r"(\\*)('|$)", lambda match: 2 * match[1] + ("\\'" if match[2] else ""), text) + "'"
 
 

@@ -36,7 +36,7 @@ def main(config: DictConfig) -> None:
     shipped = main_runs if config.weights else []
     networks = [(run, trained_network(run, torch.device("cpu")), task_of(run)) for run in shipped]
     for run, network, task in networks:
-        half_weights(run, network, task, Path(config.weights))  # stops here if the networks cannot be shipped
+        half_weights(run, network, task, Path(config.weights))  # checks before anything is written
     study.save(folder / "records")
     write_texts(folder, sections(study, pd.read_csv(config.published), before=before))
     draw(main_runs, packs, folder / "crops.png", drawn_on=config.shown)

@@ -44,7 +44,7 @@ def main(config: DictConfig) -> None:
 
 
 def scored(path: Path, runs: Sequence[Run], folder: Path, config: DictConfig, console: Console) -> RawFile | None:
-    """The results of one file; None after a message if the file cannot be used."""
+    """The results of one file; prints a message and returns None if the file cannot be used."""
     device = chosen_device(config.device)
     networks = {(run.loss, run.seed): trained_network(run, device) for run in runs}
     try:

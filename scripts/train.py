@@ -187,7 +187,7 @@ def settings_of(run: Run, config: DictConfig) -> dict[str, str | float]:
 
 
 def is_done(run: Run, config: DictConfig, photos: PackedSet) -> bool:
-    """Whether `train_and_score` has nothing to do for the resolved `config`."""
+    """Whether the run of the resolved `config` is trained and scored; a quick check."""
     checkpoint = run.folder / "checkpoint.pt"
     if not run.is_complete() or not checkpoint.exists():
         return False

@@ -1,4 +1,4 @@
-"""From a configuration or a run's folder: loss, optimizer, task, network and photographs."""
+"""The contents of a run's folder: configuration, data and trained network."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ def task_of(run: Run) -> Task:
 
 
 def trained_network(run: Run, device: torch.device) -> torch.nn.Module:
-    """The network in channels-last layout."""
+    """The trained network of a run, in channels-last layout."""
     model = instantiate(config_of(run).model)
     load_weights(run.folder / "model.safetensors", model)
     return model.to(device, memory_format=torch.channels_last)
@@ -76,7 +76,7 @@ def tests_of(run: Run, packs: Path) -> dict[str, PackedPhotos]:
     """The test photographs of a run. If files are missing, the photographs are read from `packs` by their hash.
 
     Raises:
-        UserError: neither the photographs nor their packed copies exist.
+        UserError: the photographs are missing, also in `packs`.
     """
     try:
         return packed_tests(config_of(run).data, packs)

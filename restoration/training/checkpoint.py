@@ -30,7 +30,7 @@ class Resumable:
     seconds: float = 0.0
 
     def state(self) -> dict[str, Any]:
-        """The part that all processes share, as tensors and plain values."""
+        """The state that is equal in all processes, as tensors and plain values."""
         return {
             "model": self.model.state_dict(),
             "loss": self.loss.state_dict(),
@@ -40,14 +40,14 @@ class Resumable:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Continues from a `state`."""
+        """Restores a `state`."""
         self.model.load_state_dict(state["model"])
         self.loss.load_state_dict(state["loss"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
 
     def random_state(self) -> dict[str, Any]:
-        """The random numbers of this process: the sampler's, and PyTorch's global ones, as for Dropout."""
+        """The states of this process's random generators: the sampler's, and PyTorch's global ones, used by Dropout."""
         state = {"sampler": self.sampler.state(), "cpu": torch.get_rng_state()}
         device = self.sampler.generator.device
         if device.type == "cuda":
@@ -55,7 +55,7 @@ class Resumable:
         return state
 
     def load_random(self, state: dict[str, Any]) -> None:
-        """Continues from a `random_state`."""
+        """Restores a `random_state`."""
         self.sampler.load(state["sampler"])
         torch.set_rng_state(state["cpu"])
         if "cuda" in state:
@@ -117,7 +117,7 @@ def load_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
     """The state in a checkpoint; None if there is no file.
 
     Args:
-        identity: values of the training that is about to start; those of the checkpoint must be the same.
+        identity: values that identify the training; they must be equal in the checkpoint.
 
     Raises:
         UserError: the file is damaged, or of another run.

@@ -137,7 +137,7 @@ ALONE = World()
 
 @contextmanager
 def joined() -> Iterator[World]:
-    """All processes of this torchrun, connected. After an error, a process does not wait for the others."""
+    """Connects all processes of this torchrun. The first process ends last; after an error, processes do not wait."""
     size = int(os.environ["WORLD_SIZE"]) if dist.is_torchelastic_launched() else 1
     if size == 1:
         yield ALONE

@@ -61,7 +61,7 @@ def train(
         identity: nested plain values; a checkpoint with other values is refused.
         bf16: run the network, but not the loss, under bfloat16 autocast.
         tracked: test sets whose scores are logged at each validation.
-        check_steps: steps between two looks for non-finite values; a look waits for the GPU.
+        check_steps: steps between two checks for non-finite values; a check waits for the GPU.
         compiled: compile network and loss with torch.compile.
 
     Returns:
@@ -88,7 +88,7 @@ def train(
         Bar("training", budget.steps * budget.batch, "patches", done=patches, shown=world.first) as bar,
         torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False),
     ):
-        urgent = received if world.size == 1 else []  # several processes agree at the next look
+        urgent = received if world.size == 1 else []  # several processes agree at the next check
         model.train()
         while True:
             # validate
@@ -124,7 +124,7 @@ def train(
             patches += budget.batch
             unchecked.append(batch)
 
-            # look for non-finite values and signals
+            # check for non-finite values and signals
             stop = due = 0
             if run.step % check_steps == 0 or run.step == budget.steps or urgent:
                 check_finite(unchecked, loss, run.step, folder, world)

@@ -55,7 +55,10 @@ def test_wrong_losses(yaml, message, with_losses, tmp_path, refused):
 
 
 def test_similarity(with_losses, refused):
-    """Refused, unless the trial call is switched off; afterwards, a module that is gone is named."""
+    """A loss that is higher for better images is refused, unless the trial call is switched off.
+
+    After its training, a missing module is named.
+    """
     options = [*with_losses(mine="_target_: tests.failing_losses.Similarity"), "loss=mine", "task=sr"]
     refused("train", options, "for an exact patch", "take 1 - similarity", "trial=false")
     call("train", *options, "trial=false")

@@ -186,7 +186,7 @@ assert LOSSES
 
 @pytest.mark.parametrize(("loss", "yaml"), LOSSES, ids=lambda text: text.partition("\n")[0])
 def test_losses_of_the_readme(with_losses, tmp_path, loss, yaml):
-    """A loss of any library joins by one file, as the README says."""
+    """A loss of any library needs one YAML file, as in the README."""
     printed = call("train", *with_losses(**{loss: yaml}), "task=sr", f"loss={loss}")
     assert loss in printed
     (weights,) = tmp_path.rglob(f"{loss}/seed0/model.safetensors")

@@ -43,7 +43,7 @@ def first_line(text: str) -> str:
 
 
 def test_edited_loss(my_loss, tmp_path, refused):
-    """The first line says what happens: trains, complete, continues, other code."""
+    """The first line says whether the run trains, is complete, continues, or has other code."""
     options = my_loss(1)
     assert first_line(call("train", *options)).startswith("sr with mine, seed 0: trains in ")
     assert ": complete, trained on 20" in first_line(call("train", *options))

@@ -185,7 +185,7 @@ def test_validation_tables(options, tmp_path):
 
 
 def test_rates(with_losses, tmp_path):
-    """A loss takes the best of the rates that are tried; a loss whose file names a rate takes that."""
+    """A loss uses the best of the tried rates, or the rate in the file of the loss."""
     known = "_target_: torch.nn.L1Loss\nabout: {rate: {sr: 0.5}}"
     losses = with_losses(mine="_target_: torch.nn.L1Loss", known=known)
     words = [*losses, "tasks=[sr]", "losses=[mine,known]"]
@@ -203,7 +203,7 @@ def test_rates(with_losses, tmp_path):
 
 
 def test_jobs(options, study, tmp_path, refused):
-    """A crash ends a job alone; a time-out puts the job back into the queue, where it goes on."""
+    """A crash ends only one job; after a time-out, the job returns to the queue and continues."""
     failed = "sr/killed/seed0: its job ended without a result"
     refused("study", [*options, "losses=[killed,preempted]", "launcher=local"], "1 of 2 runs failed", failed)
     call("study", *options, "losses=[killed]")

@@ -76,7 +76,7 @@ class FailsInSecond(L1Loss):
 
 
 def fail(world: World, folder: Path) -> None:
-    """The second process alone has a bad batch; both have bad weights before the next look."""
+    """The second process alone has a bad batch; both have bad weights before the next check."""
     run(folder, loss=FailsInSecond(world, folder), world=world, check_steps=4)
 
 

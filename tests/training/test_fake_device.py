@@ -44,12 +44,12 @@ def fake(photos, monkeypatch):
 
 
 @pytest.fixture
-def looks(monkeypatch) -> list[int]:
+def checks(monkeypatch) -> list[int]:
     """Replaces checks and checkpoints by counters: the number of batches of each check; 0 for a checkpoint."""
-    looks = []
-    monkeypatch.setattr(module, "check_finite", lambda batches, *_: looks.append(len(batches)))
-    monkeypatch.setattr(checkpoint, "write_checkpoint", lambda path, state: looks.append(0))
-    return looks
+    checks = []
+    monkeypatch.setattr(module, "check_finite", lambda batches, *_: checks.append(len(batches)))
+    monkeypatch.setattr(checkpoint, "write_checkpoint", lambda path, state: checks.append(0))
+    return checks
 
 
 def network() -> RestorationCNN:
@@ -58,7 +58,7 @@ def network() -> RestorationCNN:
 
 
 @pytest.mark.parametrize(("loss", "task"), [*zip(LOSSES, 3 * TASKS, strict=True)], ids=lambda part: type(part).__name__)
-def test_training_waits_only_to_look(photos, fake, looks, tmp_path, task, loss):
+def test_training_waits_only_to_check(photos, fake, checks, tmp_path, task, loss):
     photos = photos.to(DEVICE)
     model, loss = network(), loss.to(DEVICE)
     sampler = PatchSampler(task, photos, photos, 4, torch.Generator())
@@ -66,7 +66,7 @@ def test_training_waits_only_to_look(photos, fake, looks, tmp_path, task, loss):
     optimizer = SOAP(model.parameters(), precondition_frequency=2)
     options = {"folder": tmp_path, "identity": {}, "bf16": False, "check_steps": 3}
     train(model, loss, optimizer, sampler, NoValidation(), budget, **options)
-    assert looks == [3, 3, 0]
+    assert checks == [3, 3, 0]
 
 
 def test_fake_device_can_fail(fake):

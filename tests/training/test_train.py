@@ -70,7 +70,7 @@ def test_finished_run(tmp_path):
     assert torch.equal(run(tmp_path), run(tmp_path, loss=StopAfter(1)))
 
 
-def test_signal_between_looks(tmp_path):
+def test_signal_between_checks(tmp_path):
     with pytest.raises(Interrupted, match="SIGINT"):
         run(tmp_path, loss=StopAfter(2, signal.SIGINT), check_steps=50)
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 2
@@ -148,7 +148,7 @@ class Fails(MixLoss):
 
 @pytest.mark.parametrize(("factor", "check_steps"), [(math.nan, 1), (math.inf, 4), (math.nan, 50)])
 def test_non_finite_loss(tmp_path, factor, check_steps):
-    """The step, the term and the batch are named, however long ago the last look was; no checkpoint has bad weights."""
+    """The step, the term and the batch are named, however long ago the last check was; no checkpoint has bad weights."""
     loss = Fails(11, factor)
     with pytest.raises(UserError, match=r"the loss term l1 is not finite at step 11 \(Fails\)"):
         run(tmp_path, loss=loss, check_steps=check_steps, checkpoint_seconds=0)
@@ -185,7 +185,7 @@ def test_out_of_memory(tmp_path):
         run(tmp_path, loss=Fails(1, torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")))
 
 
-def test_rare_looks(tmp_path):
+def test_rare_checks(tmp_path):
     assert torch.equal(run(tmp_path / "a", check_steps=1), run(tmp_path / "b", check_steps=5))
 
 

@@ -189,7 +189,7 @@ def test_own_parts(task, bf16):
 
 
 def test_global_random_numbers():
-    """Nothing is drawn from the global stream."""
+    """The trial call draws no global random numbers."""
     state = torch.get_rng_state()
     model = RestorationCNN()
     torch.set_rng_state(state)
