@@ -148,7 +148,7 @@ class Fails(MixLoss):
 
 @pytest.mark.parametrize(("factor", "check_steps"), [(math.nan, 1), (math.inf, 4), (math.nan, 50)])
 def test_non_finite_loss(tmp_path, factor, check_steps):
-    """The step, the term and the batch are named, however long ago the last check was; no checkpoint has bad weights."""
+    """Step, term and batch are named, however long ago the last check was; no checkpoint has bad weights."""
     loss = Fails(11, factor)
     with pytest.raises(UserError, match=r"the loss term l1 is not finite at step 11 \(Fails\)"):
         run(tmp_path, loss=loss, check_steps=check_steps, checkpoint_seconds=0)
