@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "export", "load", "losses", "restore", "score", "shipped"]
 __version__ = "0.1.0"
 
-PLACES = {
+MODULES = {
     "export": "exporting",
     "load": "pretrained",
     "restore": "pretrained",
@@ -27,6 +27,6 @@ def __getattr__(name: str) -> Any:
     """A public name, imported on first use: PyTorch takes two seconds, and not every module needs it."""
     if name == "losses":
         return import_module("restoration.losses")
-    if name in PLACES:
-        return getattr(import_module(f"restoration.{PLACES[name]}"), name)
+    if name in MODULES:
+        return getattr(import_module(f"restoration.{MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,6 +7,7 @@ sr          an enlarged photograph: `SuperResolution().enlarged` of a small one
 jpeg        a decoded JPEG file of low quality
 """
 
+from collections import defaultdict
 from pathlib import Path
 
 import torch
@@ -43,8 +44,10 @@ def load(task: str, loss: str) -> nn.Module:
     """
     names = shipped(FOLDER)
     if (task, loss) not in names:
-        losses = {known: [other for name, other in names if name == known] for known, _ in names}
-        listed = "\n".join(f"  {known}: {', '.join(others)}" for known, others in losses.items()) or "  none"
+        losses = defaultdict(list)
+        for name, title in names:
+            losses[name].append(title)
+        listed = "\n".join(f"  {name}: {', '.join(titles)}" for name, titles in losses.items()) or "  none"
         raise UserError(
             f"no network is shipped for the task {task!r} with the loss {loss!r}; shipped are\n{listed}\n"
             "Train one (make train), and name its folder: make restore NETWORK="

@@ -26,8 +26,8 @@ from restoration.tasks import JPEG, Demosaic, SuperResolution, Task
 LARGEST_QUALITY = 50
 
 
-class LeftAsItIs(Exception):
-    """The network may make this file worse; the message says why."""
+class FileSkipped(Exception):
+    """The file is not restored because the network may make it worse; the message says why."""
 
 
 def restore_file(
@@ -48,7 +48,7 @@ def restore_file(
 
     Raises:
         UserError: `target` exists, its name is too long, or the task cannot use the file.
-        LeftAsItIs: the network may make the file worse.
+        FileSkipped: the network may make the file worse.
     """
     refuse_existing(target)
     picture = restored_picture(read_input(path, task, force=force), task, network, device=device)
@@ -62,7 +62,7 @@ def read_input(path: Path, task: Task, *, force: bool = False) -> Picture | Path
 
     Raises:
         UserError: the task cannot use the file; the message says why.
-        LeftAsItIs: the network may make the file worse, and `force` is false.
+        FileSkipped: the network may make the file worse, and `force` is false.
     """
     name = printable(path)
     if not path.is_file():
@@ -90,24 +90,24 @@ def read_input(path: Path, task: Task, *, force: bool = False) -> Picture | Path
 
 def _refuse_good(picture: Picture) -> None:
     if picture.quality is None:
-        raise LeftAsItIs(f"a {picture.kind.upper()} file, not JPEG: the network removes artefacts of JPEG files")
+        raise FileSkipped(f"a {picture.kind.upper()} file, not JPEG: the network removes artefacts of JPEG files")
     if picture.quality > LARGEST_QUALITY:
-        raise LeftAsItIs(
+        raise FileSkipped(
             f"JPEG quality is about {picture.quality}; above {LARGEST_QUALITY} the network, trained for 25, makes "
             "photographs worse"
         )
 
 
-def restored_picture(given: Picture | Path, task: Task, network: nn.Module, *, device: torch.device) -> Picture:
+def restored_picture(source: Picture | Path, task: Task, network: nn.Module, *, device: torch.device) -> Picture:
     """The picture after the network, with the bits, channels and metadata of the given picture."""
-    if isinstance(given, Path):
-        sensor = read_sensor(given)
+    if isinstance(source, Path):
+        sensor = read_sensor(source)
         shown = displayed(restore_image(network, network_input(sensor).to(device)).cpu(), sensor)
         return Picture(pixels=_levels(shown, 255))
     scale = task.scale if isinstance(task, SuperResolution) else 1
-    height, width, channels = given.pixels.shape
-    pixels = np.empty((scale * height, scale * width, channels), given.pixels.dtype)
-    alpha = None if given.alpha is None else np.empty(pixels.shape[:2], pixels.dtype)
+    height, width, channels = source.pixels.shape
+    pixels = np.empty((scale * height, scale * width, channels), source.pixels.dtype)
+    alpha = None if source.alpha is None else np.empty(pixels.shape[:2], pixels.dtype)
     top_level = np.iinfo(pixels.dtype).max
     radius = getattr(network, "receptive_radius", None)  # None: the network gets the whole picture
     margin = 0 if radius is None else -(-radius // scale) + 1  # and one row for the enlargement
@@ -116,15 +116,15 @@ def restored_picture(given: Picture | Path, task: Task, network: nn.Module, *, d
         first, last = max(top - margin, 0), min(top + band + margin, height)
         bottom = min(top + band, height)
         inner, outer = slice(scale * (top - first), scale * (bottom - first)), slice(scale * top, scale * bottom)
-        image = network_image(as_image(given.pixels[first:last]), task)
+        image = network_image(as_image(source.pixels[first:last]), task)
         restored = restore_image(network, image.to(device)).cpu()
         if channels == 1:
             restored = restored.mean(dim=0, keepdim=True)
         pixels[outer] = _levels(restored[:, inner], top_level)
-        if given.alpha is not None and alpha is not None:
-            enlarged = _enlarged(as_image(given.alpha[first:last, :, None]), task)
+        if source.alpha is not None and alpha is not None:
+            enlarged = _enlarged(as_image(source.alpha[first:last, :, None]), task)
             alpha[outer] = _levels(enlarged[:, inner], top_level)[..., 0]
-    return replace(given, pixels=pixels, alpha=alpha)
+    return replace(source, pixels=pixels, alpha=alpha)
 
 
 def network_image(image: Tensor, task: Task) -> Tensor:

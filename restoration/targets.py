@@ -15,14 +15,14 @@ from restoration.sensor import RAW_SUFFIXES
 
 
 @dataclass(frozen=True)
-class Given:
+class UserFile:
     """A file to restore, and its path below the folder of all new files."""
 
     path: Path
-    below: Path
+    relative: Path
 
 
-def given_files(words: Sequence[str], *, raw: bool, mark: str, out: Path | None) -> list[Given]:
+def user_files(arguments: Sequence[str], *, raw: bool, mark: str, out: Path | None) -> list[UserFile]:
     """The files that paths, folders and patterns name, without repetitions.
 
     Folders are searched with their subfolders, without hidden files, restored files (names that end in `mark`) and
@@ -34,15 +34,15 @@ def given_files(words: Sequence[str], *, raw: bool, mark: str, out: Path | None)
     Raises:
         UserError: a folder or a pattern has no such file.
     """
-    given: dict[Path, Given] = {}
-    several = len(words) > 1
-    for word in words:
-        for file in _files(word, several=several, raw=raw, mark=mark, out=out):
-            given.setdefault(file.path.absolute(), file)
-    return list(given.values())
+    unique: dict[Path, UserFile] = {}
+    several = len(arguments) > 1
+    for argument in arguments:
+        for file in _files(argument, several=several, raw=raw, mark=mark, out=out):
+            unique.setdefault(file.path.absolute(), file)
+    return list(unique.values())
 
 
-def targets(files: Iterable[Given], *, mark: str, kind: str | None, out: Path | None) -> dict[Path, Path]:
+def targets(files: Iterable[UserFile], *, mark: str, kind: str | None, out: Path | None) -> dict[Path, Path]:
     """The new path of each file: in the same folder, with `mark` in the name; or below `out`, with the same name.
 
     If two files would get one path (a.jpg and a.png as PNG), the second name also contains the old suffix, or else a
@@ -52,9 +52,9 @@ def targets(files: Iterable[Given], *, mark: str, kind: str | None, out: Path | 
     taken: set[str] = set()
     ordered = sorted(files, key=lambda file: file.path.suffix != _suffix(file.path, kind))
     for file in ordered:
-        path_without_mark = file.path if out is None else out / file.below
+        base = file.path if out is None else out / file.relative
         for name in _names(file.path, mark if out is None else "", _suffix(file.path, kind)):
-            target = path_without_mark.with_name(name)
+            target = base.with_name(name)
             key = str(target.absolute()).casefold()  # some file systems do not distinguish a.jpg and A.jpg
             if key not in taken:
                 taken.add(key)
@@ -79,8 +79,8 @@ def _suffix(path: Path, kind: str | None) -> str:
     return path.suffix if path.suffix.lower() in SUFFIXES else KINDS["png"]
 
 
-def _files(word: str, *, several: bool, raw: bool, mark: str, out: Path | None) -> Iterator[Given]:
-    path = Path(word).expanduser()
+def _files(argument: str, *, several: bool, raw: bool, mark: str, out: Path | None) -> Iterator[UserFile]:
+    path = Path(argument).expanduser()
     if path.is_dir():
         suffixes = RAW_SUFFIXES if raw else SUFFIXES
         matches = sorted(file for file in files_below(path) if file.suffix.lower() in suffixes)
@@ -88,13 +88,13 @@ def _files(word: str, *, several: bool, raw: bool, mark: str, out: Path | None) 
         if not matches:
             raise UserError(f"{printable(path)} has no files of this task's kinds: {', '.join(sorted(suffixes))}")
         for file in matches:
-            below = file.relative_to(path)
-            yield Given(file, Path(path.resolve().name) / below if several else below)
-    elif not path.exists() and glob.has_magic(word):
+            relative = file.relative_to(path)
+            yield UserFile(file, Path(path.resolve().name) / relative if several else relative)
+    elif not path.exists() and glob.has_magic(argument):
         matching = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
         matching = [file for file in matching if file.is_file()]
         if not matching:
-            raise UserError(f"no file matches {printable(word)}")
-        yield from (Given(file, Path(file.name)) for file in matching)
+            raise UserError(f"no file matches {printable(argument)}")
+        yield from (UserFile(file, Path(file.name)) for file in matching)
     else:
-        yield Given(path, Path(path.name))
+        yield UserFile(path, Path(path.name))

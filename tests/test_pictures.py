@@ -13,7 +13,7 @@ from PIL import Image
 from restoration.datasets.decode import decode
 from restoration.errors import UserError
 from restoration.pictures import KINDS, Picture, quality_of, read_picture
-from restoration.restoring import LeftAsItIs, restore_file
+from restoration.restoring import FileSkipped, restore_file
 from restoration.saving import write_picture
 from restoration.tasks import JPEG, SuperResolution
 from tests.photographs import PROPHOTO
@@ -164,6 +164,6 @@ def test_good_files_are_left_as_they_are(tmp_path):
     Image.fromarray(PHOTO).save(tmp_path / "good.jpg", quality=60)
     Image.fromarray(PHOTO).save(tmp_path / "a.png")
     for name, reason in (("good.jpg", "quality is about 60; above 50"), ("a.png", "a PNG file, not JPEG")):
-        with pytest.raises(LeftAsItIs, match=reason):
+        with pytest.raises(FileSkipped, match=reason):
             restore_file(tmp_path / name, JPEG(), Same(), tmp_path / "new.png", device=CPU)
     assert {path.name for path in tmp_path.iterdir()} == {"good.jpg", "a.png"}

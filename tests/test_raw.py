@@ -177,8 +177,8 @@ def test_positions_of_binned_light():
     source, reference = binned(sensor(torch.from_numpy(scene(40, 48)[0]).float(), (1.5, 1, 1.2)))
     seen = network_input(source)
     for channel, row, column in ((0, 0, 0), (1, 0, 1), (1, 1, 0), (2, 1, 1)):
-        place = (channel, slice(row, None, 2), slice(column, None, 2))
-        assert torch.allclose(seen[place], reference[place], atol=1e-6)
+        pixels_of_channel = (channel, slice(row, None, 2), slice(column, None, 2))
+        assert torch.allclose(seen[pixels_of_channel], reference[pixels_of_channel], atol=1e-6)
     assert not torch.allclose(seen, reference, atol=0.1)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from restoration.errors import UserError
-from restoration.targets import given_files, targets
+from restoration.targets import targets, user_files
 
 MARK = "-jpeg-mix"
 
@@ -25,7 +25,7 @@ def shelf(tmp_path, monkeypatch):
 
 def placed(*words: str, kind: str | None = None, out: str | None = None) -> dict[str, str]:
     folder = Path(out) if out else None
-    files = given_files(words, raw=False, mark=MARK, out=folder)
+    files = user_files(words, raw=False, mark=MARK, out=folder)
     return {str(old): str(new) for old, new in targets(files, mark=MARK, kind=kind, out=folder).items()}
 
 

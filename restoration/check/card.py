@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from restoration.check import errors_cost, gradients, practice  # in the order of the card
-from restoration.check.probe import FAULT, MEANING, PROBES, SKIPPED, Finding, answered
+from restoration.check.probe import FAULT, MEANING, PROBES, SKIPPED, Finding, run_probe
 from restoration.check.subject import Subject, Unusable
 
 __all__ = ["Card", "check_loss", "errors_cost", "gradients", "practice"]  # the modules add their probes
@@ -57,7 +57,7 @@ def check_loss(loss: nn.Module, title: str = "", declares: Mapping[str, str] | N
         subject = Subject(loss, declares or {})
     except Unusable as error:
         first = Finding(PROBES[0], FAULT, str(error))
-        rest = [Finding(each, SKIPPED, "") for each in PROBES[1:]]
+        rest = [Finding(probe, SKIPPED, "") for probe in PROBES[1:]]
         return Card(title, [first, *rest], 0, time.perf_counter() - started)
-    findings = [answered(each, subject) for each in PROBES]
+    findings = [run_probe(probe, subject) for probe in PROBES]
     return Card(title, findings, subject.side, time.perf_counter() - started)

@@ -53,8 +53,8 @@ def costs_more(kind: str) -> None:
         return (OK if all(low < high for low, high in pairwise(values)) else LIMIT), text
 
 
-for each in DEGRADATIONS:
-    costs_more(each)
+for kind in DEGRADATIONS:
+    costs_more(kind)
 
 
 @probe("hue", "a channel that counts less, or not at all, takes on a tint", "grey pictures, one channel + 0.05")
@@ -68,7 +68,7 @@ def hue(subject: Subject) -> tuple[str, str]:
 def channel_noise(subject: Subject) -> tuple[str, str]:
     y = _grey(subject.target())
     noise = 0.03 * normal((len(y), 1, *y.shape[2:])) * torch.eye(3)[:, None, :, None, None]
-    return _alike(subject, [subject.value(y + each, y) for each in noise], _of_exact(subject, y))
+    return _alike(subject, [subject.value(y + channel, y) for channel in noise], _of_exact(subject, y))
 
 
 @probe(

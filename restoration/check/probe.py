@@ -54,7 +54,7 @@ def probe(name: str, reason: str, given: str) -> Callable[[Callable], Callable]:
     return add
 
 
-def answered(probe: Probe, subject: Subject) -> Finding:
+def run_probe(probe: Probe, subject: Subject) -> Finding:
     """The answer of a probe; an expected fault gets the verdict DECLARED."""
     try:
         verdict, text = probe.ask(subject)

@@ -29,20 +29,20 @@ def write_comparison(path: Path, task: str, target: Path, *, device: torch.devic
         UserError: `target` exists, or the task cannot use the file.
     """
     refuse_existing(target)
-    given = read_input(path, TASKS[task], force=True)
-    if isinstance(given, Picture):
+    source = read_input(path, TASKS[task], force=True)
+    if isinstance(source, Picture):
         side = (SIDE + 2 * MARGIN) // (2 if task == "sr" else 1)
-        image = network_image(_middle(as_image(given.pixels), side), TASKS[task])
-        shown, profile = _unchanged, given.profile if given.pixels.shape[2] == 3 else None
+        image = network_image(_middle(as_image(source.pixels), side), TASKS[task])
+        display, profile = _unchanged, source.profile if source.pixels.shape[2] == 3 else None
     else:
-        sensor = read_sensor(given)
+        sensor = read_sensor(source)
         image, profile = _middle(network_input(sensor), SIDE + 2 * MARGIN), None
-        shown = partial(displayed, sensor=sensor)
+        display = partial(displayed, sensor=sensor)
     crops = {input_title(task): image}
     for loss in ordered_columns(loss for name, loss in shipped() if name == task):
         network = load(task, loss).to(device)
         crops[loss] = restore_image(network, image.to(device)).cpu()
-    pictures = {title: _middle(shown(crop), SIDE) for title, crop in crops.items()}
+    pictures = {title: _middle(display(crop), SIDE) for title, crop in crops.items()}
     with replacing(target) as temporary:
         write_picture(temporary, Picture(pixels=_strip(pictures), profile=profile), "png")
         refuse_existing(target)

@@ -7,7 +7,7 @@ from restoration.files import printable
 from restoration.pretrained import load
 
 
-def run(asked: argparse.Namespace) -> int:
-    export(load(asked.task, asked.loss), asked.file)
-    print(printable(asked.file))
+def run(arguments: argparse.Namespace) -> int:
+    export(load(arguments.task, arguments.loss), arguments.file)
+    print(printable(arguments.file))
     return 0

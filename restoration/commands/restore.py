@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from restoration.commands.comparison import write_comparison
-from restoration.commands.terminal import exit_code, followed
+from restoration.commands.terminal import exit_code, with_progress
 from restoration.errors import UserError
 from restoration.files import printable
 from restoration.pretrained import TASKS, load
-from restoration.restoring import LeftAsItIs, restore_file
+from restoration.restoring import FileSkipped, restore_file
 from restoration.saving import kind_of
-from restoration.targets import given_files, targets
+from restoration.targets import targets, user_files
 from restoration.tasks import Demosaic, Task
 
 
@@ -36,25 +36,25 @@ def restore_files(arguments: argparse.Namespace, task: Task, network: nn.Module,
     network = network.to(device).to(memory_format=torch.channels_last)
     kind = "png" if arguments.compare else kind_of(arguments.format) if arguments.format else None
     mark = f"-{names[0]}-{'compare' if arguments.compare else names[1]}"
-    files = given_files(arguments.files, raw=isinstance(task, Demosaic), mark=mark, out=arguments.out)
+    files = user_files(arguments.files, raw=isinstance(task, Demosaic), mark=mark, out=arguments.out)
     chosen = targets(files, mark=mark, kind=kind, out=arguments.out)
     failures: list[str] = []
     left: list[str] = []
-    for path, target in followed(list(chosen.items()), "restoring"):
+    for path, target in with_progress(list(chosen.items()), "restoring"):
         try:
             if arguments.compare:
                 write_comparison(path, names[0], target, device=device)
             else:
                 restore_file(path, task, network, target, kind=kind, force=arguments.force, device=device)
             print(printable(target), flush=True)
-        except LeftAsItIs as reason:
+        except FileSkipped as reason:
             left.append(f"{printable(path)} is left as it is: {reason}")
         except UserError as error:
             failures.append(str(error))
         except (OSError, RuntimeError, ValueError, MemoryError) as error:  # continue with the other files
             failures.append(f"{printable(path)}: {type(error).__name__}: {error}")
     _list(left)
-    return exit_code(failures, of=len(chosen), done="restored")
+    return exit_code(failures, total=len(chosen), action="restored")
 
 
 def _list(left: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from math import isfinite
 
-from restoration.commands.terminal import exit_code, followed, print_table
+from restoration.commands.terminal import exit_code, print_table, with_progress
 from restoration.errors import UserError
 from restoration.files import printable
 from restoration.names import DECIDING, METRICS_NOTE, metric
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     scored: list[Pair] = []
     rows: list[dict[str, float]] = []
     steps: list[list[Step]] = []
-    for pair in followed(pairs, "scoring"):
+    for pair in with_progress(pairs, "scoring"):
         try:
             restored, truth = pair.images()
             if arguments.explain:
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         _print_explanation(mean_steps(steps), len(scored), arguments)
     elif scored:
         _print_scores(names, rows, protocol, arguments)
-    return exit_code(failures, of=total, done="scored")
+    return exit_code(failures, total=total, action="scored")
 
 
 def _print_scores(

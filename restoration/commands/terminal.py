@@ -25,7 +25,7 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, texts: Se
         print("  ".join(cells).rstrip())
 
 
-def followed(items: Sequence[Item], doing: str) -> Iterator[Item]:
+def with_progress(items: Sequence[Item], doing: str) -> Iterator[Item]:
     """Yields the items and shows a progress bar on a terminal."""
     with progress() as bar:
         task = bar.add_task(doing, total=len(items))
@@ -43,16 +43,16 @@ def progress() -> Iterator[Progress]:
         yield bar
 
 
-def exit_code(failures: Sequence[str], *, of: int, done: str) -> int:
+def exit_code(failures: Sequence[str], *, total: int, action: str) -> int:
     """Prints all failures, and returns the exit code.
 
     Args:
-        of: number of all files.
-        done: participle of the command, such as "scored".
+        total: number of all files.
+        action: past participle of the command, such as "scored".
     """
     if not failures:
         return 0
     for failure in failures:
         print(f"error: {failure}", file=sys.stderr)
-    print(f"{len(failures)} of {of} were not {done}", file=sys.stderr)
+    print(f"{len(failures)} of {total} were not {action}", file=sys.stderr)
     return SOME_FAILED

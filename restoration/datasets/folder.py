@@ -62,7 +62,7 @@ def folder(
     )
 
 
-def photographs_in(given: str, option: str) -> tuple[Path, ...]:
+def photographs_in(text: str, option: str) -> tuple[Path, ...]:
     """The files that a folder, a list, a pattern or a file name refers to.
 
     Args:
@@ -71,12 +71,12 @@ def photographs_in(given: str, option: str) -> tuple[Path, ...]:
     Raises:
         UserError: there are no photographs.
     """
-    path = Path(os.path.expanduser(given))
+    path = Path(os.path.expanduser(text))
     if path.is_dir():
         return _photographs(files_below(path), path, option)
     if path.is_file():
         return (path,) if path.suffix.lower() in SUFFIXES else _listed(path, option)
-    if glob.has_magic(given):
+    if glob.has_magic(text):
         return _photographs(_matching(path), path, option)
     raise UserError(f"{option}: there is no {path}; give a folder, a list of files, a pattern or a photograph")
 
@@ -123,17 +123,18 @@ def _matching(pattern: Path) -> Iterator[Path]:
             yield path
 
 
-def _photographs(files: Iterator[Path], where: Path, option: str) -> tuple[Path, ...]:
-    photographs, others = [], []
+def _photographs(files: Iterator[Path], source: Path, option: str) -> tuple[Path, ...]:
+    photographs, ignored = [], []
     for file in sorted(files):
-        (photographs if file.suffix.lower() in SUFFIXES and not _is_special(file) else others).append(file)
+        (photographs if file.suffix.lower() in SUFFIXES and not _is_special(file) else ignored).append(file)
     if not photographs:
         raise UserError(
-            f"{option}: no photographs in {where} ({len(others)} other files; looked for {', '.join(sorted(SUFFIXES))})"
+            f"{option}: no photographs in {source} "
+            f"({len(ignored)} other files; looked for {', '.join(sorted(SUFFIXES))})"
         )
-    if others:
-        names = ", ".join(printable(file.name) for file in others[:5])
-        print(f"{option}: not taken for photographs: {names}{', ...' if len(others) > 5 else ''}")
+    if ignored:
+        names = ", ".join(printable(file.name) for file in ignored[:5])
+        print(f"{option}: not taken for photographs: {names}{', ...' if len(ignored) > 5 else ''}")
     return tuple(photographs)
 
 
@@ -153,9 +154,9 @@ def _listed(path: Path, option: str) -> tuple[Path, ...]:
     return tuple(photographs)
 
 
-def _name_parts(given: str) -> list[str]:
+def _name_parts(text: str) -> list[str]:
     """The parts of a path that can name a data set: up to the first wildcard, without a list's suffix."""
-    path = Path(os.path.expanduser(given)).resolve()
+    path = Path(os.path.expanduser(text)).resolve()
     parts = [printable(part) for part in path.parts if part != path.anchor]
     if path.is_file():
         return [*parts[:-1], printable(path.stem)]

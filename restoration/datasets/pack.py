@@ -49,8 +49,8 @@ def pack_set(photos: PhotoSet, cache: Path) -> PackedSet:
             refused.append(str(error))
     if refused:
         raise UserError("\n".join(refused))
-    if alike := _in_two_roles(parts):
-        listed = "\n".join(alike[:SHOWN] + [f"  and {len(alike) - SHOWN} more"] * (len(alike) > SHOWN))
+    if duplicates := _in_two_roles(parts):
+        listed = "\n".join(duplicates[:SHOWN] + [f"  and {len(duplicates) - SHOWN} more"] * (len(duplicates) > SHOWN))
         if not photos.published:
             raise UserError(
                 f"photographs with the same content in two roles:\n{listed}\n"
@@ -66,8 +66,8 @@ def _in_two_roles(parts: dict[str, PackedPhotos]) -> list[str]:
     lines = []
     for first, second in combinations(parts, 2):
         if not first.startswith("test"):
-            for one, other in look_alikes(parts[first], parts[second]):
-                names = parts[first].names[one], parts[second].names[other]
+            for index, match in look_alikes(parts[first], parts[second]):
+                names = parts[first].names[index], parts[second].names[match]
                 lines.append(f"  {second} photograph {names[1]} and {first} photograph {names[0]}")
     return lines
 

@@ -123,8 +123,8 @@ def look_alikes(first: PackedPhotos, second: PackedPhotos) -> list[tuple[int, in
     Two photographs look alike if the slopes of their thumbnails correlate by more than 0.9. Among 568 photographs, no
     two different ones reach 0.6; copies as JPEG of quality 50 and above, or of half the size, nearly always reach 0.99.
     """
-    alike = _slopes(first.thumbnails) @ _slopes(second.thumbnails).T > SAME
-    return [(row, column) for row, column in alike.nonzero().tolist()]
+    similar = _slopes(first.thumbnails) @ _slopes(second.thumbnails).T > SAME
+    return [(row, column) for row, column in similar.nonzero().tolist()]
 
 
 def write_photos(file: BinaryIO, photos: Iterable[np.ndarray], names: list[str]) -> None:

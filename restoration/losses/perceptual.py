@@ -160,5 +160,5 @@ def _normalised(module: nn.Module, image: Tensor) -> Tensor:
 def _mirrored(image: Tensor, side: int) -> Tensor:
     """Mirrors the borders of an image whose height or width is below `side`."""
     missing = [max(side - length, 0) for length in (image.shape[3], image.shape[2])]
-    padding = [part for each in missing for part in (each // 2, each - each // 2)]
+    padding = [part for pixels in missing for part in (pixels // 2, pixels - pixels // 2)]
     return functional.pad(image, padding, mode="reflect") if any(missing) else image

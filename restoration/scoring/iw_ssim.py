@@ -1,4 +1,4 @@
-"""IW-SSIM (Wang and Li 2011): SSIM on five scales, each position weighted by the information that it carries.
+"""IW-SSIM (Wang and Li 2011): SSIM on five scales, each position weighted by its information.
 
 The definition is piq 0.8's, in float64 as in the authors' code. piq itself is wrong by up to 0.004 in float32, takes
 ten times as long in float64, and fails for flat photographs. Here weights that depend on the true photograph alone are
@@ -18,7 +18,7 @@ PEAK = 255  # values are 8-bit levels
 NOISE = 0.4  # variance of the visual noise, in squared levels
 STRIP = 128  # rows that are computed at once
 BINOMIAL = [2**0.5 * weight / 16 for weight in (1, 4, 6, 4, 1)]
-INSET = WINDOW // 2 - 1  # the window's margin, but for the one pixel of a 3 x 3 block
+INSET = WINDOW // 2 - 1  # margin of the window minus the margin of a 3 x 3 block, in pixels
 
 
 class InformationWeighted:
@@ -126,7 +126,7 @@ def _mirrored(image: Tensor) -> Tensor:
 
 
 def _enlarged(image: Tensor) -> Tensor:
-    """Twice as many columns, sampled from a fourfold interpolation, as the authors' code enlarges a parent band."""
+    """Doubles the columns like the authors' code: a fourfold interpolation, of which every second column is kept."""
     finer = functional.interpolate(image[None], size=4 * image.shape[1] - 3, mode="linear")[0]
     left, right = 2 * finer[:, :1] - finer[:, 1:2], 2 * finer[:, -1:] - finer[:, -2:-1]
     return torch.cat([left, finer[:, 1::2], right], dim=1)

@@ -54,7 +54,7 @@ def _events(run: Run) -> pd.DataFrame:
         board = EventAccumulator(str(run.folder), {"scalars": 0, "images": 1}).Reload()
         for title in board.Tags()["scalars"]:
             tag, times = _stored(title)
-            rows += [(tag, each.step, each.value / times) for each in board.Scalars(title)]
+            rows += [(tag, event.step, event.value / times) for event in board.Scalars(title)]
     frame = pd.DataFrame(rows, columns=["tag", "patches", "value"])
     return frame.astype({"tag": str, "patches": int, "value": float}).drop_duplicates(["tag", "patches"], keep="last")
 

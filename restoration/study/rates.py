@@ -9,7 +9,7 @@ from restoration.names import METRICS, RATES, task_title
 from restoration.study.records import Study
 from restoration.study.rendering import Cell, Table
 
-TIE = 0.02  # dB
+TIE = 0.02  # dB; rates within this difference count as equal
 
 
 def best_rate(psnr: pd.Series) -> float:

@@ -35,7 +35,7 @@ UNBOUNDED = 10_000
 
 @dataclass(frozen=True)
 class Cell:
-    """An entry of a table.
+    """A cell of a table.
 
     Attributes:
         interval: smaller text beside or below the value, such as "[0.12, 0.25]" or "± 0.02"; may have two lines.
@@ -94,7 +94,7 @@ def latex(table: Table) -> str:
     body = [(name, *cells) for name, cells in table.rows]
     natural = [min(max(map(len, title.split()), default=0), HEADING) for title in head]
     for row in body:
-        natural = [max(length, _natural(entry)) for length, entry in zip(natural, row, strict=True)]
+        natural = [max(length, _natural_width(cell)) for length, cell in zip(natural, row, strict=True)]
     while sum(natural) > LINE:
         natural[natural.index(max(natural))] -= 1
     sentences = [re.sub("^[a-z]", lambda first: first[0].upper(), text) for text in (table.title, *table.notes)]
@@ -154,27 +154,27 @@ def _markdown_cell(cell: Cell, between: str) -> str:
     return between.join(lines)
 
 
-def _natural(entry: str | Cell) -> int:
+def _natural_width(cell: str | Cell) -> int:
     """Width of a cell in one line of LaTeX, in characters; smaller characters count less."""
-    if isinstance(entry, str):
-        return len(entry)
-    return max(len(entry.text), *(round(len(line) / SMALLER) for line in [*entry.interval.splitlines(), ""]))
+    if isinstance(cell, str):
+        return len(cell)
+    return max(len(cell.text), *(round(len(line) / SMALLER) for line in [*cell.interval.splitlines(), ""]))
 
 
-def _latex_row(entries: Sequence[str | Cell], widths: Sequence[int]) -> list[str]:
+def _latex_row(cells: Sequence[str | Cell], widths: Sequence[int]) -> list[str]:
     """The lines of a row; each cell is broken into lines that fit its width."""
-    columns = [_latex_lines(entry, width) for entry, width in zip(entries, widths, strict=True)]
+    columns = [_latex_lines(cell, width) for cell, width in zip(cells, widths, strict=True)]
     lines = [" & ".join(line) + r" \\" for line in zip_longest(*columns, fillvalue="")]
     return [*lines, r"\addlinespace"] if len(lines) > 1 else lines
 
 
-def _latex_lines(entry: str | Cell, width: int) -> list[str]:
-    if isinstance(entry, str):
-        return _broken(entry, width)
-    small = [line for part in entry.interval.splitlines() for line in _broken(part, round(SMALLER * width))]
-    text = _broken(entry.text, width)
+def _latex_lines(cell: str | Cell, width: int) -> list[str]:
+    if isinstance(cell, str):
+        return _broken(cell, width)
+    small = [line for part in cell.interval.splitlines() for line in _broken(part, round(SMALLER * width))]
+    text = _broken(cell.text, width)
     return [
-        *(rf"\textbf{{{line}}}" if entry.best else line for line in text),
+        *(rf"\textbf{{{line}}}" if cell.best else line for line in text),
         *(rf"{{\scriptsize {line}}}" for line in small),
     ]
 

@@ -171,20 +171,20 @@ class Comparisons:
     def _sample(self, pair: Pair) -> "_Sample | None":
         """The differences of a pair, photograph by photograph; None without common seeds."""
         condition, first, second = pair
-        one, other = self.values(condition, first), self.values(condition, second)
+        left, right = self.values(condition, first), self.values(condition, second)
         trained = [loss for loss in (first, second) if loss not in UNTRAINED]
-        if one is None or other is None:
+        if left is None or right is None:
             return None
         if len(trained) == 2:
-            seeds = np.intersect1d(one.seeds, other.seeds)
-            one, other = one.of_seeds(seeds), other.of_seeds(seeds)
-        if not (len(one.seeds) and len(other.seeds)):
+            seeds = np.intersect1d(left.seeds, right.seeds)
+            left, right = left.of_seeds(seeds), right.of_seeds(seeds)
+        if not (len(left.seeds) and len(right.seeds)):
             return None
-        seeds = max(len(one.seeds), len(other.seeds)) if trained else 0
-        finite = one.finite & other.finite
+        seeds = max(len(left.seeds), len(right.seeds)) if trained else 0
+        finite = left.finite & right.finite
         spread, source = self._variances.of_difference(condition, trained, seeds)
-        facts = {"left_out": int((~finite).sum()), "seeds": seeds, "seed_variance": source, "tiled": one.tiled}
-        return _Sample((one.values - other.values)[finite].mean(axis=1), other.values[finite], spread, facts)
+        facts = {"left_out": int((~finite).sum()), "seeds": seeds, "seed_variance": source, "tiled": left.tiled}
+        return _Sample((left.values - right.values)[finite].mean(axis=1), right.values[finite], spread, facts)
 
 
 class _Sample(NamedTuple):

@@ -5,8 +5,8 @@ losses, over seeds, of the mean over photographs, pooled as in an analysis of va
 
     s² = Σ (m − m̄)² / ν,    ν = Σ (k − 1) degrees of freedom,    sums over the losses with k > 1 seeds and means m,
 
-for one task, test set and metric, in all parts of the study. Without repeats in a family, the largest
-variance of another family is used; without repeats on a test set, the largest variance of the task's other test sets.
+for one task, test set and metric, in all parts of the study. Without repeats in a family, the largest variance of
+another family is used; without repeats on a test set, the largest variance of the task's other test sets.
 
 The difference of two losses, each trained k times, has the variance v = Σ s²/k. If the losses are of two families, this
 sum has (Σ v)² / Σ (v²/ν) degrees of freedom (Satterthwaite 1946, Welch 1947).
@@ -68,7 +68,7 @@ class SeedVariances:
         of_task = self._known.get((condition.task, condition.metric), {})
         if not (losses and of_task):
             return NO_SPREAD, NO_REPEATS if losses else ""
-        of_set = {family: each for (test_set, family), each in of_task.items() if test_set == condition.test_set}
+        of_set = {family: spread for (test_set, family), spread in of_task.items() if test_set == condition.test_set}
         largest = max((of_set or of_task).values())
         families = [self.family(condition, loss) for loss in losses]
         variances: dict[Spread, float] = {}  # losses of one family share the degrees of freedom
@@ -97,5 +97,5 @@ class SeedVariances:
 
 def _pooled(means: Sequence[np.ndarray]) -> Spread:
     """The pooled variance of several losses, given their means over photographs, (seeds,) each."""
-    freedom = sum(len(each) - 1 for each in means)
-    return Spread(sum(float(np.sum((each - each.mean()) ** 2)) for each in means) / freedom, freedom)
+    freedom = sum(len(values) - 1 for values in means)
+    return Spread(sum(float(np.sum((values - values.mean()) ** 2)) for values in means) / freedom, freedom)

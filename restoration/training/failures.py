@@ -86,4 +86,4 @@ def _save(folder: Path, **tensors: Tensor) -> str:
             save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary)
     except (OSError, SafetensorError) as error:
         return f"The batch cannot be saved ({error})."
-    return f"The batch is saved in {path}; the last checkpoint, if any, is from before."
+    return f"The batch is saved in {path}; the last checkpoint, if there is one, is older."

@@ -49,9 +49,9 @@ def test_csv_of_folders(folders, capsys):
 def test_json_of_equal_files(folders, capsys):
     truth = folders / "truth" / "a.png"
     assert run(truth, truth, "--json", "--metrics", "psnr,ssim") == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["images"] == [{"image": "a.png", "psnr": None, "ssim": 1.0}]
-    assert "clamped" in found["protocol"]
+    result = json.loads(capsys.readouterr().out)
+    assert result["images"] == [{"image": "a.png", "psnr": None, "ssim": 1.0}]
+    assert "clamped" in result["protocol"]
 
 
 def test_tables(folders, capsys):

@@ -29,8 +29,8 @@ COLOURS = np.concatenate([COLORCHECKER, SATURATED, RAMP])
 def chart(colours: np.ndarray, *, columns: int = 22, patch: int = 60) -> np.ndarray:
     """(n, 3) -> (H, W, 3): a patch of each colour, in rows; the last row is filled with the last colour."""
     rows = -(-len(colours) // columns)
-    places = np.minimum(np.arange(rows * columns), len(colours) - 1).reshape(rows, columns)
-    return colours[places].repeat(patch, axis=0).repeat(patch, axis=1)
+    indices = np.minimum(np.arange(rows * columns), len(colours) - 1).reshape(rows, columns)
+    return colours[indices].repeat(patch, axis=0).repeat(patch, axis=1)
 
 
 @pytest.mark.parametrize("resample", ["lanczos", "area"])

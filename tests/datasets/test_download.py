@@ -110,18 +110,18 @@ def test_no_network(tmp_path):
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_jobs(jobs):
-    running, most, lock = [0], [0], threading.Lock()
+    running, largest, lock = [0], [0], threading.Lock()
 
     def work(_: int) -> None:
         with lock:
             running[0] += 1
-            most[0] = max(most[0], running[0])
+            largest[0] = max(largest[0], running[0])
         threading.Event().wait(0.05)
         with lock:
             running[0] -= 1
 
     quick(jobs=jobs).each(work, range(9), title="things")
-    assert most[0] == jobs
+    assert largest[0] == jobs
 
 
 def test_full_disk():

@@ -84,7 +84,7 @@ def few(server: Server) -> Server:
     return server
 
 
-def made(home: Path, server: Server, **options) -> PhotoSet:
+def load(home: Path, server: Server, **options) -> PhotoSet:
     quick = Downloads(pause=0.01, timeout=5, attempts=3)
     return fivek(str(home), **{**COUNTS, "downloads": quick, "reduction": Reduction(), "url": server.url, **options})
 
@@ -117,8 +117,8 @@ def test_split():
 
 def test_fetched_once(home, few, capsys):
     """Photographs come in the study's order with the right pixels; a smaller set is the beginning of a larger one."""
-    small = made(home, few, n=1)
-    photos = made(home, few)
+    small = load(home, few, n=1)
+    photos = load(home, few)
     assert [path.stem for path in files(photos)] == FEW
     assert (photos.train[:1], photos.test) == (small.train, small.test)
     for number, path in enumerate(files(photos)):
@@ -130,7 +130,7 @@ def test_fetched_once(home, few, capsys):
     assert "3 photographs to fetch" in printed
     assert "about 0.18 GB, kept" in printed
     assert "LicenseAdobe" in printed
-    assert made(home, few) == photos
+    assert load(home, few) == photos
     assert requests(few) == 4
 
 
@@ -138,15 +138,15 @@ def test_small_photographs_are_replaced(home, server):
     train, test = lines("train"), lines("test")
     sizes = {train[0]: (120, 70), train[1]: (60, 200), train[2]: (98, 66), test[0]: (40, 60)}
     serve(server, [*train[:4], *lines("val")[:1], *test[:2]], **sizes)
-    photos = made(home, server)
+    photos = load(home, server)
     assert [path.stem for path in files(photos)] == [train[0], train[3], lines("val")[0], test[1]]
     with Image.open(photos.train[0]) as image:
         assert image.size == (66, 99)
     before = requests(server)
-    assert made(home, server, n=1).train == photos.train[:1]
+    assert load(home, server, n=1).train == photos.train[:1]
     assert requests(server) == before  # the small ones are remembered
     with pytest.raises(UserError, match="FiveK has 1 to 4850 photographs for train, 4851 are asked for"):
-        made(home, server, n=4851)
+        load(home, server, n=4851)
 
 
 @pytest.mark.parametrize("reason", ["answers 404", "not a TIFF", "BAD_DATA"])
@@ -157,18 +157,18 @@ def test_bad_downloads(home, few, reason):
     if reason != "answers 404":
         few.files[path] = b"<!doctype html>" if reason == "not a TIFF" else sound[:-100]
     with pytest.raises(UserError, match=rf"(?s)1 of 4 photographs.*{FEW[1]}: .*{reason}.*same command continues"):
-        made(home, few)
+        load(home, few)
     assert len(list((home / "photographs").rglob("*.png"))) == 3
     assert not (home / f"originals{path}").exists()
     few.files[path] = sound
-    assert len(made(home, few).train) == 2
+    assert len(load(home, few).train) == 2
     assert requests(few) == 5
 
 
 def test_originals_need_not_be_kept(home, few):
-    made(home, few, n=1, keep_originals=False)
+    load(home, few, n=1, keep_originals=False)
     assert not list((home / "originals").rglob("*.tif"))
-    made(home, few)
+    load(home, few)
     assert requests(few) == 4
     assert len(list((home / "originals").rglob("*.tif"))) == 1
 
@@ -177,11 +177,11 @@ def test_renderings_and_reductions(home, few):
     """Each rendering and reduction has a separate folder."""
     serve(few, FEW, "tiff16_a")
     options = ({}, {"rendering": "expert_a"}, {"reduction": Reduction(light="linear")})
-    sets = [made(home, few, n=1, **option) for option in options]
+    sets = [load(home, few, n=1, **option) for option in options]
     assert len({photos.train[0] for photos in sets}) == 3
     assert sets[1].name == "fivek-expert_a"
     with pytest.raises(UserError, match="expert_a to expert_e, got expert_f"):
-        made(home, few, rendering="expert_f")
+        load(home, few, rendering="expert_f")
 
 
 @pytest.mark.parametrize("layout", ["", "deep/down/tiff16_c"])
@@ -195,12 +195,12 @@ def test_files_of_the_user(home, few, tmp_path, layout):
         (root.parent / other).mkdir(parents=True, exist_ok=True)
         (root.parent / other / f"{FEW[0]}.tif").write_bytes(b"another retoucher's")
     before = {path: path.read_bytes() for path in root.rglob("*.tif")}
-    photos = made(home, few, root=str(tmp_path / "mine"), keep_originals=False)
+    photos = load(home, few, root=str(tmp_path / "mine"), keep_originals=False)
     assert requests(few) == 0
     assert [path.stem for path in files(photos)] == FEW
     assert {path: path.read_bytes() for path in root.rglob("*.tif")} == before
     assert (
-        photos.train[0].parent != made(home, few, n=1).train[0].parent
+        photos.train[0].parent != load(home, few, n=1).train[0].parent
     )  # the user's files may differ from the server's
 
 
@@ -210,12 +210,12 @@ def test_missing_and_repeated_files(home, few, tmp_path):
     for name in FEW[:3]:
         (root / f"{name}.tif").write_bytes(few.files[f"/tiff16_c/{name}.tif"])
     with pytest.raises(UserError, match=f"{FEW[3]}: not in data.root"):
-        made(home, few, root=str(tmp_path / "mine"))
+        load(home, few, root=str(tmp_path / "mine"))
     shutil.copytree(root, tmp_path / "mine" / "two")
     with pytest.raises(UserError, match="several files of this name"):
-        made(home, few, root=str(tmp_path / "mine"), reduction=Reduction(resample="area"))
+        load(home, few, root=str(tmp_path / "mine"), reduction=Reduction(resample="area"))
     with pytest.raises(UserError, match=r"data\.root: .*nowhere is not a folder"):
-        made(home, few, root=str(tmp_path / "nowhere"))
+        load(home, few, root=str(tmp_path / "nowhere"))
 
 
 def test_names_in_lists(home, few, tmp_path):
@@ -223,11 +223,11 @@ def test_names_in_lists(home, few, tmp_path):
     odd = ["a0532-jmacdscf0021 (1)", "a0196-2004-01-25 13-34-10 CRW_3079"]
     (home / "train.txt").write_text("\n".join(odd) + "\n")
     serve(few, odd)
-    assert [path.stem for path in made(home, few).train] == odd
+    assert [path.stem for path in load(home, few).train] == odd
     for name in ("../../outside", "/tmp/outside", "a0001-jmac_DSC1459/../../x"):
         (home / "train.txt").write_text(f"{name}\n")
         with pytest.raises(UserError, match=r"train\.txt names .*but FiveK has no photograph of this name"):
-            made(home, few)
+            load(home, few)
     assert {path.name for path in tmp_path.iterdir()} == {"fivek"}
 
 
@@ -235,7 +235,7 @@ def test_names_in_lists(home, few, tmp_path):
 def test_raw_files(home, server):
     for role in ("train", "val", "test"):
         server.files[f"/dng/{lines(role)[0]}.dng"] = (RAW / "a1692-jmac_DSC1701.dng").read_bytes()
-    photos = made(home, server, rendering="raw", n=1)
+    photos = load(home, server, rendering="raw", n=1)
     assert photos.name == "fivek-raw"
     with Image.open(photos.train[0]) as image:
         assert image.size == (66, 99)
@@ -270,7 +270,7 @@ def test_two_runs_at_once(home, few, capsys):
     for path in few.files:
         few.faults[path] = [Fault(slow=0.001)]
     renderings = ("expert_c", "expert_c", "expert_a")
-    threads = [threading.Thread(target=made, args=(home, few), kwargs={"rendering": name}) for name in renderings]
+    threads = [threading.Thread(target=load, args=(home, few), kwargs={"rendering": name}) for name in renderings]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -297,9 +297,9 @@ def test_killed(home, few, tmp_path):
     process.kill()
     process.wait()
     assert len(left_over(home)) > 0
-    photos = made(home, few)
+    photos = load(home, few)
     shutil.copytree(LISTS, tmp_path / "again")
-    again = made(tmp_path / "again", few)
+    again = load(tmp_path / "again", few)
     assert [path.read_bytes() for path in files(photos)] == [path.read_bytes() for path in files(again)]
     assert left_over(home) == []
 
@@ -307,6 +307,6 @@ def test_killed(home, few, tmp_path):
 def test_full_disk(home, few):
     """A full disk stops the run; no part of a file is kept."""
     with full_disk(20_000), pytest.raises(UserError, match="no room for photographs of FiveK"):
-        made(home, few)
+        load(home, few)
     assert left_over(home) == []
-    assert len(made(home, few).train) == 2
+    assert len(load(home, few).train) == 2

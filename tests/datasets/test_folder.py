@@ -21,8 +21,8 @@ def test(photo_folder) -> str:
     return str(photo_folder / "test")
 
 
-def names(given: Path | str) -> list[str]:
-    return [path.name for path in photographs_in(str(given), "data.train")]
+def names(source: Path | str) -> list[str]:
+    return [path.name for path in photographs_in(str(source), "data.train")]
 
 
 def test_splits(photo_folder, train, test):
@@ -184,7 +184,7 @@ def test_refused_values(photo_folder, train, test):
     empty.mkdir()
     (photo_folder / "empty.txt").write_text("# nothing\n")
     (photo_folder / "a.cr2").write_bytes(bytes(range(256)))
-    for given, reason in {
+    for source, reason in {
         empty: "no photographs in",
         photo_folder / "nowhere": "there is no .*nowhere; give a folder, a list of files, a pattern",
         f"{train}/nothing*.png": "no photographs in",
@@ -192,7 +192,7 @@ def test_refused_values(photo_folder, train, test):
         photo_folder / "a.cr2": "neither a photograph of a known kind nor a list",
     }.items():
         with pytest.raises(UserError, match=reason):
-            names(given)
+            names(source)
     with pytest.raises(UserError, match=r"data.test=DIR"):
         folder(train, None)
     with pytest.raises(UserError, match="one photograph"):

@@ -50,7 +50,7 @@ def archive(*extra: tarfile.TarInfo, roles: tuple[int, ...] = (200, 100, 200)) -
 
 
 @pytest.fixture
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The folders of both sets."""
     monkeypatch.setattr("os.fsync", lambda descriptor: None)  # 500 of them take five seconds
     (tmp_path / "kodak24").mkdir()
@@ -58,11 +58,11 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return {"bsds500": str(tmp_path / "bsds500"), "kodak24": str(tmp_path / "kodak24")}
 
 
-def made(server: Server, places: dict[str, str], *tests: str) -> PhotoSet:
+def load(server: Server, folders: dict[str, str], *tests: str) -> PhotoSet:
     return open_set(
         "open",
         tests or ("bsds500",),
-        **places,
+        **folders,
         downloads=Downloads(pause=0.01, timeout=5, attempts=2),
         bsds500_url=f"{server.url}/BSR_bsds500.tgz",
         kodak24_url=f"{server.url}/kodak",
@@ -73,25 +73,25 @@ def everything(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_bsds500(server, places):
+def test_bsds500(server, folders):
     """The archive is fetched once, also if a photograph is lost or the folder has another file."""
     server.files["/BSR_bsds500.tgz"] = archive()
-    photos = made(server, places)
+    photos = load(server, folders)
     assert (photos.name, len(photos.train), len(photos.val)) == ("open", 292, 8)
     assert len(photos.test["bsds500"]) == 200
     trained = {path.parent.name for path in (*photos.train, *photos.val)}
     assert (trained, {path.parent.name for path in photos.test["bsds500"]}) == ({"train", "val"}, {"test"})
     assert photos.test["bsds500"][7].read_bytes() == jpeg(7)
     photos.train[0].unlink()
-    assert made(server, places) == photos
+    assert load(server, folders) == photos
     shutil.copy(photos.train[0], photos.train[0].with_name("copy.jpg"))
     with pytest.raises(UserError, match=r"photographs holds .*201.*remove all other files"):
-        made(server, places)
+        load(server, folders)
     assert server.requests["/BSR_bsds500.tgz"] == 1
 
 
 @pytest.mark.parametrize("bad", ["cut", "other", "text", "incomplete"])
-def test_other_archives(server, places, bad):
+def test_other_archives(server, folders, bad):
     whole = archive()
     server.files["/BSR_bsds500.tgz"] = {
         "cut": whole[: len(whole) // 2],
@@ -100,9 +100,9 @@ def test_other_archives(server, places, bad):
         "incomplete": archive(roles=(200, 100, 199)),
     }[bad]
     with pytest.raises(UserError, match="not the archive of BSDS500"):
-        made(server, places)
+        load(server, folders)
     server.files["/BSR_bsds500.tgz"] = whole
-    assert len(made(server, places).train) == 292
+    assert len(load(server, folders).train) == 292
 
 
 def evil_members() -> list[tarfile.TarInfo]:
@@ -125,9 +125,9 @@ def evil_members() -> list[tarfile.TarInfo]:
     return [*members, folder_link]
 
 
-def test_archives_cannot_write_elsewhere(server, places, tmp_path):
+def test_archives_cannot_write_elsewhere(server, folders, tmp_path):
     server.files["/BSR_bsds500.tgz"] = archive(*evil_members())
-    made(server, places)
+    load(server, folders)
     written = everything(tmp_path)
     assert not any("escaped" in name or "link" in name or "hidden" in name for name in written)
     assert not (tmp_path.parent / "escaped.jpg").exists()
@@ -138,22 +138,22 @@ def test_archives_cannot_write_elsewhere(server, places, tmp_path):
     }
 
 
-def test_huge_members(server, places, tmp_path):
+def test_huge_members(server, folders, tmp_path):
     huge = tarfile.TarInfo("BSR/BSDS500/data/images/train/huge.jpg")
     huge.size = 2**31  # the claimed size
     server.files["/BSR_bsds500.tgz"] = gzip.compress(huge.tobuf() + bytes(2**20))
     with pytest.raises(UserError, match="not the archive of BSDS500"):
-        made(server, places)
+        load(server, folders)
     assert not list((tmp_path / "bsds500").rglob("*.jpg"))
 
 
-def test_unknown_test_sets(server, places):
+def test_unknown_test_sets(server, folders):
     with pytest.raises(UserError, match="list of bsds500 and kodak24, got"):
-        made(server, places, "set5")
+        load(server, folders, "set5")
 
 
 @pytest.fixture
-def kodak(server: Server, places: dict[str, str]) -> Server:
+def kodak(server: Server, folders: dict[str, str]) -> Server:
     """A server with BSDS500 and 24 small pictures under Kodak's names, whose pixels are in the list."""
     server.files["/BSR_bsds500.tgz"] = archive()
     rows = ["file,width,height,sha256"]
@@ -163,7 +163,7 @@ def kodak(server: Server, places: dict[str, str]) -> Server:
         Image.fromarray(pixels).save(encoded, "PNG")
         server.files[f"/kodak/kodim{number:02}.png"] = encoded.getvalue()
         rows.append(f"kodim{number:02}.png,60,50,{hashlib.sha256(pixels.data).hexdigest()}")
-    (Path(places["kodak24"]) / "pixels.csv").write_text("\n".join(rows) + "\n")
+    (Path(folders["kodak24"]) / "pixels.csv").write_text("\n".join(rows) + "\n")
     return server
 
 
@@ -178,17 +178,17 @@ def test_committed_pixels_of_kodak():
         assert pixels.shape == (int(row["height"]), int(row["width"]), 3)
 
 
-def test_kodak(kodak, places):
+def test_kodak(kodak, folders):
     """Files with other pixels are replaced, or refused if the server has no right file."""
-    folder = Path(places["kodak24"]) / "photographs"
+    folder = Path(folders["kodak24"]) / "photographs"
     folder.mkdir()
     (folder / "kodim01.png").write_text("these are not pixels")
     kodak.files["/kodak/kodim04.png"], fourth = kodak.files["/kodak/kodim05.png"], kodak.files["/kodak/kodim04.png"]
     with pytest.raises(UserError, match=r"1 of 24 .*\n.*kodim04\.png: not Kodak's photograph"):
-        made(kodak, places, "bsds500", "kodak24")
+        load(kodak, folders, "bsds500", "kodak24")
     assert len(list(folder.glob("*.png"))) == 23
     kodak.files["/kodak/kodim04.png"] = fourth
-    photos = made(kodak, places, "kodak24")
+    photos = load(kodak, folders, "kodak24")
     assert set(photos.test) == {"kodak24"}
     assert [path.name for path in photos.test["kodak24"]] == [f"kodim{number:02}.png" for number in range(1, 25)]
     assert (folder / "kodim01.png").read_bytes() == kodak.files["/kodak/kodim01.png"]

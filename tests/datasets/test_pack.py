@@ -64,10 +64,10 @@ def test_packed_again_when_a_file_changes(tmp_path, photo):
     assert first.names == ["a/1.png", "b/1.png"]
     assert np.array_equal(first.array(0), photo)
     assert np.array_equal(first.array(1), photo[1:])
-    made = {file: file.stat().st_mtime_ns for file in cache.glob("*.safetensors")}
+    times = {file: file.stat().st_mtime_ns for file in cache.glob("*.safetensors")}
     os.utime(paths[0])  # touched, not changed
     assert pack(paths, cache, title="photographs").key == first.key
-    assert {file: file.stat().st_mtime_ns for file in cache.glob("*.safetensors")} == made
+    assert {file: file.stat().st_mtime_ns for file in cache.glob("*.safetensors")} == times
 
     Image.fromarray(photo[5:]).save(paths[0])
     changed = pack(paths, cache, title="photographs")

@@ -20,9 +20,9 @@ def committed() -> dict[str, np.ndarray]:
 
 
 def test_file_follows_from_the_command(committed):
-    made = golden()
-    assert list(committed) == list(made)
-    for name, array in made.items():
+    computed = golden()
+    assert list(committed) == list(computed)
+    for name, array in computed.items():
         assert committed[name].dtype == array.dtype
         if array.dtype.kind == "f":
             np.testing.assert_allclose(committed[name], array, rtol=1e-6, atol=1e-12)

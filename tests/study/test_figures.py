@@ -126,6 +126,6 @@ def test_saved_crops(tmp_path):
     with Image.open(tmp_path / "crops.png") as figure:
         pixels = np.asarray(figure.convert("RGB"))
     for colour in ((255, 0, 0), (0, 255, 0)):
-        place = (pixels == colour).all(axis=2)
-        assert place.any(axis=0).sum() >= 200
-        assert place.any(axis=1).sum() >= 200
+        mask = (pixels == colour).all(axis=2)
+        assert mask.any(axis=0).sum() >= 200
+        assert mask.any(axis=1).sum() >= 200

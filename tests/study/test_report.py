@@ -15,7 +15,7 @@ from restoration.study.report.crops import colour_table, contrasted, difference_
 from restoration.study.report.photographs import flat_crops, strips
 
 RANDOM = np.random.default_rng(0)
-NASTY = "</script><img src=x onerror=alert(1)> & \"'"
+HTML = "</script><img src=x onerror=alert(1)> & \"'"
 
 
 def noise(height: int, width: int) -> np.ndarray:
@@ -94,10 +94,10 @@ def test_strips_of_each_task():
     versions = {title: noise(64, 300) for title in ("Noisy", "L2", "Mix", "truth")}
     one = {title: pixels for title, pixels in versions.items() if title != "L2"}
     pictures = [Picture("sr", "a", versions), Picture("sr", "b", versions), Picture("jpeg", "a", one)]
-    made = list(strips(pictures, viewed=True))
-    assert [(strip.picture.task, strip.picture.photograph) for strip in made] == [("sr", "a"), ("sr", "a")]
-    rows, columns = made[0].window
-    assert (made[0].crops["Mix"] == versions["Mix"][rows, columns]).all()
+    shown = list(strips(pictures, viewed=True))
+    assert [(strip.picture.task, strip.picture.photograph) for strip in shown] == [("sr", "a"), ("sr", "a")]
+    rows, columns = shown[0].window
+    assert (shown[0].crops["Mix"] == versions["Mix"][rows, columns]).all()
 
 
 def test_flat_windows_follow_the_rule():
@@ -125,10 +125,10 @@ def test_flat_crops():
     truth = np.full((60, 60, 3), 100, np.uint8)
     versions = {"Noisy": truth, "L2": truth, "L1": truth, "Mix": truth, "truth": truth}
     changed = versions | {"L2": truth + np.uint8(3)}
-    made = flat_crops([Picture("sr", "a", versions), Picture("sr", "b", changed)], ["L2", "Mix"])
-    assert list(made.crops) == ["Noisy", "L2", "Mix", "truth"]
-    assert (made.crops["L2"] == 140).all()
-    assert "area of b" in made.notes[0]
+    shown = flat_crops([Picture("sr", "a", versions), Picture("sr", "b", changed)], ["L2", "Mix"])
+    assert list(shown.crops) == ["Noisy", "L2", "Mix", "truth"]
+    assert (shown.crops["L2"] == 140).all()
+    assert "area of b" in shown.notes[0]
 
 
 def test_psnr():
@@ -174,10 +174,10 @@ class Markup(HTMLParser):
 
 
 def test_texts_are_only_text(tmp_path):
-    plain, nasty = (Markup(written(tmp_path, *every_block(text), title=text, text=text)) for text in ("plain", NASTY))
-    assert [tag for tag, _ in nasty.elements] == [tag for tag, _ in plain.elements]
-    assert not any("onerror" in attributes for _, attributes in nasty.elements)
-    assert "".join(nasty.texts).count(NASTY) == "".join(plain.texts).count("plain") > 20
+    plain, escaped = (Markup(written(tmp_path, *every_block(text), title=text, text=text)) for text in ("plain", HTML))
+    assert [tag for tag, _ in escaped.elements] == [tag for tag, _ in plain.elements]
+    assert not any("onerror" in attributes for _, attributes in escaped.elements)
+    assert "".join(escaped.texts).count(HTML) == "".join(plain.texts).count("plain") > 20
 
 
 def test_page_holds_everything(tmp_path):

@@ -55,7 +55,7 @@ def test_every_part_is_shown(study, made):
     assert len({*labels}) == len(labels)
 
 
-def test_parts_that_are_missing(study):
+def test_missing_parts(study):
     """A study of the main part alone has no section of another part, and the page says what is missing."""
     main = Study(
         study.data,
@@ -120,7 +120,7 @@ def test_files_of_an_earlier_study_are_removed(tmp_path, made):
 
 
 def test_strip_of_the_answer():
-    """Below the table of the answer, if all the losses are in the pictures."""
+    """The strip is below the table of the answer if the pictures have all its losses."""
     flat = np.full((60, 60, 3), 100, np.uint8)
     pictures = [Picture("sr", "a", dict.fromkeys(("Noisy", "L2", "L1", "truth"), flat))]
     section = Section("Answer", blocks=[Table("t", [], []), Fold("f", [])])
