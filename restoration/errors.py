@@ -2,4 +2,4 @@
 
 
 class UserError(Exception):
-    """The message says what was wrong, what was received and how to mend it; scripts print no traceback."""
+    """The message says what was wrong, what was received and how to correct it; scripts print no traceback."""

@@ -21,7 +21,7 @@ from restoration.training.distributed import PeerProcessFailed
 from restoration.training.train import Interrupted
 from scripts.make import nearest
 
-MENDABLE = (UserError, InstantiationException, OSError, torch.OutOfMemoryError)  # errors that a user can mend
+MENDABLE = (UserError, InstantiationException, OSError, torch.OutOfMemoryError)  # errors that a user can correct
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
 
 

@@ -205,7 +205,7 @@ def _decode_all(file: BinaryIO, paths: Sequence[Path], title: str, skip_bad: boo
     if bad and (not skip_bad or not kept):
         raise UserError(
             f"{len(bad)} of {len(paths)} {title} cannot be used:\n" + "\n".join(bad) + "\n"
-            "Mend or remove them (downloads are then made again), or leave them out with data.skip_bad=true "
+            "Repair or remove them (downloads are then repeated), or leave them out with data.skip_bad=true "
             "(DATA=folder)."
         )
     if bad:

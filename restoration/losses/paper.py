@@ -152,7 +152,7 @@ class MixLoss(nn.Module):
 
     def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
         """The weighted terms."""
-        restored, target = _checked(restored, target)  # once: two gradients would be added in half precision
+        restored, target = _checked(restored, target)  # once, because two gradients would be added in half precision
         structure = ms_ssim(restored, target, sigmas=self.sigmas, window=self.window).mean()
         pixels = gaussian_l1(restored, target, sigma=self.sigmas[-1], window=self.window).mean()
         return {"ms_ssim": self.alpha * structure, "l1": (1 - self.alpha) * self.l1_scale * pixels}
@@ -181,7 +181,7 @@ class MSSSIML2Loss(nn.Module):
 
     def terms(self, restored: Tensor, target: Tensor) -> dict[str, Tensor]:
         """The weighted terms."""
-        restored, target = _checked(restored, target)  # once: two gradients would be added in half precision
+        restored, target = _checked(restored, target)  # once, because two gradients would be added in half precision
         structure = ms_ssim(restored, target, sigmas=self.sigmas, window=self.window).mean()
         pixels = gaussian_l2(restored, target, sigma=self.sigmas[-1], window=self.window).mean()
         return {"ms_ssim": self.alpha * structure, "l2": (1 - self.alpha) * pixels}

@@ -17,7 +17,7 @@ from torch.nn import functional
 from restoration.scoring.protocol import LUMA, Protocol
 from restoration.scoring.ssim import MIN_SIDE, SCALE_WEIGHTS, precise
 
-K1, K2 = 0.01, 0.03  # of SSIM: C1 = (K1 range)², C2 = (K2 range)²
+K1, K2 = 0.01, 0.03  # constants of SSIM: C1 = (K1 range)², C2 = (K2 range)²
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,11 +142,11 @@ def mean_steps(pairs: Sequence[Sequence[Step]]) -> list[Step]:
     count = len(pairs)
     return [
         replace(
-            same[0],
-            value=sum(step.value for step in same) / count,
-            difference=sum(step.difference for step in same) / count,
+            steps[0],
+            value=sum(step.value for step in steps) / count,
+            difference=sum(step.difference for step in steps) / count,
         )
-        for same in zip(*pairs, strict=True)
+        for steps in zip(*pairs, strict=True)
     ]
 
 

@@ -1,7 +1,7 @@
 """The best α of Mix: which reading of the paper is right, and how flat is the optimum?
 
-Mix is α·S + (1 − α)·u·A: S is 1 − MS-SSIM, A is L1 in [0, 1], u the unit in which L1 counts (255: 8-bit levels; 1: as
-it is). Settings with the same odds α / ((1 − α)·u) train alike. So each setting has one α for L1 in [0, 1],
+Mix is α·S + (1 − α)·u·A: S is 1 − MS-SSIM, A is L1 in [0, 1], u the unit of L1 (255: 8-bit levels; 1: the range
+[0, 1]). Settings with the same odds α / ((1 − α)·u) are equivalent. So each setting has one α for L1 in [0, 1],
 α / (α + (1 − α)·u), and one for L1 in 8-bit levels. A reading is a setting that the paper's or the code's α may mean.
 """
 

@@ -209,7 +209,7 @@ def _losses(ranked: Sequence[Ranking]) -> list[str]:
 
 
 def _span(sizes: Sequence[float]) -> str:
-    """As in "0.30 to 1.40 dB"."""
+    """The range of sizes, as in "0.30 to 1.40 dB"."""
     facts = metric(DECIDING[0])
     low, high = (facts.shown(size) for size in (min(sizes), max(sizes)))
     return f"{low if low == high else f'{low} to {high}'} {facts.unit}"
@@ -220,6 +220,6 @@ def _verb(losses: Sequence[str]) -> str:
 
 
 def _listed(titles: Iterable[str], word: str = "and") -> str:
-    """As in "L1, L2 and Mix"; empty without a title."""
+    """A list in words, as in "L1, L2 and Mix"; empty without titles."""
     *rest, last = [*titles] or [""]
     return f"{', '.join(rest)} {word} {last}" if rest else last

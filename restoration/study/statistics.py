@@ -80,7 +80,7 @@ class Comparison:
     tiled: bool = False
 
     def __str__(self) -> str:
-        """As in "+0.18 dB [0.12, 0.25]"."""
+        """Difference, unit and interval, as in "+0.18 dB [0.12, 0.25]"."""
         parts = [self.shown, metric(self.condition.metric).unit, self.interval] if self.images else ["–"]
         return " ".join(filter(None, parts))
 
@@ -91,13 +91,13 @@ class Comparison:
 
     @property
     def interval(self) -> str:
-        """As in "[0.12, 0.25]"; empty without one."""
+        """The interval, as in "[0.12, 0.25]"; empty if unknown."""
         shown = metric(self.condition.metric).shown_difference
         return "" if math.isnan(self.low) else f"[{shown(self.low)}, {shown(self.high)}]"
 
     @property
     def basis(self) -> str:
-        """As in "40 photographs (1 left out), 3 seeds"."""
+        """The data behind the comparison, as in "40 photographs (1 left out), 3 seeds"."""
         unit = "tiles of one photograph" if self.tiled else "photographs"
         left_out = f" ({self.left_out} left out)" if self.left_out else ""
         seeds = f"{self.seeds} seed{'' if self.seeds == 1 else 's'}" if self.seeds else "no training"

@@ -158,7 +158,7 @@ def short_title(study: Study, test_set: str) -> str:
 
 
 def titled(study: Study, part: str, task: str, test_set: str) -> str:
-    """As in "Super-resolution ×2 on Kodak, 24 photographs"; another part than the main one comes first."""
+    """A title, as in "Super-resolution ×2 on Kodak, 24 photographs"; begins with the part, unless main."""
     before = "" if part == "main" else f"{part_title(part)}: "
     return f"{before}{task_title(task)} on {set_title(study, test_set)}"
 

@@ -39,7 +39,7 @@ class PeerProcessFailed(Exception):
 
 @dataclass(frozen=True)
 class World:
-    """This process among all; `rank` counts from 0.
+    """This process and the number of all processes; `rank` counts from 0.
 
     Attributes:
         patient: the processes, connected with a timeout of a day; None for one process alone, which sends nothing.

@@ -2,8 +2,8 @@
 
 The contract: a task degrades (3, H, W) in [0, 1]; a network maps (N, 3, H, W) to the same shape, for any H and W; a
 loss maps restored and target patches, (N, 3, 31, 31), to one finite number with a gradient, lower for better patches.
-An error says which part breaks the contract and how to mend it. A call may change an object: pass objects that are not
-used later.
+An error says which part breaks the contract and how to correct it. A call may change an object: pass objects that are
+not used later.
 """
 
 import functools

@@ -189,7 +189,7 @@ def test_details():
 
 
 def test_survival():
-    """Of the orders of three losses by PSNR, on two test sets: one stays, one is reversed, one becomes equal."""
+    """Three losses by PSNR on two test sets: one order stays, one is reversed, one becomes equal."""
     scores = at("seeds", "jpeg", "psnr", l2=30.0, l1=31.0, mix=32.0)
     scores |= at("main", "jpeg", "psnr", l2=31.0, l1=30.0, mix=31.0)
     scores |= at("dense", "jpeg", "psnr", l2=30.0, l1=31.0, mix_dense=32.0, mix=0.0)

@@ -136,7 +136,7 @@ def test_welch_over_families():
 
 
 def test_repeats_in_another_part():
-    """Only repeats of the same task, test set and metric count, in whichever part."""
+    """Only repeats of the same task, test set and metric count, from all parts."""
     seeds = PSNR._replace(part="seeds")
     scores = {(PSNR, "a"): constant(30.0), (PSNR, "input"): constant(30.0), (seeds, "a"): constant(29, 30, 31)}
     assert half_width(compared(scores, "a", "input")) == pytest.approx(T[1], rel=0.01)

@@ -108,7 +108,7 @@ class Counting(nn.Module):
 
 
 def test_resume_of_losses_with_a_state(tmp_path):
-    """A switch after 3 of 12 steps, counted by the loss itself or following the training."""
+    """A switch after 3 of 12 steps: the loss counts calls, or follows the progress of the training."""
     whole = run(tmp_path / "whole", loss=Counting())
     assert torch.equal(run(tmp_path / "follows", loss=Switch(L1Loss(), L2Loss(), at=0.25)), whole)
     for name, cut, rest in (
@@ -121,11 +121,11 @@ def test_resume_of_losses_with_a_state(tmp_path):
 
 
 class Fails(MixLoss):
-    """Mix that goes wrong for one batch, which is known by its brightness.
+    """Mix that fails for one batch, which is recognised by its brightness.
 
     Args:
-        number: which of the sampler's batches.
-        factor: of the L1 term; an exception is raised.
+        number: number of the batch, counted from 1.
+        factor: factor of the L1 term; or an exception, which is raised.
     """
 
     def __init__(self, number: int, factor: float | Exception):

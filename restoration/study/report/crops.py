@@ -60,7 +60,7 @@ def most_different_crops(
 def flat_window(
     first: np.ndarray, second: np.ndarray, truth: np.ndarray, *, side: int
 ) -> tuple[float, tuple[slice, slice]]:
-    """Of all windows with the most flat pixels, the one in which two versions differ most.
+    """The window with the largest difference of two versions, among the windows with the most flat pixels.
 
     A pixel is flat as in `scoring.artefacts`: the local root mean square of the gradient is below 3 levels.
 

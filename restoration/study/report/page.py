@@ -35,7 +35,7 @@ def write_page(path: Path, title: str, introduction: Sequence[str], sections: Se
 
 
 def _section(number: int, section: Section) -> str:
-    """A link to a folded section unfolds it, because the target is inside."""
+    """A section as HTML. The link target of a folded section is inside, so that a link unfolds the section."""
     blocks = "".join(map(markup, section.blocks))
     texts = paragraphs(section.paragraphs, kind="warning" if section.warned else "")
     title, name = f"<h2>{escape(section.title)}</h2>", f'id="section-{number}"'
