@@ -63,5 +63,5 @@ def patches(images: Tensor, side: int) -> Tensor:
     """Patches of photographs, (N, 3, side, side): N is 27 for a side of 31, 12 for 64, else 3."""
     count = PATCHES_PER_SIDE.get(side, 1)
     step = (SIZE - side) // max(count - 1, 1)
-    places = [(row * step, column * step) for row in range(count) for column in range(count)]
-    return torch.cat([images[..., top : top + side, left : left + side] for top, left in places])
+    corners = [(row * step, column * step) for row in range(count) for column in range(count)]
+    return torch.cat([images[..., top : top + side, left : left + side] for top, left in corners])

@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def restore_files(arguments: argparse.Namespace, task: Task, network: nn.Module, *, names: tuple[str, str]) -> int:
-    """Restores all files, lists those that failed, and returns the exit code.
+    """Restores all files, lists skipped files and failures, and returns the exit code.
 
     Args:
         names: names of the task and the loss.
@@ -39,7 +39,7 @@ def restore_files(arguments: argparse.Namespace, task: Task, network: nn.Module,
     files = user_files(arguments.files, raw=isinstance(task, Demosaic), mark=mark, out=arguments.out)
     chosen = targets(files, mark=mark, kind=kind, out=arguments.out)
     failures: list[str] = []
-    left: list[str] = []
+    skipped: list[str] = []
     for path, target in with_progress(list(chosen.items()), "restoring"):
         try:
             if arguments.compare:
@@ -48,17 +48,17 @@ def restore_files(arguments: argparse.Namespace, task: Task, network: nn.Module,
                 restore_file(path, task, network, target, kind=kind, force=arguments.force, device=device)
             print(printable(target), flush=True)
         except FileSkipped as reason:
-            left.append(f"{printable(path)} is left as it is: {reason}")
+            skipped.append(f"{printable(path)} is left as it is: {reason}")
         except UserError as error:
             failures.append(str(error))
         except (OSError, RuntimeError, ValueError, MemoryError) as error:  # continue with the other files
             failures.append(f"{printable(path)}: {type(error).__name__}: {error}")
-    _list(left)
+    _print_skipped(skipped)
     return exit_code(failures, total=len(chosen), action="restored")
 
 
-def _list(left: Sequence[str]) -> None:
-    for line in left:
+def _print_skipped(skipped: Sequence[str]) -> None:
+    for line in skipped:
         print(line, file=sys.stderr)
-    if left:
+    if skipped:
         print("--force restores such files as well", file=sys.stderr)

@@ -70,8 +70,7 @@ class VGGLoss(nn.Module):
     """L2 between features of VGG-19; SRGAN (Ledig et al., 2017) takes relu2_2 or relu5_4.
 
     Args:
-        weights: torchvision's name of the weights, such as IMAGENET1K_V1, downloaded once, 548 MB; None: random
-        weights.
+        weights: torchvision's name of the weights, such as IMAGENET1K_V1, downloaded once, 548 MB; None: random.
         layer: relu<block>_<convolution>, from relu1_1 to relu5_4.
 
     Raises:

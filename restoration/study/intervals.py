@@ -22,7 +22,7 @@ NORMAL = special.ndtri(1 - LEVEL / 2)
 SMOOTHING = 0.05  # standard deviation of the smoothing normal distribution, in scales
 HIGHEST, NODES = 80.0, 96  # frequencies of the inversion: Gauss-Legendre nodes, denser near 0
 REACH, STEP = 5.0, 0.02  # points, in scales, where the distribution function is computed
-CHUNK = 256  # means at a time: bounds the memory to some 20 MB
+CHUNK = 256  # means at a time: limits the memory to about 20 MB
 
 
 def _quadrature() -> tuple[np.ndarray, np.ndarray]:
@@ -46,7 +46,7 @@ def mean_intervals(values: np.ndarray, error: np.ndarray, freedom: np.ndarray) -
         freedom: (N,) degrees of freedom of this standard error; ignored where the error is 0.
     """
     starts = range(0, len(values), CHUNK)
-    chunks = [_intervals(*(each[start : start + CHUNK] for each in (values, error, freedom))) for start in starts]
+    chunks = [_intervals(*(array[start : start + CHUNK] for array in (values, error, freedom))) for start in starts]
     low, high = np.concatenate([np.empty((2, 0)), *chunks], axis=1)
     return low, high
 
