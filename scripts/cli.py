@@ -19,7 +19,7 @@ from restoration.datasets.decode import BadPhoto
 from restoration.errors import UserError
 from restoration.training.distributed import PeerProcessFailed
 from restoration.training.train import Interrupted
-from scripts.make import nearest
+from scripts.make import LARGEST_SEED, nearest
 
 MENDABLE = (UserError, InstantiationException, OSError, torch.OutOfMemoryError)  # errors that a user can correct
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
@@ -134,8 +134,8 @@ def _keep_freed_memory() -> None:
 
 def chosen_seed(seed: object) -> int:
     """The seed that `seed=` names."""
-    if not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise UserError(f"seed is a whole number from 0 to {2**63 - 1}, got {seed}")
+    if not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
+        raise UserError(f"seed is a whole number from 0 to {LARGEST_SEED}, got {seed}")
     return seed
 
 

@@ -16,19 +16,16 @@ from restoration.scoring.baselines import baselines_for
 from restoration.scoring.evaluate import Score, noise_of
 from restoration.scoring.protocol import Protocol
 from restoration.scoring.score import ALL_METRICS, score_versions
-from restoration.study.runs import Run, baseline_run, find_runs, scores_by_test_set, write_scores
+from restoration.study.runs import Run, baseline_run, scores_by_test_set, write_scores
 from restoration.tasks import Task
 from scripts.cli import chosen_device, explained, plain_console, say_next
-from scripts.scores import score_runs, scoring, show_tables
-from scripts.trained import config_of, task_of, tests_of, trained_network
+from scripts.scores import listed, score_runs, scoring, show_tables
+from scripts.trained import chosen_runs, config_of, task_of, tests_of, trained_network
 
 
 def main(config: DictConfig) -> None:
     console = plain_console()
-    names = {str(name): value for name, value in config.only.items()}
-    runs = find_runs(Path(config.runs), **names)
-    if not runs:
-        raise UserError(_no_runs(Path(config.runs), names))
+    runs = chosen_runs(config)
     device, protocol = chosen_device(config.device), instantiate(config.protocol)
     failures = {}
     for group in groups_of(runs):
@@ -40,8 +37,8 @@ def main(config: DictConfig) -> None:
     say_next("make report", "make figure")
     if failures:
         raise UserError(
-            f"{len(failures)} of {len(runs)} runs were not scored, or only in part; the tables hold the others:\n"
-            + "\n".join(f"  {run.folder}: {why}" for run, why in failures.items())
+            f"{len(failures)} of {len(runs)} runs were not scored, or only in part:\n{listed(failures)}"
+            "The tables hold the others."
         )
 
 
@@ -95,9 +92,3 @@ def score_baselines(
                     ]
                     write_scores(folder, scores, measured)
                 yield f"{name} on {test_set}"
-
-
-def _no_runs(root: Path, names: dict[str, str | None]) -> str:
-    wanted = ", ".join(f"{name}={value}" for name, value in names.items() if value) or "any"
-    trained = "\n".join(f"  {run.folder}" for run in find_runs(root)) or "  none"
-    return f"no trained run matches {wanted} in {root}; trained are:\n{trained}\nTrain one: make train TASK=sr LOSS=mix"

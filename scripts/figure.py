@@ -8,23 +8,20 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from restoration.errors import UserError
 from restoration.names import ordered_tasks, task_title
 from restoration.study.report.crops import save_crops
 from restoration.study.report.drawing import pictures
 from restoration.study.report.photographs import flat_crops
-from restoration.study.runs import Run, find_runs
+from restoration.study.runs import Run
 from scripts.cli import say_next
-from scripts.trained import named_data, networks_of, packed_tests, task_of, tests_of
+from scripts.trained import chosen_runs, named_data, networks_of, packed_tests, task_of, tests_of
 
 SHOWN = ("l2", "mix")
 PHOTOGRAPHS = 1  # of each test set, the first by name
 
 
 def main(config: DictConfig) -> None:
-    selected = find_runs(Path(config.runs), **config.only)
-    if not selected:
-        raise UserError(f"no trained run to draw in {config.runs}; train them: make study")
+    selected = chosen_runs(config)
     for data, variant in sorted({(run.data, run.variant) for run in selected}):
         path = Path(config.tables) / data / variant / "crops.png"
         runs = [run for run in selected if (run.data, run.variant) == (data, variant)]

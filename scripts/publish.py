@@ -14,11 +14,11 @@ from omegaconf import DictConfig
 from restoration.errors import UserError
 from restoration.study.records import Study
 from restoration.study.report import sections, write_texts
-from restoration.study.runs import find_runs, of_first_seed
+from restoration.study.runs import of_first_seed
 from restoration.study.shipping import half_weights, ship
 from scripts.cli import plain_console, say_next
 from scripts.figure import draw
-from scripts.trained import named_data, packed_tests, task_of, trained_network
+from scripts.trained import main_runs, named_data, packed_tests, task_of, trained_network
 
 
 def main(config: DictConfig) -> None:
@@ -30,16 +30,15 @@ def main(config: DictConfig) -> None:
         raise UserError(
             f"{folder} has more than {config.runs}: publish all runs together, or drop these, ARGS=drop=true:\n{lines}"
         )
-    runs = [run for run in find_runs(Path(config.runs), data=study.data) if run.study == study.variant]
-    main_runs = of_first_seed(run for run in runs if run.part == "main")
+    runs = of_first_seed(main_runs(study, Path(config.runs)))
     photo = next(iter(packed_tests(named_data(config.shown), packs).values())).image(0)
-    shipped = main_runs if config.weights else []
+    shipped = runs if config.weights else []
     networks = [(run, trained_network(run, torch.device("cpu")), task_of(run)) for run in shipped]
     for run, network, task in networks:
         half_weights(run, network, task, Path(config.weights))  # checks before anything is written
     study.save(folder / "records")
     write_texts(folder, sections(study, pd.read_csv(config.published), before=before))
-    draw(main_runs, packs, folder / "crops.png", drawn_on=config.shown)
+    draw(runs, packs, folder / "crops.png", drawn_on=config.shown)
     console.print(f"written to {folder}", soft_wrap=True)
     for run, network, task in networks:
         rounding = ship(run, network, task, Path(config.weights), photo=photo)

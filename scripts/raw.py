@@ -19,10 +19,10 @@ from restoration.study.observations import bm3d_once
 from restoration.study.raw import REFERENCE, TASK, RawFile, score_file, write_raw
 from restoration.study.records import Study
 from restoration.study.report.crops import save_crops
-from restoration.study.runs import Run, find_runs, read_provenance
+from restoration.study.runs import Run, read_provenance
 from restoration.tasks import Demosaic
 from scripts.cli import chosen_device, plain_console, say_next
-from scripts.trained import config_of, trained_network
+from scripts.trained import config_of, main_runs, trained_network
 
 
 def main(config: DictConfig) -> None:
@@ -88,12 +88,11 @@ def raw_files(place: str | None) -> list[Path]:
 
 def demosaicking_runs(root: Path, study: Study) -> list[Run]:
     """The main trainings of the study that demosaick, in the order of the tables."""
-    runs = [run for run in find_runs(root, data=study.data, task=TASK) if run.study == study.variant]
-    main_runs = {(run.loss, run.seed): run for run in runs if run.part == "main"}
-    if not main_runs:
+    runs = [run for run in main_runs(study, root) if run.task == TASK]
+    if not runs:
         raise UserError(f"{root} has no network for demosaicking in {study.name}; train some: make study TASK=demosaic")
-    order = ordered_columns(loss for loss, _ in main_runs)
-    return [run for _, run in sorted(main_runs.items(), key=lambda item: (order.index(item[0][0]), item[0][1]))]
+    order = ordered_columns(run.loss for run in runs)
+    return sorted(runs, key=lambda run: (order.index(run.loss), run.seed))
 
 
 def learnt_noise(runs: Sequence[Run]) -> Demosaic:

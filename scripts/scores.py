@@ -80,6 +80,11 @@ def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
                     console.print(f"all metrics: {path} and .tex\n", soft_wrap=True)
 
 
+def listed(failures: Mapping[Run, str]) -> str:
+    """Failed runs and their errors, a line or more for each."""
+    return "".join(f"  {run.folder}: {why}\n" for run, why in failures.items())
+
+
 def test_means(run: Run) -> dict[tuple[str, str], float]:
     """Mean scores of a run by test set and deciding metric, over finite values."""
     scores = read_scores(run).replace(math.inf, math.nan)

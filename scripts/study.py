@@ -37,7 +37,7 @@ from scripts.cli import explained, plain_console, say_next
 from scripts.identity import run_of
 from scripts.make import quoted
 from scripts.rates import chosen_factors, is_rated, rate_key, search_grids
-from scripts.scores import show_tables, test_means
+from scripts.scores import listed, show_tables, test_means
 from scripts.train import is_done, train_and_score, training_sampler, try_run
 
 MAIN = "main"  # the part whose runs lie in the folder of the budget itself
@@ -68,9 +68,8 @@ def main(config: DictConfig) -> None:
     say_next(f"make report DATA={photo_set.name} VARIANT={config.study}")
     if failures:
         raise UserError(
-            f"{len(failures)} of {len(runs)} runs failed or are missing:\n"
-            + "\n".join(f"  {run.folder}: {why}" for run, why in failures.items())
-            + "\nThe tables hold what is complete; the same command trains the rest."
+            f"{len(failures)} of {len(runs)} runs failed or are missing:\n{listed(failures)}"
+            "The tables hold the complete runs; the same command trains the others."
         )
 
 

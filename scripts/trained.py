@@ -14,7 +14,8 @@ from restoration.datasets.pack import pack_set, packed_before
 from restoration.datasets.photos import PackedPhotos
 from restoration.errors import UserError
 from restoration.names import ordered_columns
-from restoration.study.runs import Run, of_first_seed, read_provenance, read_scoring
+from restoration.study.records import Study
+from restoration.study.runs import Run, find_runs, of_first_seed, read_provenance, read_scoring
 from restoration.tasks import Task
 from restoration.training.checkpoint import load_weights
 
@@ -22,6 +23,27 @@ from restoration.training.checkpoint import load_weights
 def config_of(run: Run) -> DictConfig | ListConfig:
     """The configuration that the run was trained with."""
     return OmegaConf.load(run.folder / "config.yaml")
+
+
+def chosen_runs(config: DictConfig) -> list[Run]:
+    """The runs in `config.runs` that match `config.only`.
+
+    Raises:
+        UserError: no run matches.
+    """
+    root, names = Path(config.runs), {str(name): value for name, value in config.only.items()}
+    if runs := find_runs(root, **names):
+        return runs
+    wanted = ", ".join(f"{name}={value}" for name, value in names.items() if value) or "any"
+    trained = "\n".join(f"  {run.folder}" for run in find_runs(root)) or "  none"
+    raise UserError(
+        f"no trained run matches {wanted} in {root}; trained are:\n{trained}\nTrain one: make train TASK=sr LOSS=mix"
+    )
+
+
+def main_runs(study: Study, root: Path) -> list[Run]:
+    """The runs below `root` of the main part of a study."""
+    return [run for run in find_runs(root, data=study.data) if run.study == study.variant and run.part == "main"]
 
 
 def built_loss(config: DictConfig) -> torch.nn.Module:

@@ -11,14 +11,13 @@ from omegaconf import DictConfig
 from restoration.errors import UserError
 from scripts.bench.measure import write
 from scripts.cli import chosen_device
-
-PARTS = ("step", "losses", "pipeline", "evaluation")
+from scripts.make import BENCHES
 
 
 def main(config: DictConfig) -> None:
-    unknown = [part for part in config.parts if part not in PARTS]
+    unknown = [part for part in config.parts if part not in BENCHES]
     if unknown:
-        raise UserError(f"no bench named {', '.join(unknown)}; there are {', '.join(PARTS)}")
+        raise UserError(f"no bench named {', '.join(unknown)}; there are {', '.join(BENCHES)}")
     device = chosen_device(config.device)
     for part in config.parts:
         module = import_module(f"scripts.bench.{part}")  # each part needs other libraries

@@ -185,8 +185,13 @@ def test_out_of_memory(tmp_path):
         run(tmp_path, loss=Fails(1, torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")))
 
 
-def test_rare_checks(tmp_path):
-    assert torch.equal(run(tmp_path / "a", check_steps=1), run(tmp_path / "b", check_steps=5))
+def test_rare_checks_and_logs(tmp_path):
+    """They change no weight; the logged loss is the mean of all steps since the last one."""
+    often, rare = run(tmp_path / "often", log_steps=1), run(tmp_path / "rare", check_steps=5, log_steps=4)
+    assert torch.equal(often, rare)
+    each = list(scalars(tmp_path / "often", LOSS).values())
+    means = [sum(each[start : start + 4]) / 4 for start in (0, 4, 8)]
+    assert list(scalars(tmp_path / "rare", LOSS).values()) == pytest.approx(means)
 
 
 class Watched(Tiny):
