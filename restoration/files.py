@@ -10,12 +10,15 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from filelock import FileLock, Timeout
 
 from restoration.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd  # takes half a second
 
 UNFINISHED = ".unfinished."  # first letters of the names of files that are being written
 NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # errors of a full disk or quota
@@ -50,7 +53,7 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_csv(path: Path, frame: pd.DataFrame) -> None:
+def write_csv(path: Path, frame: "pd.DataFrame") -> None:
     """Writes a whole table in place of `path`, compressed if `path` ends in .xz, with all digits of its numbers.
 
     Pandas writes numbers as NumPy prints them, and colour-science sets NumPy to print 12 digits.

@@ -19,7 +19,14 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from restoration.datasets.decode import ORIENTATION, decode_with_profile, read_file, tiff_values, upright
+from restoration.datasets.decode import (
+    ORIENTATION,
+    decode_with_profile,
+    orientation_of,
+    read_file,
+    tiff_values,
+    upright,
+)
 
 KINDS = {"jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "bmp": ".bmp"}  # usual suffixes
 OPENERS: dict[str, Callable[[BytesIO], Image.Image]] = {
@@ -76,20 +83,22 @@ def read_picture(path: Path) -> Picture:
     eight_bit, profile = decode_with_profile(path)  # refuses damaged and ambiguous files
     encoded = read_file(path)
     kind = FIRST_BYTES[encoded[:2]]
-    values, grey, orientation = _deep_values(encoded, kind), False, 1
-    exif, dpi, quality = None, None, None
+    values, orientation = _deep_values(encoded, kind)
+    grey, exif, dpi, quality = False, None, None, None
     try:
         with OPENERS[kind](BytesIO(encoded)) as image:
             grey = image.mode in ("1", "L", "LA")
-            exif, orientation = _exif(image)
+            if kind != "tiff":  # Pillow turns a TIFF when it decodes
+                orientation = orientation_of(image)
+            exif = _exif(image)
             dpi = image.info.get("dpi")
             if isinstance(image, JpegImageFile):
                 quality = quality_of(image.quantization)
             if values is None and image.has_transparency_data:
                 values = np.array(image.convert("RGBA"))
-                orientation = 1 if kind == "tiff" else orientation  # Pillow applies the orientation of a TIFF
-    except SyntaxError:  # a TIFF that Pillow cannot read, but tifffile can
-        pass
+    except Exception:  # a TIFF that Pillow cannot read, but tifffile can
+        if kind != "tiff":
+            raise
     alpha = None
     if values is None:
         pixels = eight_bit
@@ -134,44 +143,48 @@ LUMINANCE = (
 )
 
 
-def _deep_values(encoded: bytes, kind: str) -> np.ndarray | None:
-    """Pixels as stored, (H, W, 1 to 4), of a PNG or TIFF with more than 8 bits, or a TIFF with alpha; else None."""
+def _deep_values(encoded: bytes, kind: str) -> tuple[np.ndarray | None, int]:
+    """Pixels as stored, (H, W, 1 to 4), of a PNG or TIFF with more than 8 bits, or a TIFF with alpha; else None.
+
+    The second value is the orientation of a TIFF; 1 for other files.
+    """
     if kind == "png" and encoded[24] == 16:  # bits a value
         values = imagecodecs.png_decode(encoded)
-        return values if values.ndim == 3 else values[..., None]
+        return values if values.ndim == 3 else values[..., None], 1
     if kind != "tiff":
-        return None
+        return None, 1
     with tifffile.TiffFile(BytesIO(encoded)) as file:
         page = file.pages.first
         if page.bitspersample <= 8 and not page.extrasamples:
-            return None
+            return None, 1
         values = tiff_values(page)
         if page.photometric == 0:  # 0 means white
             values = np.concatenate([2**page.bitspersample - 1 - values[..., :1], values[..., 1:]], axis=2)
         if 8 < page.bitspersample < 16:
             top = 2**page.bitspersample - 1
             values = ((values.astype(np.uint32) * 65535 + top // 2) // top).astype(np.uint16)
-        return values
+        return values, page.tags.valueof(ORIENTATION, 1)
 
 
-def _exif(image: Image.Image) -> tuple[bytes | None, int]:
-    """The EXIF block with the orientation set to upright, and the old orientation; (None, 1) if damaged or absent."""
+def _exif(image: Image.Image) -> bytes | None:
+    """The EXIF block with the orientation set to upright; None if damaged or absent."""
     try:
         exif = image.getexif()
-        orientation = exif.get(ORIENTATION, 1)
         if not exif:
-            return None, 1
+            return None
         if ORIENTATION in exif:
             exif[ORIENTATION] = 1
         if isinstance(image, TiffImageFile):  # other TIFF tags describe how the pixels are stored
-            for tag in exif.keys() - {*COPIED, ORIENTATION, EXIF_IFD, GPS_IFD}:
-                del exif[tag]
+            given, exif = exif, Image.Exif()
+            exif.update({tag: given[tag] for tag in COPIED if tag in given})
+            for tag in {EXIF_IFD, GPS_IFD} & given.keys():
+                exif.get_ifd(tag).update(given.get_ifd(tag))
         for tag in (WIDTH, HEIGHT):  # may differ after the restoration
             if EXIF_IFD in exif:
                 exif.get_ifd(EXIF_IFD).pop(tag, None)
-        return exif.tobytes(), orientation
+        return exif.tobytes()
     except Exception:  # Pillow raises all kinds of errors
-        return None, 1
+        return None
 
 
 def _valid(dpi: object) -> tuple[float, float] | None:

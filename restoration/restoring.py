@@ -159,5 +159,5 @@ def refuse_existing(target: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:  # for example, a name of more than 255 bytes
-        raise UserError(f"cannot write {printable(target)}: {error.strerror}; rename the file") from error
+        raise UserError(f"cannot write {printable(target)}: {error.strerror}; choose another name or folder") from error
     raise UserError(f"{printable(target)} exists and is not overwritten; move it, or choose another folder (-o, OUT=)")

@@ -95,7 +95,8 @@ def _write_tiff(path: Path, values: np.ndarray, picture: Picture) -> None:
     to another directory, so a placeholder tag is written for each and replaced afterwards.
     """
     exif = Image.Exif()
-    exif.load(picture.exif or b"")
+    if picture.exif:
+        exif.load(picture.exif)
     directories = {tag: exif.get_ifd(tag) for tag in (EXIF_IFD, GPS_IFD) if tag in exif}
     tags = [(tag, "s", 0, str(exif[tag]), True) for tag in COPIED if tag in exif]
     tifffile.imwrite(

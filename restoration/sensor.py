@@ -21,9 +21,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import stats
-from scipy.optimize import nnls
-from skimage.color.colorconv import xyz_from_rgb
 from torch import Tensor
 
 from restoration.datasets.develop import raw_library
@@ -155,6 +152,9 @@ def estimated_noise(light: Tensor) -> tuple[float, float]:
     Returns:
         (a, b); (0, 0) if nearly all blocks have clipped values.
     """
+    from scipy import stats  # slow to import, and of no use to photographs
+    from scipy.optimize import nnls
+
     planes = [_blocks(light[row::2, column::2].double().numpy()) for row in (0, 1) for column in (0, 1)]
     levels, variances = np.concatenate(planes, axis=1)
     if len(levels) < GROUPS:
@@ -193,6 +193,8 @@ def _to_srgb(embedded: np.ndarray, from_xyz: np.ndarray) -> Tensor | None:
         embedded: (3, 3); zero if the file has none, as with many cameras.
         from_xyz: (3, 3), CIE XYZ -> camera colours; zero if LibRaw does not know the camera.
     """
+    from skimage.color.colorconv import xyz_from_rgb
+
     if embedded.any():
         matrix = embedded
     elif from_xyz.any():

@@ -143,6 +143,13 @@ def test_sixteen_bits_with_white_zero(tmp_path):
     assert np.array_equal(through(tmp_path / "a.tif").pixels[..., 0], DEEP[..., 0])
 
 
+def test_big_tiff(tmp_path):
+    """Which Pillow does not open, turned."""
+    turned = [(274, "H", 1, 3, True)]
+    tifffile.imwrite(tmp_path / "a.tif", DEEP, photometric="rgb", bigtiff=True, extratags=turned)
+    assert np.array_equal(through(tmp_path / "a.tif").pixels, DEEP[::-1, ::-1])
+
+
 def test_other_kinds(tmp_path):
     """16 bits become 8 if the new kind has only 8; a kind without transparency is refused."""
     deep = Picture(pixels=DEEP, alpha=ALPHA.astype(np.uint16) * 257)

@@ -19,3 +19,12 @@ def test_names():
 def test_import_is_light():
     code = "import sys, restoration; print(sorted({'torch', 'numpy', 'pandas', 'matplotlib'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("module", ["losses", "commands.restore", "commands.score"])
+def test_commands_load_no_more_than_torch_and_image_files(module):
+    code = f"""if True:
+        import sys, restoration.{module}
+        slow = {{"pandas", "scipy", "skimage", "matplotlib", "hydra", "piq", "torchvision", "tensorboard", "rawpy"}}
+        print(sorted(slow & set(sys.modules)))"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

@@ -377,7 +377,7 @@ def test_nothing_is_overwritten(shelf, tmp_path, photo, capsys):
         "text.jpg": "not a JPEG",
         "absent.jpg": "does not exist",
         "raw.dng": "demosaic takes raw files",
-        long: "File name too long; rename the file",
+        long: "File name too long; choose another name",
     }
     assert run_script(*(tmp_path / name for name in (*reasons, "b.jpg"))) == 1
     *errors, count = capsys.readouterr().err.splitlines()

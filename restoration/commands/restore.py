@@ -51,7 +51,7 @@ def restore_files(arguments: argparse.Namespace, task: Task, network: nn.Module,
             skipped.append(f"{printable(path)} is left as it is: {reason}")
         except UserError as error:
             failures.append(str(error))
-        except (OSError, RuntimeError, ValueError, MemoryError) as error:  # continue with the other files
+        except Exception as error:  # continue with the other files
             failures.append(f"{printable(path)}: {type(error).__name__}: {error}")
     _print_skipped(skipped)
     return exit_code(failures, total=len(chosen), action="restored")

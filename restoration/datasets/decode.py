@@ -136,7 +136,7 @@ def _jpeg(encoded: bytes) -> Decoded:
             raise BadPhoto("damaged JPEG file: scans are missing at the end")
         if image.mode == "CMYK":
             pixels = _on_white(image)
-        return pixels, _orientation(image), image.info.get("icc_profile")
+        return pixels, orientation_of(image), image.info.get("icc_profile")
 
 
 def _png(encoded: bytes) -> Decoded:
@@ -150,13 +150,13 @@ def _png(encoded: bytes) -> Decoded:
             pixels = _on_white(Image.fromarray(_eight_bit(values, 16, colours=colours)))
         else:
             pixels = _on_white(image)
-        return pixels, _orientation(image), image.info.get("icc_profile")
+        return pixels, orientation_of(image), image.info.get("icc_profile")
 
 
 def _webp(encoded: bytes) -> Decoded:
     with WebPImageFile(BytesIO(encoded)) as image:
         _check_size(*image.size)
-        return _on_white(image), _orientation(image), image.info.get("icc_profile")
+        return _on_white(image), orientation_of(image), image.info.get("icc_profile")
 
 
 def _bmp(encoded: bytes) -> Decoded:
@@ -251,7 +251,8 @@ def _on_white(image: Image.Image) -> np.ndarray:
     return np.array(image.convert("RGB"))
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8 or an invalid one; 1 if there is none."""
     try:
         return image.getexif().get(ORIENTATION, 1)
     except Exception:  # the EXIF block is damaged
