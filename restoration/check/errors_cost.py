@@ -26,7 +26,8 @@ def minimum(subject: Subject) -> tuple[str, str]:
     exact = subject.value(y, y)
     errors = {kind: subject.value(subject.restored(kind, steps[0]), y) for kind, (_, steps) in DEGRADATIONS.items()}
     errors["noise of 0.001"] = subject.value(y + 0.001 * normal(y.shape), y)
-    below = [f"{kind} ({value:.4g})" for kind, value in errors.items() if not exact <= value]
+    rounding = SEEN / 10 * _scale(subject)
+    below = [f"{kind} ({value:.4g})" for kind, value in errors.items() if not exact <= value + rounding]
     return (FAULT, f"{exact:.4g} for an exact picture, less for {', '.join(below)}") if below else (OK, f"{exact:.4g}")
 
 

@@ -49,7 +49,7 @@ def photographs() -> Tensor:
     """(3, 3, 256, 256) in [0.1, 0.9], so that small errors stay in [0, 1]."""
     astronaut, coffee, cat = skimage.data.astronaut(), skimage.data.coffee(), skimage.data.chelsea()
     crops = [astronaut[:SIZE, 100 : 100 + SIZE], coffee[60 : 60 + SIZE, 150 : 150 + SIZE], cat[30 : 30 + SIZE, 60:316]]
-    return 0.1 + 0.8 * torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float().div(255)
+    return 0.1 + 0.8 * torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).contiguous().float().div(255)
 
 
 @cache
