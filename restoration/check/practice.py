@@ -1,6 +1,5 @@
 """Probes: sizes, batches, precision, repeatability, cost."""
 
-import statistics
 import time
 
 import torch
@@ -79,7 +78,7 @@ def pixel_mean(subject: Subject) -> tuple[str, str]:
     x, y = (image[:1] for image in subject.noisy())
     copies = (1, 1, 3, 3) if subject.side % 2 else (1, 1, 2, 2)
     ratio = _ratio(subject.value(x.repeat(copies), y.repeat(copies)), subject.value(x, y))
-    return (OK if ratio < 3 else FAULT), f"{ratio:.2f} times the value of one"
+    return (OK if ratio < 0.7 * copies[2] * copies[3] else FAULT), f"{ratio:.2f} times the value of one"
 
 
 def rounded(name: str, dtype: torch.dtype) -> None:
@@ -157,7 +156,7 @@ def waits(subject: Subject) -> tuple[str, str]:
     return (LIMIT, f"waits in {text}") if found else (OK, "none")
 
 
-@probe("seconds", "cost beside L1", "forward and backward, the same patches, medians in turns")
+@probe("seconds", "cost beside L1", "forward and backward, the same patches, the fastest of five, in turns")
 def seconds(subject: Subject) -> tuple[str, str]:
     x, y = subject.noisy()
     times: dict[bool, list[float]] = {True: [], False: []}
@@ -169,8 +168,11 @@ def seconds(subject: Subject) -> tuple[str, str]:
             leaf = x.clone().requires_grad_()
             (leaf - y).abs().mean().backward()
         times[ours].append(time.perf_counter() - start)
-    median, l1 = (statistics.median(times[ours][1:]) for ours in (True, False))
-    return MEASURED, f"{1000 * median:.3g} ms for {len(x)} patches of {subject.side} pixels, {median / l1:.3g} times L1"
+    fastest, l1 = (min(times[ours]) for ours in (True, False))
+    return (
+        MEASURED,
+        f"{1000 * fastest:.3g} ms for {len(x)} patches of {subject.side} pixels, {fastest / l1:.3g} times L1",
+    )
 
 
 @probe("memory", "what is kept for the backward pass limits the batch", "tensors that are saved, beside the input")

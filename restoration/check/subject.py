@@ -42,7 +42,7 @@ class Subject:
                 except Exception as error:
                     problems[side, self.bounded] = f"{type(error).__name__}: {error}"
             self.refusal = self.refusal or problems[side, True]
-        raise Unusable(problems[PATCH, True])
+        raise Unusable(problems[SIDES[-1], True])
 
     def target(self) -> Tensor:
         """Patches of photographs, (N, 3, side, side) in [0.1, 0.9]."""

@@ -10,9 +10,9 @@ from scripts.field import CASES, HEAD, REPRODUCTIONS, Case, row_of, table
 
 def test_table():
     rows = [row_of(Case("torch", "nn.L1Loss()")), row_of(Case("torch", "nn.L1Loss(reduction='sum')"))]
-    text = table([row for row in rows if row], 60)
+    text = table([row for row in rows if row])
     assert f"2 losses of 1 libraries: torch {torch.__version__.partition('+')[0]}" in text
-    assert "| torch | `nn.L1Loss()` | – | – | – | " in text
+    assert "| torch | `nn.L1Loss()` | – | – | – |" in text
     assert "| torch | `nn.L1Loss(reduction='sum')` | mean over batch, mean over pixels" in text
     assert row_of(Case("no_such_library", "Loss()")) is None
 
