@@ -56,7 +56,6 @@ def scored(path: Path, runs: Sequence[Run], folder: Path, config: DictConfig, co
                 levels=[tuple(level) for level in config.levels],
                 denoise=bm3d_once(folder / "bm3d") if config.baselines else None,
                 device=device,
-                names={"data": runs[0].data, "variant": runs[0].variant},
                 announce=lambda doing: status.update(Text(f"{path.name}, {doing}")),
             )
     except UserError as error:

@@ -119,14 +119,13 @@ def test_shipped_files(shelf, tmp_path, photo):
 def test_rounding_of_shipped_weights(tmp_path, photo):
     run, image = finished_run(tmp_path, "jpeg"), as_image(photo)
     exact = ship(run, RestorationCNN(), JPEG(), tmp_path, photo=image)
-    assert (exact.levels, exact.share) == (0, 0)  # at the start, picture and kernels meet only zeros and ones
+    assert exact.startswith("at most 0 of 255")  # at the start, picture and kernels meet only zeros and ones
     red = RestorationCNN()
     with torch.no_grad():
         red.layers[-1].weight[0] = 0
         red.layers[-1].bias[0] = 0.59015  # level 150.49 of 255; the nearest of half precision, 1209 / 2048, is 150.53
     rounding = ship(run, red, JPEG(), tmp_path, photo=image)
-    assert (rounding.levels, rounding.share) == (1, pytest.approx(1 / 3))
-    assert str(rounding) == "at most 1 of 255 levels, in 33.33 % of a picture's values"
+    assert rounding == "at most 1 of 255 levels, in 33.33 % of a picture's values"
 
 
 def test_refused_shipping(tmp_path, photo):

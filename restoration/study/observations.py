@@ -7,7 +7,7 @@ A raw file is used in two ways:
   a y + b is added to the *light* of the binned sensor, at several levels. As a control, the degradation of the
   training adds such noise to *encoded* values, after the sRGB curve: only the photograph then differs from training.
 
-Versions of one noisy mosaic:
+Columns of one noisy mosaic:
 
 - input: bilinear interpolation, the input of the networks. The networks have no information about the sensor.
 - menon: Menon's demosaicking alone.
@@ -17,8 +17,8 @@ Versions of one noisy mosaic:
 - bm3d_blind: BM3D with the same information as the networks: a and b of the training, for encoded values, as in the
   paper.
 
-Limits: noise is clipped at 0, so that the mean of the darkest light is too high for every version. The noise
-of the file itself is in the reference and in the mosaic: a version that removes this noise gets a lower score.
+Limits: noise is clipped at 0, so that the mean of the darkest light is too high in every restored image. The noise
+of the file itself is in the reference and in the mosaic: removing this noise lowers the score.
 `reference_floor` estimates this effect.
 """
 
@@ -47,7 +47,7 @@ TILE = 192  # side of a scored tile in pixels; MS-SSIM needs 161
 CENTRE = (768, 1024)  # rows and columns of the centre that is shown
 
 Denoise = Callable[[Tensor, float, float], Tensor]  # a mosaic with noise of variance a y + b -> without noise
-Version = tuple[str, int]  # loss or baseline, and seed
+Column = tuple[str, int]  # loss or baseline, and seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,13 +135,13 @@ def reference_floor(sensor: Sensor) -> float:
 
 def restorations(
     observation: Observation,
-    networks: Mapping[Version, nn.Module],
+    networks: Mapping[Column, nn.Module],
     *,
     trained: Demosaic,
     denoise: Denoise | None,
     device: torch.device,
-) -> Iterator[tuple[Version, Tensor]]:
-    """Every version of an observation, (3, H, W) uint8 in the network's range; without `denoise` no baselines."""
+) -> Iterator[tuple[Column, Tensor]]:
+    """The restored images of an observation, (3, H, W) uint8 in the network's range; without `denoise` no baselines."""
     degraded = interpolated(observation.values[None])
     yield (INPUT, 0), _rounded(degraded)
     for key, network in networks.items():

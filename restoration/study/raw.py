@@ -20,9 +20,9 @@ from restoration.scoring.score import score_versions
 from restoration.sensor import Sensor, displayed, estimated_noise, read_sensor
 from restoration.study.observations import (
     TILE,
+    Column,
     Denoise,
     Observation,
-    Version,
     as_it_is,
     reference_floor,
     restorations,
@@ -30,11 +30,11 @@ from restoration.study.observations import (
 )
 from restoration.study.report.crops import most_different_crops
 from restoration.study.report.drawing import pixels_of
-from restoration.study.runs import COLUMNS
 from restoration.tasks import Demosaic
 
 CROP = 96  # side in pixels
 TASK = "demosaic"
+COLUMNS = ["test_set", "task", "loss", "seed", "image", "metric", "value"]
 REFERENCE = "reference"
 
 
@@ -43,10 +43,10 @@ class RawFile:
     """The results of one raw file.
 
     Attributes:
-        scores: a row for each version, tile and metric, with the columns of `runs.COLUMNS`.
+        scores: a row for each column, tile and metric: test_set, task, loss, seed, image, metric, value.
         test_sets: facts by name: title, noise ("light" or "encoded"), noise_a, noise_b.
         note: a sentence about the noise of the file itself.
-        crops: (h, w, 3) uint8 by version, by title of the window.
+        crops: (h, w, 3) uint8 by loss or baseline, by title of the window.
     """
 
     scores: pd.DataFrame
@@ -57,13 +57,12 @@ class RawFile:
 
 def score_file(
     path: Path,
-    networks: Mapping[Version, nn.Module],
+    networks: Mapping[Column, nn.Module],
     *,
     trained: Demosaic,
     levels: Sequence[tuple[float, float]],
     denoise: Denoise | None,
     device: torch.device,
-    names: Mapping[str, str],
     announce: Callable[[str], None],
 ) -> RawFile:
     """Restores and scores a raw file at every level of noise.
@@ -71,8 +70,7 @@ def score_file(
     Args:
         trained: the degradation that the networks learnt.
         denoise: BM3D; None: no baselines.
-        names: data and variant of the networks.
-        announce: called with the next observation and version before they are scored.
+        announce: called with the observation and the loss or baseline that has been restored.
 
     Raises:
         UserError: the file cannot be read, or is too small to be scored.
@@ -81,13 +79,13 @@ def score_file(
     observations = [as_it_is(sensor), *with_reference(sensor, path.stem, levels=levels, trained=trained)]
     frames, rows = [], {}
     for observation in observations:
-        versions = {}
-        for key, image in restorations(observation, networks, trained=trained, denoise=denoise, device=device):
-            versions[key] = image
-            announce(f"{observation.title}: {key[0]}")
+        images = {}
+        for column, image in restorations(observation, networks, trained=trained, denoise=denoise, device=device):
+            images[column] = image
+            announce(f"{observation.title}: {column[0]}")
         if observation.reference is not None:
-            frames.append(tile_scores(versions, observation.reference, path.name, observation.name, **names))
-        for number, crop in enumerate(crops(pictures(versions, observation, sensor), count=2), start=1):
+            frames.append(tile_scores(images, observation.reference, path.name, observation.name))
+        for number, crop in enumerate(crops(pictures(images, observation, sensor), count=2), start=1):
             rows[f"{observation.title}, no. {number}"] = crop
     a, b = estimated_noise(sensor.light)
     note = (
@@ -106,43 +104,42 @@ def write_raw(folder: Path, files: Sequence[RawFile], notes: Sequence[str]) -> N
     write_text(folder / "notes.txt", "".join(f"{note}\n" for note in (*notes, *(file.note for file in files))))
 
 
-def tile_scores(
-    versions: Mapping[Version, Tensor], reference: Tensor, photograph: str, test_set: str, *, data: str, variant: str
-) -> pd.DataFrame:
-    """A row for each version, tile and metric, with the columns of `runs.COLUMNS`.
+def tile_scores(images: Mapping[Column, Tensor], reference: Tensor, photograph: str, test_set: str) -> pd.DataFrame:
+    """The `RawFile.scores` of one test set.
 
     Args:
-        versions: restored images, as from `restorations`.
+        images: as from `restorations`.
         reference: (3, H, W); the rest at the right and bottom, smaller than a tile, is not scored.
     """
     rows = []
     for top in range(0, reference.shape[1] - TILE + 1, TILE):
         for left in range(0, reference.shape[2] - TILE + 1, TILE):
             tile = (..., slice(top, top + TILE), slice(left, left + TILE))
-            images = (image[tile].float() / 255 for image in versions.values())
-            scores = score_versions(images, reference[tile], metrics=METRICS).T.tolist()
-            image = f"{photograph} row {top} column {left}"
+            pixels = (image[tile].float() / 255 for image in images.values())
+            scores = score_versions(pixels, reference[tile], metrics=METRICS).T.tolist()
+            name = f"{photograph} row {top} column {left}"
             rows += [
-                (data, variant, test_set, TASK, loss, seed, image, metric, value)
-                for (loss, seed), values in zip(versions, scores, strict=True)
+                (test_set, TASK, *column, name, metric, value)
+                for column, values in zip(images, scores, strict=True)
                 for metric, value in zip(METRICS, values, strict=True)
             ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def pictures(versions: Mapping[Version, Tensor], observation: Observation, sensor: Sensor) -> dict[str, np.ndarray]:
-    """Each version as (H, W, 3) uint8 sRGB, upright; only the first seed of networks; last the reference, if known."""
-    first = {loss: image for (loss, _), image in reversed([*versions.items()])}
-    shown = {loss: first[loss].float() / 255 for loss, _ in versions}
+def pictures(images: Mapping[Column, Tensor], observation: Observation, sensor: Sensor) -> dict[str, np.ndarray]:
+    """(H, W, 3) uint8 sRGB, upright, by loss or baseline: the first seed of each; last the reference, if known."""
+    shown: dict[str, Tensor] = {}
+    for (loss, _), image in images.items():
+        shown.setdefault(loss, image.float() / 255)
     if observation.reference is not None:
         shown[REFERENCE] = observation.reference
     return {name: pixels_of(displayed(image, sensor)) for name, image in shown.items()}
 
 
 def crops(images: Mapping[str, np.ndarray], *, count: int) -> list[dict[str, np.ndarray]]:
-    """The windows of `pictures` in which networks and BM3D differ most, (h, w, 3) uint8 by version.
+    """The windows of `pictures` in which networks and BM3D differ most, (h, w, 3) uint8 by loss or baseline.
 
-    Without a reference, the mean of these versions is used instead.
+    Without a reference, the mean of networks and BM3D is used instead.
     """
     restored = [image for name, image in images.items() if name not in (INPUT, "menon", "bm3d_blind", REFERENCE)]
     truth = images.get(REFERENCE, np.mean(restored, axis=0).round().astype(np.uint8))

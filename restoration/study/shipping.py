@@ -2,7 +2,6 @@
 
 import copy
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import safe_open
@@ -20,22 +19,6 @@ from restoration.study.runs import Run, read_provenance
 from restoration.tasks import Task
 
 LICENCE = "MIT, as the code; the photographs that trained it are not part of it and have licences of their own"
-
-
-@dataclass(frozen=True)
-class Rounding:
-    """The difference in a restored 8-bit picture between weights in half precision and in float32.
-
-    Attributes:
-        levels: the largest change of a value, in levels of 255.
-        share: share of the values that change, 0 to 1.
-    """
-
-    levels: int
-    share: float
-
-    def __str__(self) -> str:
-        return f"at most {self.levels} of 255 levels, in {100 * self.share:.2f} % of a picture's values"
 
 
 def half_weights(run: Run, network: nn.Module, task: Task, folder: Path) -> dict[str, Tensor]:
@@ -62,21 +45,23 @@ def half_weights(run: Run, network: nn.Module, task: Task, folder: Path) -> dict
     return weights
 
 
-def ship(run: Run, network: nn.Module, task: Task, folder: Path, *, photo: Tensor) -> Rounding:
+def ship(run: Run, network: nn.Module, task: Task, folder: Path, *, photo: Tensor) -> str:
     """Writes a run's network as <task>-<loss>.safetensors, float16, with its origin as metadata of the file.
 
     Args:
         network: the trained network; it is not changed.
-        task: the degradation that it was trained on.
+        task: the degradation of its training.
         folder: `pretrained.FOLDER` for the users of the package.
-        photo: (3, H, W) in [0, 1]; the rounding is measured on this photograph.
+        photo: (3, H, W) in [0, 1].
+
+    Returns:
+        The effect of half precision on the restored photograph, in 8 bits, in words.
 
     Raises:
         UserError: as `half_weights`.
     """
     weights = half_weights(run, network, task, folder)
-    rounding = _rounding(network, weights, task.degrade(photo, noise_of(run.task)))
-    seen = read_provenance(run)
+    changes, seen = _changes(network, weights, task.degrade(photo, noise_of(run.task))), read_provenance(run)
     origin = {
         "task": run.task,
         "loss": run.loss,
@@ -88,12 +73,12 @@ def ship(run: Run, network: nn.Module, task: Task, folder: Path, *, photo: Tenso
         "training_precision": seen["precision"],
         "training_photographs_hash": seen["training_photographs_hash"],
         "commit": seen["commit"],
-        "half_precision_changes": str(rounding),
+        "half_precision_changes": changes,
         "licence": LICENCE,
     }
     with replacing(weights_file(folder, run.task, run.loss)) as temporary:
         temporary.write_bytes(_file(weights, origin))
-    return rounding
+    return changes
 
 
 def study_of(path: Path) -> tuple[str, str]:
@@ -103,13 +88,15 @@ def study_of(path: Path) -> tuple[str, str]:
     return origin.get("data", "unknown"), origin.get("variant", "unknown")
 
 
-def _rounding(network: nn.Module, weights: dict[str, Tensor], degraded: Tensor) -> Rounding:
+def _changes(network: nn.Module, weights: dict[str, Tensor], degraded: Tensor) -> str:
+    """The largest change of a restored value, and the share of values that change."""
     rounded = copy.deepcopy(network)
     rounded.load_state_dict(weights)
-    device = next(network.parameters()).device
-    before, after = (as_saved(restore_image(model, degraded.to(device))) for model in (network, rounded))
-    changes = (before - after).abs() * 255
-    return Rounding(round(changes.max().item()), (changes > 0.5).float().mean().item())
+    degraded = degraded.to(next(network.parameters()).device)
+    before, after = (as_saved(restore_image(model, degraded)) for model in (network, rounded))
+    levels = ((before - after).abs() * 255).round()
+    share = 100 * levels.bool().float().mean().item()
+    return f"at most {levels.max():.0f} of 255 levels, in {share:.2f} % of a picture's values"
 
 
 def _file(weights: dict[str, Tensor], origin: dict[str, str]) -> bytes:

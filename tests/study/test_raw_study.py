@@ -1,7 +1,6 @@
 """A synthetic scene and sensor: noise, versions and scores equal those computed by brute force."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,8 +20,8 @@ from restoration.study.observations import (
     restorations,
     with_reference,
 )
-from restoration.study.raw import CROP, crops, pictures, score_file, tile_scores, write_raw
-from restoration.study.runs import COLUMNS, read_table
+from restoration.study.raw import COLUMNS, CROP, crops, pictures, score_file, tile_scores, write_raw
+from restoration.study.runs import read_table
 from restoration.tasks import Demosaic
 from restoration.tasks.demosaic import interpolated, mosaic_of
 from tests.test_raw import write_dng
@@ -171,7 +170,7 @@ def test_bm3d_denoises_light():
 def test_tile_scores():
     reference = encoded(scene())
     versions = {("input", 0): (reference * 255).round().byte(), ("l1", 3): (reference * 0.9 * 255).round().byte()}
-    records = tile_scores(versions, reference, "a", "raw-light-x", data="photos", variant="long")
+    records = tile_scores(versions, reference, "a", "raw-light-x")
     assert list(records) == COLUMNS
     assert sorted(records["image"].unique()) == ["a row 0 column 0", "a row 0 column 192"]
     assert set(records["task"]) == {"demosaic"}
@@ -243,7 +242,6 @@ def test_file_is_scored_and_saved(tmp_path):
         levels=[(0.00125, 0.000025), (0.01, 0.0001)],
         denoise=None,
         device=CPU,
-        names={"data": "photos", "variant": "long"},
         announce=told.append,
     )
     write_raw(tmp_path, [file], ["a note"])
@@ -260,10 +258,3 @@ def test_file_is_scored_and_saved(tmp_path):
     assert list(file.crops["Raw file as it is, no. 1"]) == ["input", "l1"]
     assert len(file.crops) == 8
     assert told[-1] == "Raw file, the training's own noise: l1"
-
-
-def test_made_sensor():
-    source, reference = binned(sensor_of(scene(), (1.25, 1, 1.1)))
-    assert torch.allclose(source.light, mosaic_of(scene())[0])
-    assert torch.allclose(reference, encoded((scene() * torch.tensor([1.25, 1, 1.1])[:, None, None]).clamp(0, 1)))
-    assert replace(source, turns=1).turns == 1
