@@ -18,6 +18,7 @@ from restoration.progress import tracked
 from restoration.scoring.evaluate import evaluate
 from restoration.scoring.protocol import Protocol
 from restoration.scoring.score import ALL_METRICS
+from restoration.study.answer import headline, sentences
 from restoration.study.records import Study
 from restoration.study.rendering import latex, markdown, show
 from restoration.study.runs import Run, read_scores, write_scores
@@ -61,7 +62,7 @@ def scoring(task: Task, tests: Mapping[str, PackedPhotos], protocol: Protocol) -
 
 
 def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
-    """Writes and prints every table that contains one of these runs.
+    """Writes and prints every table that contains one of these runs, and for several losses the answer.
 
     A table has all its columns, also those of other runs.
     """
@@ -78,6 +79,8 @@ def show_tables(runs: list[Run], config: DictConfig, console: Console) -> None:
                     write_text(path.with_suffix(".tex"), "\n".join(map(latex, tables)))
                     show(table, console)
                     console.print(f"all metrics: {path} and .tex\n", soft_wrap=True)
+        if len({run.loss for run in runs_of_study}) > 1 and (answer := headline(comparisons)):
+            console.print(f"{answer}. {' '.join(sentences(comparisons))}\n", highlight=False)
 
 
 def listed(failures: Mapping[Run, str]) -> str:

@@ -192,6 +192,7 @@ def test_rates(with_losses, tmp_path):
     words += ["rates.factors=[0.25,1e-6,1e6]", "rates.patches=40", "rates.least=40", "budget.validations=1"]
     printed = call("study", *words)
     assert "learning rate of mine in sr: the budget's x 1e-06 (1e-06: " in printed  # five steps do harm
+    assert "Too small to say which loss wins. This study shows" in printed
     configs = {path.parents[1].name: OmegaConf.load(path) for path in tmp_path.rglob("config.yaml")}
     factors = {name: config.budget.loss_factor for name, config in configs.items()}
     searched = {"mine_x0.25": 0.25, "mine_x1e-06": 1e-6, "mine_x1000000.0": 1e6}

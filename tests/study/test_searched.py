@@ -11,7 +11,7 @@ from restoration.study.records import Study
 from restoration.study.rendering import Table
 from restoration.study.report.searched import searched
 from restoration.study.statistics import Comparisons
-from tests.studies import MADE, whole_study
+from tests.studies import SETTINGS, whole_study
 
 PSNR = {"l1": [29.0, 30.0, 30.5, 30.2, 9.0], "mix": [29.0, 30.0, 30.49, 30.5, 12.0], "own": [28.0] * 5}
 RATE = [0.0003, 0.0009, 0.003, 0.009, 0.03]
@@ -23,7 +23,9 @@ def searched_study() -> Study:
     runs, curves = [], []
     for task, loss, (number, rate) in product(("demosaic", "sr"), PSNR, enumerate(RATE)):
         names = {"part": RATES, "task": task, "loss": f"{loss}_{number}", "seed": 0}
-        runs.append({**MADE, **names, "title": loss.upper(), "family": "any", "learning_rate": rate, "patches": 10_000})
+        runs.append(
+            {**SETTINGS, **names, "title": loss.upper(), "family": "any", "learning_rate": rate, "patches": 10_000}
+        )
         for name, value in zip(DECIDING, (PSNR[loss][number], PSNR[loss][number] / 100), strict=True):
             curves += [(*names.values(), f"val/{name}", patches, value) for patches in (0, 10_000)]
     every = pd.concat([study.runs, pd.DataFrame(runs)], ignore_index=True)
