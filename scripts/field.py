@@ -64,24 +64,26 @@ CASES = [
         Case("kornia", f"losses.{name}Loss(reduction='mean')")
         for name in ("Charbonnier", "Welsch", "Cauchy", "GemanMcclure")
     ),
-    *(Case("kornia", f"losses.{made}") for made in ("PSNRLoss(1.0)", "SSIMLoss(11)")),
-    Case("piq", "SSIMLoss()"),
+    *(Case("kornia", f"losses.{made}") for made in ("PSNRLoss(1.0)", "SSIMLoss(11)", "MS_SSIMLoss()")),
+    *(Case("piq", f"{name}Loss()") for name in ("SSIM", "MultiScaleSSIM")),
+    Case("piq", "InformationWeightedSSIMLoss()", LUMA),
     *(
         Case("piq", f"{name}Loss()", STEPS if "GMSD" in name else LUMA)
-        for name in (*("VIF", "GMSD", "MultiScaleGMSD", "FSIM", "SRSIM", "MDSI", "HaarPSI", "DSS"),)
+        for name in ("VIF", "GMSD", "MultiScaleGMSD", "FSIM", "SRSIM", "VSI", "MDSI", "HaarPSI", "DSS")
     ),
-    Case("piqa", "Rest(library.SSIM())"),
-    *(Case("piqa", f"Rest(library.{name}())", LUMA) for name in ("FSIM", "HaarPSI")),
+    *(Case("piqa", f"Rest(library.{name}())") for name in ("SSIM", "MS_SSIM")),
+    *(Case("piqa", f"Rest(library.{name}())", LUMA) for name in ("FSIM", "VSI", "HaarPSI")),
     *(Case("piqa", f"{name}()", STEPS) for name in ("GMSD", "MS_GMSD")),
     Case("piqa", "MDSI()", LUMA),
     Case("piqa", "Rest(library.PSNR())"),
-    Case("pytorch_msssim", "Rest(library.SSIM(data_range=1.0))"),
+    *(Case("pytorch_msssim", f"Rest(library.{name}(data_range=1.0))") for name in ("SSIM", "MS_SSIM")),
     Case("torchmetrics", "functional.mean_squared_error"),
     Case("torchmetrics", "functional.mean_absolute_error"),
     *(
         Case("torchmetrics", f"Rest(library.functional.image.{name}, data_range=1.0)")
         for name in (
             "structural_similarity_index_measure",
+            "multiscale_structural_similarity_index_measure",
             "peak_signal_noise_ratio",
         )
     ),
@@ -91,14 +93,31 @@ CASES = [
     Case("torchmetrics", "functional.image.root_mean_squared_error_using_sliding_window"),
     Case("torchmetrics", "functional.image.spectral_angle_mapper", ANGLE),
     Case("focal_frequency_loss", "FocalFrequencyLoss()", FREQUENCY),
-    *(Case("frame_analytics", f"{name}().loss") for name in ("L1", "Charbonnier", "Huber", "SSIM")),
+    *(Case("frame_analytics", f"{name}().loss") for name in ("L1", "Charbonnier", "Huber", "SSIM", "MSSSIM")),
     *(
         Case("frame_analytics", f"{name}().loss", STEPS if "GMSD" in name else LUMA)
         for name in (
-            *("GMSD", "MS_GMSD", "DSS", "NLPD", "FSIM", "SRSIM", "MDSI", "HAARPSI", "CIEDE2000", "FLIP", "SCIELAB"),
+            *(
+                "GMSD",
+                "MS_GMSD",
+                "DSS",
+                "NLPD",
+                "FSIM",
+                "SRSIM",
+                "VSI",
+                "MDSI",
+                "HAARPSI",
+                "CIEDE2000",
+                "FLIP",
+                "SCIELAB",
+            ),
+            *("CIEDE2000", "FLIP", "SCIELAB", "IWSSIM", "VIFP", "LPIPS"),
         )
     ),
-    Case("pyiqa", "create_metric('nlpd', as_loss=True, device='cpu')", LUMA),
+    *(
+        Case("pyiqa", f"create_metric('{name}', as_loss=True, device='cpu')", STEPS if name == "gmsd" else LUMA)
+        for name in ("ssim", "ms_ssim", "cw_ssim", "psnr", "fsim", "vif", "gmsd", "nlpd", "mad")
+    ),
 ]
 
 NOISY = "x = y + 0.03 * torch.randn_like(y); "
