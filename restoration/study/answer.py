@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from restoration.names import DECIDING, UNTRAINED, metric, ordered_columns, task_title
+from restoration.study.records import Study
 from restoration.study.rendering import Cell, Table
 from restoration.study.rows import caution, photograph_sets
 from restoration.study.statistics import WORSE, Comparisons, Pair
@@ -137,14 +138,34 @@ def sentences(comparisons: Comparisons) -> list[str]:
     best = _always(by_psnr)
     never = [loss for loss in _losses(by_psnr) if all(loss in ranking.worse for ranking in by_psnr)]
     between = [loss for loss in _losses(by_psnr) if loss not in (*best, *never)]
-    texts = []
+    repeats = study.runs[study.runs["part"] == "main"].groupby(["task", "loss"])["seed"].nunique()
+    texts = ["Each loss was trained once."] if repeats.max() == 1 else []
     if between:
         costs = [size for ranking in by_psnr for loss in between for size in ranking.costs(loss)]
-        texts.append(f"{_listed(map(study.title, between))} {_verb(between)} at most {_span([max(costs)])} of PSNR.")
+        texts.append(
+            f"{_listed(map(study.title, between))} {_verb(between)} at most {_span([max(costs)])} of PSNR on average."
+        )
     if never:
         costs = [size for ranking in by_psnr for loss in never for size in ranking.costs(loss)]
         texts.append(f"{_listed(map(study.title, never))} {_verb(never)} {_span(costs)} in {where}, on every test set.")
-    return texts + _contradicted(comparisons, best)
+    return texts + _behind_by_structure(comparisons, best) + _contradicted(comparisons, best)
+
+
+def _behind_by_structure(comparisons: Comparisons, losses: Sequence[str]) -> list[str]:
+    """A sentence for each task in which one of the losses is worse by the second deciding metric, with the size."""
+    study, facts = comparisons.study, metric(DECIDING[1])
+    return [
+        f"By {facts.title}, {study.title(loss)} is {facts.shown_difference(max(ranking.costs(loss)))} behind "
+        f"{study.title(ranking.best)} in {task_title(ranking.task)}{_only_on(study, ranking.undecided.get(loss, ()))}."
+        for ranking in _of_metric(rankings(comparisons), DECIDING[1])
+        for loss in losses
+        if ranking.costs(loss)
+    ]
+
+
+def _only_on(study: Study, sets: Iterable[str]) -> str:
+    names = _listed(short_title(study, test) for test in sets)
+    return f", on {names} only" if names else ""
 
 
 def _contradicted(comparisons: Comparisons, losses: Sequence[str]) -> list[str]:
@@ -183,8 +204,9 @@ def answer_table(comparisons: Comparisons) -> Table:
     titles = [f"Best by {metric(name).title}" for name in dict.fromkeys(ranking.metric for ranking in ranked)]
     hardware = ", ".join(dict.fromkeys(main["hardware"]))
     note = (
-        "best: the highest mean, then all losses that are equal to it (within 0.1 dB of PSNR) or not known to differ; "
-        f"worse: on every test set, or on the one that is named; training: median of one network on {hardware}"
+        "best: the highest mean, then all losses that are equal to it (the interval of the difference is within 0.1 dB "
+        "of PSNR) or not known to differ; worse than the best: on every test set, or on the one that is named; "
+        f"training: median of one network on {hardware}"
     )
     return Table("The losses for each task", [*titles, "Worse by PSNR", "Training"], body, [note], words=True)
 

@@ -48,7 +48,7 @@ def test_ranking():
     np.testing.assert_allclose([*ranking.worse["ssim5"].values()], (0.6, 0.8))
     assert headline(compared) == "Take L1 or MIX"
     assert sentences(compared) == [
-        "L2 costs at most 0.50 dB of PSNR.",
+        "L2 costs at most 0.50 dB of PSNR on average.",
         "SSIM5 costs 0.60 to 0.80 dB in JPEG deblocking, on every test set.",
     ]
     (row,) = answer_table(compared).rows
