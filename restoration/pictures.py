@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -187,9 +188,9 @@ def _exif(image: Image.Image) -> bytes | None:
         return None
 
 
-def _valid(dpi: object) -> tuple[float, float] | None:
+def _valid(dpi: Any) -> tuple[float, float] | None:
     try:
-        horizontal, vertical = (float(value) for value in dpi)  # type: ignore[attr-defined]
+        horizontal, vertical = (float(value) for value in dpi)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     return (horizontal, vertical) if 1 <= min(horizontal, vertical) <= max(horizontal, vertical) < 1e5 else None

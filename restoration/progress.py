@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from rich import get_console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -23,7 +23,7 @@ class Bar:
         total: units of work, of which `done` were done before.
     """
 
-    stack: list["Bar"] = []  # noqa: RUF012, all open bars, the outermost first
+    stack: ClassVar[list["Bar"]] = []  # all open bars, the outermost first
 
     def __init__(self, title: str, total: int, unit: str, *, done: int = 0, shown: bool = True):
         self.unit, self.total, self.done, self.shown = unit, total, done, shown

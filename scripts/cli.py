@@ -44,7 +44,7 @@ def clear_errors() -> Iterator[None]:
 
 
 def plain_console(*, quiet: bool = False) -> Console:
-    """The terminal, without markup: names of files may have brackets."""
+    """A console that prints text unchanged: brackets in file names are not read as markup."""
     rich.reconfigure(quiet=quiet, markup=False, highlight=False)
     return rich.get_console()
 
@@ -55,7 +55,7 @@ def say_next(*commands: str) -> None:
 
 
 def end_at_once(status: int) -> None:
-    """Ends one of several processes at once: an orderly end may be aborted by a thread of the connection."""
+    """Ends one of several processes immediately. In a normal exit, a thread of the connection may crash the process."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
@@ -102,7 +102,7 @@ def not_built(error: InstantiationException) -> str:
 
 
 def chosen_device(name: str) -> torch.device:
-    """The device that `device=` names; "auto" prefers CUDA. Each process of torchrun has another GPU."""
+    """The device that `device=` names; "auto" is CUDA if available, else the CPU. Each process of torchrun has its own GPU."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and "LOCAL_RANK" in os.environ:
@@ -140,7 +140,7 @@ def chosen_seed(seed: object) -> int:
 
 
 def chosen_bf16(precision: str, device: torch.device) -> bool:
-    """Whether to autocast to bfloat16; "auto" does where the hardware computes in it."""
+    """Whether to use bfloat16 autocast; "auto" means: if the hardware supports bfloat16."""
     if precision not in ("auto", "bf16", "fp32"):
         raise UserError(f"precision is auto, bf16 or fp32, got {precision}")
     if precision != "auto":

@@ -102,8 +102,8 @@ def composed_runs(study: str, parts: Mapping[str, Any], typed: Sequence[str], da
     names = set(hydra.compose("train"))
     runs: dict[Run, DictConfig] = {}
     for part, grids in parts.items():
-        place = {"part": part, "study": study, "variant": f"{study}-{part}"} if part != MAIN else {}
-        shared = [*typed, *(f"{name}={quoted(str(value))}" for name, value in place.items())]
+        names_of_part = {"part": part, "study": study, "variant": f"{study}-{part}"} if part != MAIN else {}
+        shared = [*typed, *(f"{name}={quoted(str(value))}" for name, value in names_of_part.items())]
         for values in points(grids):
             try:
                 composed = hydra.compose("study", [*shared, *values], return_hydra_config=True)

@@ -87,7 +87,7 @@ def try_run(config: DictConfig, device: torch.device) -> list[str]:
 
 
 def memory_needed(config: DictConfig, photos: PackedSet) -> dict[str, int]:
-    """Bytes of the photographs on the training device. Scored photographs are degraded and target, in float32."""
+    """Bytes of the photographs on the training device; scored photographs are stored twice, degraded and clean, in float32."""
     needed = {"training": photos.train.pixels.nbytes * (2 if instantiate(config.task).stores else 1)}
     scored = {"validation": photos.val} | (photos.test if config.track else {})
     return needed | {name: 2 * 4 * part.pixels.nbytes for name, part in scored.items()}
@@ -133,7 +133,7 @@ def is_complete(
 def _train(
     run: Run, config: DictConfig, photos: PackedSet, sampler: PatchSampler, device: torch.device, world: World
 ) -> None:
-    """Trains and scores the network, and writes the run's folder."""
+    """Trains the network, scores it on the test sets, and saves weights, scores and curves in the run's folder."""
     bf16 = chosen_bf16(config.precision, device)
     torch.manual_seed(config.seed)
     task, budget, protocol = instantiate(config.task), instantiate(config.budget), instantiate(config.protocol)
@@ -206,7 +206,7 @@ def scored_tests(config: DictConfig, photos: PackedSet) -> dict[str, PackedPhoto
 
 
 def training_sampler(config: DictConfig, photos: PackedSet, device: torch.device, world: World = ALONE) -> PatchSampler:
-    """This process's share of the batches of a run, from photographs in the memory of `device`."""
+    """The sampler that draws this process's share of each batch, from photographs in the memory of `device`."""
     task = instantiate(config.task)
     clean = photos.train.to(device)
     stored = clean

@@ -19,6 +19,7 @@ from restoration.tasks import JPEG, SuperResolution
 from tests.photographs import PROPHOTO
 
 CPU = torch.device("cpu")
+BLOCKS = JPEG()
 PHOTO = skimage.data.astronaut()[:40, :300]
 DEEP = PHOTO.astype(np.uint16) * 257 + np.arange(300, dtype=np.uint16)[None, :, None] % 3
 ALPHA = np.broadcast_to(np.linspace(0, 255, 300).astype(np.uint8), (40, 300))
@@ -42,7 +43,7 @@ def exif(orientation: int = 1) -> Image.Exif:
     return block
 
 
-def through(path: Path, task=JPEG(), **options) -> Picture:  # noqa: B008
+def through(path: Path, task=BLOCKS, **options) -> Picture:
     target = path.with_name(f"new{path.suffix}")
     restore_file(path, task, Same(), target, device=CPU, force=True, **options)
     return read_picture(target)

@@ -1,8 +1,10 @@
-"""IW-SSIM (Wang and Li 2011): SSIM on five scales, each position weighted by its information.
+"""IW-SSIM (Wang and Li 2011): SSIM on five scales, a mean over pixels with weights.
 
-The definition is piq 0.8's, in float64 as in the authors' code. piq itself is wrong by up to 0.004 in float32, takes
-ten times as long in float64, and fails for flat photographs. Here weights that depend on the true photograph alone are
-computed once for all versions, and strips of rows bound the memory.
+The weight of a pixel is the information that its neighbourhood carries.
+
+The formula is that of piq 0.8. Values are float64, as in the authors' code. piq in float64 takes about
+ten times as long and fails for flat photographs. The weights depend only on the true photograph, so all restored
+versions share them. The image is processed in strips of rows to limit the memory.
 """
 
 from collections.abc import Iterator

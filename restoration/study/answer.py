@@ -65,7 +65,7 @@ class Ranking:
         return ordered_columns([self.best, *self.as_good])
 
     def costs(self, loss: str) -> list[float]:
-        """The differences to the best on the test sets on which the loss is worse."""
+        """How much worse the loss is than the best loss: a value for each test set on which it is worse."""
         return [*(self.worse.get(loss) or self.undecided.get(loss, {})).values()]
 
 
@@ -80,35 +80,37 @@ def rankings(comparisons: Comparisons, *, part: str = "main") -> list[Ranking]:
     return [ranking for ranking in ranked if ranking is not None]
 
 
-def _ranking(comparisons: Comparisons, places: Sequence[Condition]) -> Ranking | None:
-    places = [place for place in places if set(comparisons.columns(place)) - {*UNTRAINED}]
-    if not places:
+def _ranking(comparisons: Comparisons, conditions: Sequence[Condition]) -> Ranking | None:
+    conditions = [condition for condition in conditions if set(comparisons.columns(condition)) - {*UNTRAINED}]
+    if not conditions:
         return None
     losses = [
         loss
-        for loss in comparisons.columns(places[0])
-        if loss not in UNTRAINED and all(comparisons.values(place, loss) for place in places)
+        for loss in comparisons.columns(conditions[0])
+        if loss not in UNTRAINED and all(comparisons.values(condition, loss) for condition in conditions)
     ]
-    sign = 1 if metric(places[0].metric).higher_is_better else -1
-    best = max(losses, key=lambda loss: sign * np.mean([_mean(comparisons, place, loss) for place in places]))
+    sign = 1 if metric(conditions[0].metric).higher_is_better else -1
+    best = max(
+        losses, key=lambda loss: sign * np.mean([_mean(comparisons, condition, loss) for condition in conditions])
+    )
     others = [loss for loss in losses if loss != best]
-    compared = comparisons.compare_all(Pair(place, loss, best) for loss in others for place in places)
+    compared = comparisons.compare_all(Pair(condition, loss, best) for loss in others for condition in conditions)
     sizes: dict[str, dict[str, float]] = {loss: {} for loss in others}
     for pair, comparison in compared.items():
         if comparison.verdict == WORSE:
             sizes[pair.first][pair.condition.test_set] = abs(comparison.difference)
     return Ranking(
-        task=places[0].task,
-        metric=places[0].metric,
+        task=conditions[0].task,
+        metric=conditions[0].metric,
         best=best,
         as_good=[loss for loss in others if not sizes[loss]],
-        worse={loss: sizes[loss] for loss in others if len(sizes[loss]) == len(places)},
-        undecided={loss: sizes[loss] for loss in others if 0 < len(sizes[loss]) < len(places)},
+        worse={loss: sizes[loss] for loss in others if len(sizes[loss]) == len(conditions)},
+        undecided={loss: sizes[loss] for loss in others if 0 < len(sizes[loss]) < len(conditions)},
     )
 
 
-def _mean(comparisons: Comparisons, place: Condition, loss: str) -> float:
-    values = comparisons.values(place, loss)
+def _mean(comparisons: Comparisons, condition: Condition, loss: str) -> float:
+    values = comparisons.values(condition, loss)
     return float(values.values[values.finite].mean()) if values and values.finite.any() else -np.inf
 
 
@@ -130,7 +132,10 @@ def headline(comparisons: Comparisons) -> str:
 
 
 def sentences(comparisons: Comparisons) -> list[str]:
-    """How much the other losses cost by PSNR, and what several seeds contradict; for a small study, a warning."""
+    """The cost of the other losses by PSNR and MS-SSIM, and results of several seeds that contradict the headline.
+
+    For a small study, only a warning.
+    """
     if warning := caution(comparisons):
         return [warning]
     study, by_psnr = comparisons.study, _of_metric(rankings(comparisons), DECIDING[0])
@@ -152,7 +157,7 @@ def sentences(comparisons: Comparisons) -> list[str]:
 
 
 def _behind_by_structure(comparisons: Comparisons, losses: Sequence[str]) -> list[str]:
-    """A sentence for each task in which one of the losses is worse by the second deciding metric, with the size."""
+    """For each task, a sentence on each of these losses that is worse by MS-SSIM than the best loss, with the size."""
     study, facts = comparisons.study, metric(DECIDING[1])
     return [
         f"By {facts.title}, {study.title(loss)} is {facts.shown_difference(max(ranking.costs(loss)))} behind "
@@ -169,7 +174,7 @@ def _only_on(study: Study, sets: Iterable[str]) -> str:
 
 
 def _contradicted(comparisons: Comparisons, losses: Sequence[str]) -> list[str]:
-    """A sentence for each task in which the part with several seeds says that one of the losses is worse by PSNR."""
+    """A sentence for each task and loss: with several seeds, this loss is worse by PSNR than another loss."""
     study = comparisons.study
     runs = study.runs[study.runs["part"] == SEEDS]
     patches = " or ".join(f"{count:,}" for count in sorted(runs["patches"].unique()))
@@ -221,7 +226,7 @@ def _of_metric(ranked: Sequence[Ranking], name: str) -> list[Ranking]:
 
 
 def _always(ranked: Sequence[Ranking]) -> list[str]:
-    """The losses that are best or as good in every ranking."""
+    """The losses that are, in every ranking, the best loss or as good as the best loss."""
     return [loss for loss in _losses(ranked) if all(loss in ranking.sound for ranking in ranked)]
 
 

@@ -88,7 +88,7 @@ class Run:
 
 
 def run_of(folder: Path) -> Run | None:
-    """The run of a folder with the name <root>/<data>/<variant>/<task>/<loss>/seed<k>; else None."""
+    """The run in a folder <root>/<data>/<variant>/<task>/<loss>/seed<k>; None for a folder with another path."""
     number = re.fullmatch(r"seed(\d+)", folder.name)
     if not number or len(folder.parents) < 5:
         return None

@@ -11,11 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-NEWTON_SCHULZ = (
-    3.4445,
-    -4.775,
-    2.0315,
-)  # a, b, c of Jordan's quintic: a step maps a singular value s to a s + b s³ + c s⁵
+# a, b, c of Jordan's quintic: an iteration maps a singular value s to a s + b s³ + c s⁵
+NEWTON_SCHULZ = (3.4445, -4.775, 2.0315)
 
 
 class Muon(torch.optim.Optimizer):
@@ -83,7 +80,7 @@ def _adam(weight: Tensor, gradient: Tensor, state: dict[str, Any], group: dict[s
     if not state:
         state |= {name: torch.zeros_like(gradient) for name in ("step", "mean", "square")}
     first, second = group["betas"]
-    step = state["step"].add_(1)  # a tensor: no wait for the GPU, and a CUDA graph counts on
+    step = state["step"].add_(1)  # a tensor: Python never waits for the GPU, and a CUDA graph can add to it
     mean = state["mean"].lerp_(gradient, 1 - first) / (1 - first**step)
     square = state["square"].lerp_(gradient.square(), 1 - second) / (1 - second**step)
     weight.sub_(group["lr"] * mean / (square.sqrt() + group["eps"]))

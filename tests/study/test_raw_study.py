@@ -38,7 +38,7 @@ def scene() -> Tensor:
 
 
 def sensor_of(light: Tensor, gains: tuple[float, float, float] = (1.0, 1.0, 1.0), turns: int = 0) -> Sensor:
-    """A sensor in which each quad sees one colour, so that the binned photograph is `light`."""
+    """A sensor with one colour in each block of 2 x 2 pixels; averaging the blocks gives `light` again."""
     quads = light.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)
     return Sensor(light=mosaic_of(quads)[0], gains=torch.tensor(gains), to_srgb=torch.eye(3), turns=turns)
 
