@@ -102,7 +102,7 @@ def not_built(error: InstantiationException) -> str:
 
 
 def chosen_device(name: str) -> torch.device:
-    """The device that `device=` names; "auto" is CUDA if available, else the CPU. Each process of torchrun has its own GPU."""
+    """The device that `device=` names; "auto" prefers CUDA. Each process of torchrun has its own GPU."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and "LOCAL_RANK" in os.environ:

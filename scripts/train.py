@@ -87,7 +87,7 @@ def try_run(config: DictConfig, device: torch.device) -> list[str]:
 
 
 def memory_needed(config: DictConfig, photos: PackedSet) -> dict[str, int]:
-    """Bytes of the photographs on the training device; scored photographs are stored twice, degraded and clean, in float32."""
+    """Bytes of the photographs on the training device; scored ones count twice (degraded, clean), in float32."""
     needed = {"training": photos.train.pixels.nbytes * (2 if instantiate(config.task).stores else 1)}
     scored = {"validation": photos.val} | (photos.test if config.track else {})
     return needed | {name: 2 * 4 * part.pixels.nbytes for name, part in scored.items()}

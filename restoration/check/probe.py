@@ -45,7 +45,7 @@ PROBES: list[Probe] = []
 
 
 def probe(name: str, reason: str, given: str) -> Callable[[Callable], Callable]:
-    """Adds a function to the probes, in the order of the card. Reason and input describe it, in place of a docstring."""
+    """Adds a function to the probes, in the order of the card. Reason and input describe the function."""
 
     def add(ask: Callable[[Subject], tuple[str, str]]) -> Callable:
         PROBES.append(Probe(name, reason, given, ask))
